@@ -1,0 +1,232 @@
+import { mkdir } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
+import { openAuthenticator } from './auth/authenticate.ts'
+import { openPasswords } from './auth/password.ts'
+import { openPrincipals } from './auth/principals.ts'
+import { openSecretKey } from './auth/secret-key.ts'
+import { openTokens } from './auth/token.ts'
+import { createFirstAdministrator, type FirstAdministrator } from './auth/users.ts'
+import { openFileStore } from './blobs/file-store.ts'
+import { readVersion } from './config/version.ts'
+import type { Config } from './config.ts'
+import { type Db, openDatabase } from './db/database.ts'
+import { lockFolder, type ProcessLock } from './db/process-lock.ts'
+import { hasUsers } from './db/users.ts'
+import { RegistryError } from './domain/errors.ts'
+import { may } from './domain/permission.ts'
+import { createReadCaller } from './http/base-url.ts'
+import { openHttpServer } from './http/server.ts'
+import { createV2Handler } from './http/v2/handler.ts'
+import { createTokenEndpoint } from './http/v2/token.ts'
+import { type Log, openLog } from './log.ts'
+import { measureDb, measureStore } from './measured.ts'
+import { type Metrics, openMetrics } from './metrics.ts'
+import {
+  createFeed,
+  type Feeds,
+  listFeeds,
+  openFeeds,
+  removeDeletedFeeds,
+} from './registry/feeds.ts'
+import { openSettings, type Settings } from './registry/settings.ts'
+import { openStores, type Stores } from './registry/stores.ts'
+import { Uploads } from './registry/uploads.ts'
+
+/** The server, running. Disposing stops it at once; `drain` first lets requests end. */
+export interface App extends AsyncDisposable {
+  /** Where it really listens: `http://127.0.0.1:8624`. */
+  readonly url: string
+  /** At the very first start, who may log in. */
+  readonly firstAdministrator: FirstAdministrator | null
+  /** Stops accepting and waits for what runs, 30 seconds at most. */
+  drain(): Promise<void>
+}
+
+/** What tests put in place of the real thing. */
+export interface AppOverrides {
+  readonly log?: Log
+  /** How often bytes that arrive are vouched for within one request. */
+  readonly checkpointMs?: number
+}
+
+/** What the parts are made from; closed in the opposite order of opening. */
+interface Foundation {
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly db: Db
+  readonly stores: Stores
+  readonly settings: Settings
+  readonly feeds: Feeds
+  readonly uploads: Uploads
+}
+
+const deletedFeedsIntervalMs = 30_000
+
+/**
+ * Opens everything and serves. Throws UNAVAILABLE, saying why, when the data folder is in use by
+ * another process, or database or store cannot be opened; nothing is left open then.
+ */
+export async function openApp(config: Config, overrides: AppOverrides = {}): Promise<App> {
+  const closers: (() => PromiseLike<void> | void)[] = []
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  try {
+    const foundation = await openFoundation(config, overrides, closers)
+    const firstAdministrator = await firstStart(config, foundation)
+    const server = await openServer(config, foundation)
+    closers.push(() => server[Symbol.asyncDispose]())
+    closers.push(startSweeping(foundation))
+    foundation.log.info(
+      { url: server.url, dataDir: config.dataDir, version: readVersion() },
+      'Entrepot serves',
+    )
+    return {
+      url: server.url,
+      firstAdministrator,
+      drain: () => server.drain(),
+      [Symbol.asyncDispose]: close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function openFoundation(
+  config: Config,
+  overrides: AppOverrides,
+  closers: (() => PromiseLike<void> | void)[],
+): Promise<Foundation> {
+  const keep = <T extends AsyncDisposable>(opened: T): T => {
+    closers.push(() => opened[Symbol.asyncDispose]())
+    return opened
+  }
+  const log = overrides.log ?? openLog(config)
+  const metrics = openMetrics()
+  closers.push(() => metrics[Symbol.dispose]())
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  if (config.databaseUrl.startsWith('sqlite:')) keep(await lockData(config.dataDir))
+  const db = measureDb(keep(await openDatabase({ url: config.databaseUrl, log })), metrics)
+  const openDisk = async (folder: string, expectedId: string | null) => {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    keep(await lockStore(folder))
+    const store = await openFileStore({
+      root: folder,
+      reserveBytes: config.diskReserveBytes,
+      ...(expectedId !== null && { expectedId }),
+    })
+    return { id: store.id, store: measureStore(store, metrics) }
+  }
+  const stores = keep(await openStores({ db, dataDir: config.dataDir, openDisk }))
+  const settings = await openSettings(db)
+  const { checkpointMs } = overrides
+  const uploads = keep(
+    new Uploads({ db, stores, settings, ...(checkpointMs !== undefined && { checkpointMs }) }),
+  )
+  return { log, metrics, db, stores, settings, uploads, feeds: openFeeds(db) }
+}
+
+async function lockData(dataDir: string): Promise<ProcessLock> {
+  const lock = await lockFolder(dataDir, 'serve')
+  if (lock) return lock
+  throw new RegistryError(
+    'UNAVAILABLE',
+    `Another Entrepot serves the data folder ${dataDir}: stop it first, or give this one a folder of its own (--data-dir).`,
+  )
+}
+
+async function lockStore(folder: string): Promise<ProcessLock> {
+  const lock = await lockFolder(folder, 'store')
+  if (lock) return lock
+  throw new RegistryError(
+    'UNAVAILABLE',
+    `Another Entrepot serves the store in ${folder}: only one process may write to a disk store.`,
+  )
+}
+
+/** On a new database: the registry `main` and the user `Admin`. */
+async function firstStart(
+  config: Config,
+  { db, stores }: Foundation,
+): Promise<FirstAdministrator | null> {
+  const isNew = !(await hasUsers(db.read)) && (await listFeeds(db)).length === 0
+  if (isNew) {
+    await createFeed({ db, storeId: stores.defaultStoreId, by: 'Entrepot' }, { name: 'main' })
+  }
+  const { dataDir, adminPassword } = config
+  return createFirstAdministrator({ db, dataDir, configured: adminPassword })
+}
+
+async function openServer(config: Config, foundation: Foundation) {
+  const { db, feeds, log, metrics, settings, stores, uploads } = foundation
+  const now = Date.now
+  const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
+  const tokens = await openTokens({ key: secretKey.deriveKey('token-signing'), now })
+  const authenticator = openAuthenticator({
+    db,
+    principals: openPrincipals({ read: db.read, now }),
+    passwords: openPasswords(),
+    tokens,
+  })
+  const readCaller = createReadCaller({
+    baseUrl: () => config.baseUrl ?? settings.baseUrl(),
+    trustProxy: config.trustProxy,
+    tls: config.tls !== null,
+  })
+  const findFeed = (key: string) => feeds.find(key)
+  const serveToken = createTokenEndpoint({ db, authenticator, tokens, findFeed })
+  const v2 = createV2Handler({
+    authenticator,
+    db,
+    feeds,
+    log,
+    metrics,
+    readCaller,
+    serveToken,
+    settings,
+    stores,
+    uploads,
+  })
+  const mayReadMetrics = async (req: IncomingMessage) => {
+    const { principal } = await authenticator.authenticate(req.headers.authorization)
+    return may(principal, 'Admin_ConfigureProGet', null)
+  }
+  return openHttpServer({
+    config,
+    log,
+    metrics,
+    version: readVersion(),
+    v2,
+    mayReadMetrics,
+    checks: [
+      { name: 'database', check: () => db.check() },
+      { name: 'storage', check: () => checkStores(stores) },
+    ],
+  })
+}
+
+async function checkStores(stores: Stores): Promise<void> {
+  for (const { store } of stores.list()) await store.check()
+}
+
+/** Removes the content of deleted feeds, of those too that another process deleted. */
+function startSweeping({ db, log, uploads }: Foundation): () => Promise<void> {
+  let running: Promise<void> = Promise.resolve()
+  const sweep = async () => {
+    try {
+      await removeDeletedFeeds({ db, purgeUploads: (feedId) => uploads.purgeIdle(0, feedId) })
+    } catch (error) {
+      log.error({ err: error }, 'The content of a deleted registry could not be removed yet')
+    }
+  }
+  const timer = setInterval(() => {
+    running = running.then(sweep)
+  }, deletedFeedsIntervalMs)
+  timer.unref()
+  running = sweep()
+  return async () => {
+    clearInterval(timer)
+    await running
+  }
+}

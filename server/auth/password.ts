@@ -1,0 +1,148 @@
+import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
+import { RegistryError } from '../domain/errors.ts'
+import { createBoundedCache } from './bounded-cache.ts'
+import { createGate } from './gate.ts'
+
+const minCharacters = 8
+const maxBytes = 1024
+const cost = { N: 2 ** 15, r: 8, p: 1 } as const
+const saltBytes = 16
+const hashBytes = 32
+const maxMemoryBytes = 256 * 1024 * 1024
+
+/** One attempt to log in. */
+export interface PasswordAttempt {
+  /** The user name that was given, in the form under which users are found. */
+  readonly userKey: string
+  readonly password: string
+  /** Undefined if nobody who may log in has that name: the attempt then takes as long, and fails. */
+  readonly account: PasswordAccount | undefined
+}
+
+export interface PasswordAccount {
+  readonly id: number
+  readonly credentialVersion: number
+  /** `scrypt$N$r$p$salt$hash`. */
+  readonly passwordHash: string
+}
+
+export interface Passwords {
+  /** Throws REQUEST_INVALID for a password that breaks the rules. */
+  hash(password: string): Promise<string>
+  /** Whether the password is the account's. */
+  verify(attempt: PasswordAttempt): Promise<boolean>
+}
+
+/**
+ * Hashes and verifies, two at once (each takes 32 MiB and a thread that file reads need too); who
+ * finds 64 waiting hears TOOMANYREQUESTS. A verified password is remembered, as an HMAC under a key
+ * that this process made up, together with the account's version and hash: Basic on every request
+ * costs nothing, and a changed password matches nothing that is remembered. Failures are not.
+ */
+export function openPasswords(): Passwords {
+  const gate = createGate({ maxConcurrent: 2, maxQueued: 64, retryAfterSeconds: 5 })
+  const cacheKey = randomBytes(32)
+  const verified = createBoundedCache<true>(4096)
+  const running = new Map<string, Promise<boolean>>()
+  const decoy = formatHash(randomBytes(saltBytes), randomBytes(hashBytes))
+
+  const check = async ({ account, password }: PasswordAttempt, id: string) => {
+    const same = await gate(() => matches(password, account?.passwordHash ?? decoy))
+    if (!same || account === undefined) return false
+    verified.set(id, true)
+    return true
+  }
+
+  return {
+    async hash(password) {
+      checkPassword(password)
+      return await gate(() => hashPassword(password))
+    },
+    async verify(attempt) {
+      const { userKey, account, password } = attempt
+      const fields = [userKey, account?.id, account?.credentialVersion, account?.passwordHash]
+      const id = createHmac('sha256', cacheKey)
+        .update(JSON.stringify([...fields, password]))
+        .digest('base64')
+      if (verified.get(id) === true) return true
+      // Clients open many connections at once: the same attempt is made once, known user or not.
+      const shared = running.get(id)
+      if (shared !== undefined) return await shared
+      const attempted = check(attempt, id).finally(() => running.delete(id))
+      running.set(id, attempted)
+      return await attempted
+    },
+  }
+}
+
+/**
+ * The rules: at least 8 characters and at most 1024 bytes of UTF-8, after normalisation. Passwords
+ * are compared in Unicode's form NFKC, since keyboards and systems compose letters differently
+ * (NIST SP 800-63B, 3.1.1.2). Throws REQUEST_INVALID.
+ */
+export function checkPassword(password: string): void {
+  const normal = password.normalize('NFKC')
+  if ([...normal].length < minCharacters) {
+    throw new RegistryError(
+      'REQUEST_INVALID',
+      `The password is too short: at least ${minCharacters} characters are needed.`,
+    )
+  }
+  if (Buffer.byteLength(normal) > maxBytes) {
+    throw new RegistryError(
+      'REQUEST_INVALID',
+      `The password is too long: at most ${maxBytes} bytes are allowed.`,
+    )
+  }
+}
+
+/** `scrypt$N$r$p$salt$hash` with salt and hash in base64. Throws as `checkPassword` does. */
+export async function hashPassword(password: string): Promise<string> {
+  checkPassword(password)
+  const salt = randomBytes(saltBytes)
+  return formatHash(salt, await derive(password, { ...cost, salt, length: hashBytes }))
+}
+
+async function matches(password: string, passwordHash: string): Promise<boolean> {
+  const { hash, ...parameters } = parseHash(passwordHash)
+  // What no password can be is not worth hashing, but takes as long.
+  const possible = Buffer.byteLength(password.normalize('NFKC')) <= maxBytes
+  const derived = await derive(possible ? password : '', { ...parameters, length: hash.length })
+  return timingSafeEqual(derived, hash) && possible
+}
+
+interface ScryptParameters {
+  readonly N: number
+  readonly r: number
+  readonly p: number
+  readonly salt: Uint8Array
+}
+
+function parseHash(text: string): ScryptParameters & { readonly hash: Buffer } {
+  const match = /^scrypt\$(\d{1,8})\$(\d{1,3})\$(\d{1,3})\$([\w+/=]+)\$([\w+/=]+)$/.exec(text)
+  const [, N, r, p, salt = '', hash = ''] = match ?? []
+  const parsed = { N: Number(N), r: Number(r), p: Number(p), salt: Buffer.from(salt, 'base64') }
+  const bytes = Buffer.from(hash, 'base64')
+  if (match === null || bytes.length < hashBytes) {
+    throw new RegistryError('INTERNAL', 'A stored password hash cannot be read.')
+  }
+  return { ...parsed, hash: bytes }
+}
+
+function formatHash(salt: Buffer, hash: Buffer): string {
+  const { N, r, p } = cost
+  return `scrypt$${N}$${r}$${p}$${salt.toString('base64')}$${hash.toString('base64')}`
+}
+
+function derive(
+  password: string,
+  { N, r, p, salt, length }: ScryptParameters & { readonly length: number },
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const options = { N, r, p, maxmem: maxMemoryBytes }
+    scrypt(password.normalize('NFKC'), salt, length, options, (error, derived) => {
+      if (error) reject(error)
+      else resolve(derived)
+    })
+  })
+}

@@ -1,0 +1,78 @@
+/**
+ * Where bytes live. A store knows locations, not digests: what a location means, and whether
+ * anybody may see it, is in the database (DESIGN 5, MUST 2). A location names the bytes of one
+ * upload; it is never used for others.
+ *
+ * Life of a location: `startUpload` (staged, invisible) → `openUpload` … `advance` … → `finish`
+ * (durable and readable) → `remove`. `abort` removes it from wherever it is.
+ *
+ * Errors: a full disk is a RegistryError STORAGE_FULL; a store that cannot be reached
+ * (not mounted, no permission, I/O error) is UNAVAILABLE; both carry their `cause`.
+ */
+export interface BlobStore extends AsyncDisposable {
+  /** Creates the empty staged file. Durable only once `finish`ed or after a writer's `sync`. */
+  startUpload(location: string): Promise<void>
+
+  /**
+   * Opens the staged bytes for writing at `offsetBytes`; bytes beyond it are dropped, since nobody
+   * vouches for them. If a crash came between `finish` and the commit of its row, the finished
+   * bytes are staged again. Undefined when there are no bytes, or fewer than `offsetBytes`.
+   */
+  openUpload(location: string, offsetBytes: number): Promise<UploadWriter | undefined>
+
+  /**
+   * The first `lengthBytes` of the staged bytes, to be hashed again; pieces are valid until the
+   * next is asked for. Throws UNAVAILABLE when fewer are there. No writer is open meanwhile.
+   */
+  readStaged(location: string, lengthBytes: number): AsyncIterable<Uint8Array>
+
+  /**
+   * Makes the staged bytes the blob at this location: fsynced, renamed, folders fsynced. Safe to
+   * repeat. Returns the size, or undefined when there is neither a staged file nor a finished one.
+   */
+  finish(location: string): Promise<{ sizeBytes: number } | undefined>
+
+  /** Removes what is staged or finished under this location; nothing there is no error. */
+  abort(location: string): Promise<void>
+
+  /** Opens finished bytes. Undefined when missing (only while the store itself can be reached). */
+  open(location: string): Promise<BlobReader | undefined>
+
+  /** Removes finished bytes; those already gone are no error. */
+  remove(locations: readonly string[]): Promise<void>
+
+  /** Finished and staged locations after `after`, in an order of the store's own, at most `count`. */
+  list(after: string | null, count: number): Promise<StoredLocation[]>
+
+  /** Throws UNAVAILABLE, saying why, unless the store's marker can be read and there is room. */
+  check(): Promise<void>
+}
+
+export interface StoredLocation {
+  readonly location: string
+  readonly sizeBytes: number
+  readonly state: 'staged' | 'finished'
+}
+
+/** Appends to staged bytes. One writer a location; the caller sees to that. */
+export interface UploadWriter extends AsyncDisposable {
+  /**
+   * Takes bytes. Resolves when the next piece may come; the memory held is bounded (two 1 MiB
+   * buffers). The chunk may be reused by the caller only after it resolves.
+   */
+  write(chunk: Uint8Array): Promise<void>
+  /** Everything written so far is on the disk (fsync). Returns the offset that this vouches for. */
+  sync(): Promise<number>
+  /** Bytes written or buffered, counted from the start of the blob. */
+  readonly offsetBytes: number
+}
+
+/** Finished bytes, open: a removal meanwhile does not disturb a reader on disk. */
+export interface BlobReader extends AsyncDisposable {
+  readonly sizeBytes: number
+  /**
+   * The bytes from `start` to `end`, both included, in pieces of up to 1 MiB. A piece is valid
+   * until the next one is asked for. Throws UNAVAILABLE if bytes are missing.
+   */
+  read(start: number, end: number): AsyncIterable<Uint8Array>
+}

@@ -1,0 +1,275 @@
+import { lstat, open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { RegistryError } from '../domain/errors.ts'
+import type { BlobReader, BlobStore, StoredLocation, UploadWriter } from './blob-store.ts'
+import { BufferPool } from './buffer-pool.ts'
+import { DiskSpace } from './disk-space.ts'
+import { FileBlobReader } from './file-blob-reader.ts'
+import { atStore, unlessMissing } from './file-errors.ts'
+import {
+  type FileLayout,
+  finishedPath,
+  isShard,
+  layoutOf,
+  shardOf,
+  stagedPath,
+} from './file-layout.ts'
+import { listLocations } from './file-listing.ts'
+import { FileUploadWriter } from './file-upload-writer.ts'
+import { Folder, makeFolder, Subfolders, syncFolder } from './folder.ts'
+import { requireLocation } from './location.ts'
+import { createStaged, openStaged, sizeOf, syncStaged } from './staged-files.ts'
+import { openMarker, type StoreMarker } from './store-marker.ts'
+
+/** Removals at once: the rest of the process needs threads for its files too. */
+const removalsAtOnce = 2
+const poolLimits = { maxLarge: 48, maxKept: 16 }
+
+export interface FileStoreOptions {
+  /** The folder of the store; made when it is not there. */
+  readonly root: string
+  /** Uploads are refused (STORAGE_FULL) while the disk has less than this free. */
+  readonly reserveBytes: number
+  /**
+   * The id that the store had when it was first opened. With it, a folder without that store
+   * (its disk is not mounted) is UNAVAILABLE instead of becoming a new, empty store.
+   */
+  readonly expectedId?: string
+}
+
+/** Bytes in a folder. */
+export interface FileStore extends BlobStore {
+  /** Random, kept in the folder's marker. */
+  readonly id: string
+}
+
+/** Opens the store in a folder, or makes one. Throws UNAVAILABLE or STORAGE_FULL. */
+export function openFileStore(options: FileStoreOptions): Promise<FileStore> {
+  return atStore(async () => {
+    const layout = layoutOf(options.root)
+    const marker = await openMarker(layout, options.expectedId)
+    // A backup may have left empty folders out.
+    await makeFolder(layout.uploads)
+    await makeFolder(layout.blobs)
+    await requireOneDisk(layout)
+    const known = (await readdir(layout.blobs)).filter(isShard)
+    await syncFolder(layout.blobs)
+    await syncFolder(layout.root)
+    const space = new DiskSpace(layout.root, options.reserveBytes)
+    return new DiskStore({ layout, marker, space, shards: known })
+  })
+}
+
+/** A finished blob is renamed out of the uploads, which only works within one file system. */
+async function requireOneDisk(layout: FileLayout): Promise<void> {
+  const [uploads, blobs] = await Promise.all([stat(layout.uploads), stat(layout.blobs)])
+  if (uploads.dev !== blobs.dev) {
+    throw new RegistryError(
+      'UNAVAILABLE',
+      "The blob store's folders uploads and blobs are on different file systems: mount one above both.",
+    )
+  }
+}
+
+interface DiskStoreParts {
+  readonly layout: FileLayout
+  readonly marker: StoreMarker
+  readonly space: DiskSpace
+  /** Names of the shard folders that are there and durable. */
+  readonly shards: readonly string[]
+}
+
+class DiskStore implements FileStore {
+  readonly id: string
+  readonly #layout: FileLayout
+  readonly #marker: StoreMarker
+  readonly #space: DiskSpace
+  readonly #uploads: Folder
+  readonly #shards: Subfolders
+  // One each, so that a thousand slow pulls cannot slow down a push.
+  readonly #writePool = new BufferPool(poolLimits)
+  readonly #readPool = new BufferPool(poolLimits)
+
+  constructor({ layout, marker, space, shards }: DiskStoreParts) {
+    this.id = marker.id
+    this.#layout = layout
+    this.#marker = marker
+    this.#space = space
+    this.#uploads = new Folder(layout.uploads)
+    this.#shards = new Subfolders(new Folder(layout.blobs), shards)
+  }
+
+  startUpload(location: string): Promise<void> {
+    return this.#at(location, async () => {
+      await this.#marker.verifyNowAndThen()
+      await createStaged(this.#layout, location)
+    })
+  }
+
+  openUpload(location: string, offsetBytes: number): Promise<UploadWriter | undefined> {
+    return this.#at(location, async () => {
+      await this.#marker.verifyNowAndThen()
+      await this.#space.requireRoom(0)
+      const handle = await openStaged(this.#layout, location, offsetBytes)
+      if (handle === undefined) {
+        await this.#marker.verify()
+        return undefined
+      }
+      return new FileUploadWriter({
+        handle,
+        offsetBytes,
+        pool: this.#writePool,
+        space: this.#space,
+        syncEntry: () => this.#uploads.sync(),
+      })
+    })
+  }
+
+  async *readStaged(location: string, lengthBytes: number): AsyncGenerator<Uint8Array> {
+    const reader = await this.#at(location, () => this.#openReader(this.#staged(location)))
+    if (reader === undefined) {
+      throw new RegistryError('UNAVAILABLE', 'The staged bytes of the upload are missing.')
+    }
+    try {
+      yield* reader.read(0, lengthBytes - 1)
+    } finally {
+      await reader[Symbol.asyncDispose]()
+    }
+  }
+
+  finish(location: string): Promise<{ sizeBytes: number } | undefined> {
+    return this.#at(location, async () => {
+      const sizeBytes = await syncStaged(this.#layout, location)
+      if (sizeBytes !== undefined && (await this.#moveIntoPlace(location))) {
+        return { sizeBytes }
+      }
+      return this.#finishAgain(location)
+    })
+  }
+
+  abort(location: string): Promise<void> {
+    return this.#at(location, () =>
+      this.#unlinkAll([this.#staged(location), this.#finished(location)]),
+    )
+  }
+
+  open(location: string): Promise<BlobReader | undefined> {
+    return this.#at(location, () => this.#openReader(this.#finished(location)))
+  }
+
+  remove(locations: readonly string[]): Promise<void> {
+    return atStore(async () => {
+      for (const location of locations) {
+        requireLocation(location)
+      }
+      await this.#unlinkAll(locations.map((location) => this.#finished(location)))
+    })
+  }
+
+  list(after: string | null, count: number): Promise<StoredLocation[]> {
+    return atStore(async () => {
+      await this.#marker.verify()
+      return listLocations(this.#layout, after, count)
+    })
+  }
+
+  async check(): Promise<void> {
+    try {
+      await atStore(() => this.#tryOut())
+    } catch (error) {
+      if (error instanceof RegistryError && error.code === 'STORAGE_FULL') {
+        throw new RegistryError('UNAVAILABLE', error.message, {
+          cause: error,
+          detail: error.detail,
+        })
+      }
+      throw error
+    }
+  }
+
+  /** Writers and readers that are open go on: each owns its file. */
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #at<T>(location: string, work: () => Promise<T>): Promise<T> {
+    return atStore(() => {
+      requireLocation(location)
+      return work()
+    })
+  }
+
+  async #openReader(file: string): Promise<BlobReader | undefined> {
+    const handle = await unlessMissing(open(file, 'r'))
+    if (handle === undefined) {
+      await this.#marker.verify()
+      return undefined
+    }
+    const sizeBytes = await sizeOf(handle)
+    return new FileBlobReader({ handle, sizeBytes, pool: this.#readPool })
+  }
+
+  /** False when the staged file has gone meanwhile. */
+  async #moveIntoPlace(location: string): Promise<boolean> {
+    const shard = shardOf(location)
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      const folder = await this.#shards.ensure(shard)
+      const moved = await unlessMissing(
+        rename(this.#staged(location), this.#finished(location)).then(() => true),
+      )
+      if (moved) {
+        await folder.sync()
+        return true
+      }
+      // Somebody may have tidied up the empty folder.
+      this.#shards.forget(shard)
+    }
+    return false
+  }
+
+  /** Renamed before, perhaps by a process that died before the folder was on the disk. */
+  async #finishAgain(location: string): Promise<{ sizeBytes: number } | undefined> {
+    const stats = await unlessMissing(lstat(this.#finished(location)))
+    if (stats === undefined) {
+      await this.#marker.verify()
+      return undefined
+    }
+    const folder = await this.#shards.ensure(shardOf(location))
+    await folder.sync()
+    return { sizeBytes: stats.size }
+  }
+
+  async #unlinkAll(files: readonly string[]): Promise<void> {
+    let missing = false
+    for (let at = 0; at < files.length; at += removalsAtOnce) {
+      const some = files.slice(at, at + removalsAtOnce)
+      const gone = await Promise.all(some.map(unlinkFile))
+      missing ||= gone.includes(false)
+    }
+    if (missing) {
+      // Not to be taken for removed while the disk is elsewhere.
+      await this.#marker.verify()
+    }
+  }
+
+  async #tryOut(): Promise<void> {
+    await this.#marker.verify()
+    await lstat(this.#layout.blobs)
+    const probe = `${this.#layout.uploads}/.probe`
+    const handle = await open(probe, 'w', 0o600)
+    await handle.close()
+    await unlinkFile(probe)
+    await this.#space.requireRoom(0)
+  }
+
+  #staged(location: string): string {
+    return stagedPath(this.#layout, location)
+  }
+
+  #finished(location: string): string {
+    return finishedPath(this.#layout, location)
+  }
+}
+
+/** Whether the file was there. */
+async function unlinkFile(file: string): Promise<boolean> {
+  const done = await unlessMissing(unlink(file).then(() => true))
+  return done === true
+}

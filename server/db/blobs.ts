@@ -1,0 +1,122 @@
+import { RegistryError } from '../domain/errors.ts'
+import type { Queries } from './database.ts'
+import { shareRepository, upsertLink } from './links.ts'
+import { ensureRepository } from './repositories.ts'
+import { nowMs } from './sql.ts'
+
+/**
+ * Makes freshly verified bytes the blob of this digest in their store: even when a row exists, the
+ * new location is adopted (pushing again heals) and the old one freed after the grace time.
+ */
+export async function adoptBlob(
+  trx: Queries,
+  input: {
+    readonly storeId: number
+    readonly digest: string
+    readonly location: string
+    readonly sizeBytes: number
+  },
+): Promise<void> {
+  const { storeId, digest, location, sizeBytes } = input
+  const row = await trx
+    .insertInto('blobs')
+    .values({
+      store_id: storeId,
+      digest,
+      location,
+      size_bytes: sizeBytes,
+      state: 'live',
+      created_at: nowMs,
+    })
+    .onConflict((conflict) =>
+      // Changes nothing, but locks the row and shows it, also one that was inserted just now.
+      conflict
+        .columns(['store_id', 'digest'])
+        .doUpdateSet((eb) => ({ state: eb.ref('blobs.state') })),
+    )
+    .returning('location')
+    .executeTakeFirstOrThrow()
+  if (row.location === location) return
+  await trx
+    .updateTable('blobs')
+    .set({ location, size_bytes: sizeBytes, state: 'live' })
+    .where('store_id', '=', storeId)
+    .where('digest', '=', digest)
+    .execute()
+  await trx
+    .insertInto('freed_locations')
+    .values({ store_id: storeId, location: row.location, since: nowMs })
+    .execute()
+}
+
+export interface Mount {
+  readonly feedId: number
+  readonly repository: string
+  readonly sourceRepositoryId: number
+  /** The target feed's store: bytes are shared within a store only. */
+  readonly storeId: number
+  readonly digest: string
+  readonly graceMs: number
+}
+
+/** Gives the repository a blob that another one has in the same store. False: it must be uploaded. */
+export async function mountBlob(trx: Queries, input: Mount): Promise<boolean> {
+  const source = await trx
+    .selectFrom('links')
+    .select('store_id')
+    .where('repository_id', '=', input.sourceRepositoryId)
+    .where('digest', '=', input.digest)
+    .executeTakeFirst()
+  if (source?.store_id !== input.storeId) return false
+  const repositoryId = await ensureRepository(trx, input.feedId, input.repository)
+  await shareRepository(trx, repositoryId)
+  // The foreign key's own lock would not hold off clean-up's FOR UPDATE in time.
+  const blob = await trx
+    .selectFrom('blobs')
+    .select('digest')
+    .where('store_id', '=', input.storeId)
+    .where('digest', '=', input.digest)
+    .where('state', '=', 'live')
+    .forShare()
+    .executeTakeFirst()
+  if (!blob) throw new RegistryError('BLOB_UNKNOWN')
+  const still = await trx
+    .selectFrom('links')
+    .select('digest')
+    .where('repository_id', '=', input.sourceRepositoryId)
+    .where('digest', '=', input.digest)
+    .executeTakeFirst()
+  if (!still) throw new RegistryError('BLOB_UNKNOWN')
+  await upsertLink(trx, { ...input, repositoryId })
+  return true
+}
+
+/** Marks the blob damaged if its row still names the location that was tried. */
+export async function markDamaged(
+  trx: Queries,
+  input: { readonly storeId: number; readonly location: string },
+): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('blobs')
+    .set({ state: 'damaged' })
+    .where('store_id', '=', input.storeId)
+    .where('location', '=', input.location)
+    .where('state', '=', 'live')
+    .executeTakeFirstOrThrow()
+  return numUpdatedRows > 0n
+}
+
+/** Whether a blob's bytes are at this location. */
+export async function isLocationNamed(
+  db: Queries,
+  storeId: number,
+  location: string,
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('blobs')
+    .select('digest')
+    .where('store_id', '=', storeId)
+    .where('location', '=', location)
+    .executeTakeFirst()
+  return row !== undefined
+}

@@ -1,0 +1,85 @@
+import { noteCandidates } from './candidates.ts'
+import type { Queries } from './database.ts'
+import { lockRepository } from './repositories.ts'
+
+export interface RemovedContent {
+  /** Manifests and links removed; 0 once nothing is left. */
+  readonly removed: number
+}
+
+/**
+ * Removes up to `limit` manifests, then links, of one repository of a feed that is being deleted;
+ * with nothing left, the repository, and after the last one the feed. Call it until `removed` is 0.
+ * Uploads must have been purged before. The bytes are freed by the clean-up of their store.
+ */
+export async function deleteFeedContent(
+  trx: Queries,
+  input: { readonly feedId: number; readonly limit: number },
+): Promise<RemovedContent> {
+  const repository = await trx
+    .selectFrom('repositories')
+    .select('id')
+    .where('feed_id', '=', input.feedId)
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst()
+  if (!repository) {
+    await trx.deleteFrom('api_keys').where('feed_id', '=', input.feedId).execute()
+    await trx.deleteFrom('feeds').where('id', '=', input.feedId).execute()
+    return { removed: 0 }
+  }
+  await lockRepository(trx, repository.id)
+  const manifests = await deleteManifests(trx, repository.id, input.limit)
+  if (manifests > 0) return { removed: manifests }
+  const links = await deleteLinks(trx, repository.id, input.limit)
+  if (links > 0) return { removed: links }
+  await trx.deleteFrom('tag_history').where('repository_id', '=', repository.id).execute()
+  await trx.deleteFrom('repositories').where('id', '=', repository.id).execute()
+  return { removed: 1 }
+}
+
+async function deleteManifests(trx: Queries, repositoryId: number, limit: number) {
+  const rows = await trx
+    .selectFrom('manifests')
+    .select('id')
+    .where('repository_id', '=', repositoryId)
+    .limit(limit)
+    .execute()
+  const ids = rows.map((row) => row.id)
+  if (ids.length === 0) return 0
+  await trx.deleteFrom('tags').where('manifest_id', 'in', ids).execute()
+  await trx.deleteFrom('manifest_children').where('parent_id', 'in', ids).execute()
+  await trx.deleteFrom('manifest_children').where('child_id', 'in', ids).execute()
+  await trx.deleteFrom('manifest_blobs').where('manifest_id', 'in', ids).execute()
+  await trx.deleteFrom('wanted').where('manifest_id', 'in', ids).execute()
+  await trx.deleteFrom('manifest_contents').where('manifest_id', 'in', ids).execute()
+  await trx.deleteFrom('manifests').where('id', 'in', ids).execute()
+  return ids.length
+}
+
+async function deleteLinks(trx: Queries, repositoryId: number, limit: number) {
+  const links = await trx
+    .selectFrom('links')
+    .select(['digest', 'store_id'])
+    .where('repository_id', '=', repositoryId)
+    .orderBy('digest')
+    .limit(limit)
+    .execute()
+  if (links.length === 0) return 0
+  const digests = links.map((link) => link.digest)
+  await trx
+    .deleteFrom('links')
+    .where('repository_id', '=', repositoryId)
+    .where('digest', 'in', digests)
+    .execute()
+  for (const storeId of new Set(links.map((link) => link.store_id))) {
+    const inStore = links.filter((link) => link.store_id === storeId)
+    await noteCandidates(trx, {
+      kind: 'blob',
+      scopeId: storeId,
+      digests: inStore.map((link) => link.digest),
+      dueInMs: 0,
+    })
+  }
+  return links.length
+}

@@ -1,0 +1,162 @@
+import { RegistryError } from '../domain/errors.ts'
+import type { Queries } from './database.ts'
+import { insertEvent } from './events.ts'
+import { type Params, prepared } from './prepared.ts'
+import type { FeedRow, OverwriteRule } from './schema.ts'
+import { nowMs } from './sql.ts'
+
+export interface FeedRecord {
+  readonly id: number
+  readonly name: string
+  readonly description: string
+  readonly active: 0 | 1
+  readonly tag_deletion: 0 | 1
+  readonly sparse_indexes: 0 | 1
+  readonly overwrite: OverwriteRule
+  readonly store_id: number
+  readonly names: readonly FeedName[]
+}
+
+export interface FeedName {
+  readonly key: string
+  readonly name: string
+  readonly alternate: 0 | 1
+}
+
+const columns = [
+  'feeds.id',
+  'feeds.name',
+  'feeds.description',
+  'feeds.active',
+  'feeds.tag_deletion',
+  'feeds.sparse_indexes',
+  'feeds.overwrite',
+  'feeds.store_id',
+] as const
+
+const byKey = prepared((db, p: Params<{ key: string }>) =>
+  db
+    .selectFrom('feed_names')
+    .innerJoin('feeds', 'feeds.id', 'feed_names.feed_id')
+    .select(columns)
+    .where('feed_names.key', '=', p.key),
+)
+const namesOf = prepared((db, p: Params<{ feedId: number }>) =>
+  db
+    .selectFrom('feed_names')
+    .select(['key', 'name', 'alternate'])
+    .where('feed_id', '=', p.feedId)
+    .orderBy('key'),
+)
+
+/** The feed that this lower-case name, its own or an alternate, leads to. */
+export async function findFeedByKey(db: Queries, key: string): Promise<FeedRecord | undefined> {
+  const row = await byKey.find(db, { key })
+  return row && { ...row, names: await namesOf.list(db, { feedId: row.id }) }
+}
+
+/** All feeds by name. A feed without a name is being deleted and does not appear. */
+export async function listFeedRecords(db: Queries): Promise<FeedRecord[]> {
+  const feeds = await db.selectFrom('feeds').select(columns).orderBy('name').execute()
+  const names = await db.selectFrom('feed_names').selectAll().orderBy('key').execute()
+  return feeds
+    .map((feed) => ({ ...feed, names: names.filter((name) => name.feed_id === feed.id) }))
+    .filter((feed) => feed.names.length > 0)
+}
+
+export interface NewFeed {
+  readonly names: readonly FeedName[]
+  readonly row: Omit<FeedRow, 'id' | 'created_at'>
+  readonly by: string
+}
+
+/** Throws CONFLICT when one of the names is taken. */
+export async function insertFeed(trx: Queries, input: NewFeed): Promise<{ id: number }> {
+  const { id } = await trx
+    .insertInto('feeds')
+    .values({ ...input.row, created_at: nowMs })
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  await insertNames(trx, id, input.names)
+  await insertEvent(trx, {
+    kind: 'feed.created',
+    by: input.by,
+    feedId: id,
+    detail: { name: input.row.name },
+  })
+  return { id }
+}
+
+export interface FeedChange {
+  readonly id: number
+  readonly row: Partial<Omit<FeedRow, 'id' | 'created_at' | 'store_id'>>
+  /** All names from now on; absent: as they are. */
+  readonly names?: readonly FeedName[]
+  readonly by: string
+}
+
+/** Throws CONFLICT when one of the names is taken, NAME_UNKNOWN when the feed is gone. */
+export async function updateFeed(trx: Queries, input: FeedChange): Promise<void> {
+  const known = await trx
+    .selectFrom('feeds')
+    .select('id')
+    .where('id', '=', input.id)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+  if (!known) throw new RegistryError('NAME_UNKNOWN')
+  if (Object.keys(input.row).length > 0) {
+    await trx.updateTable('feeds').set(input.row).where('id', '=', input.id).execute()
+  }
+  if (input.names) {
+    await trx.deleteFrom('feed_names').where('feed_id', '=', input.id).execute()
+    await insertNames(trx, input.id, input.names)
+  }
+  await insertEvent(trx, {
+    kind: 'feed.changed',
+    by: input.by,
+    feedId: input.id,
+    detail: { ...input.row, ...(input.names && { names: input.names.map((name) => name.name) }) },
+  })
+}
+
+async function insertNames(trx: Queries, feedId: number, names: readonly FeedName[]) {
+  for (const name of names) {
+    const { numInsertedOrUpdatedRows } = await trx
+      .insertInto('feed_names')
+      .values({ ...name, feed_id: feedId })
+      .onConflict((conflict) => conflict.column('key').doNothing())
+      .executeTakeFirstOrThrow()
+    if (numInsertedOrUpdatedRows === 0n) {
+      throw new RegistryError(
+        'CONFLICT',
+        `The name "${name.name}" is taken by another registry, as its name or an alternate one.`,
+      )
+    }
+  }
+}
+
+/** Takes the feed's names away: unreachable at once, its content is removed afterwards. */
+export async function retireFeed(
+  trx: Queries,
+  input: { readonly id: number; readonly by: string },
+): Promise<void> {
+  await trx.deleteFrom('feed_names').where('feed_id', '=', input.id).execute()
+  await trx.updateTable('feeds').set({ active: 0 }).where('id', '=', input.id).execute()
+  await insertEvent(trx, { kind: 'feed.deleted', by: input.by, feedId: input.id, detail: {} })
+}
+
+/** Feeds whose deletion has begun and not ended. */
+export async function listRetiredFeeds(db: Queries): Promise<number[]> {
+  const rows = await db
+    .selectFrom('feeds')
+    .select('feeds.id')
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('feed_names').select('key').whereRef('feed_names.feed_id', '=', 'feeds.id'),
+        ),
+      ),
+    )
+    .execute()
+  return rows.map((row) => row.id)
+}

@@ -1,0 +1,233 @@
+import { sql } from 'kysely'
+import { RegistryError } from '../domain/errors.ts'
+import { noteCandidates } from './candidates.ts'
+import type { Queries } from './database.ts'
+import { fromNow, isFresh, renewedLease } from './lease.ts'
+import { type Params, prepared } from './prepared.ts'
+import { lockRepository } from './repositories.ts'
+import { nowMs } from './sql.ts'
+
+/** A blob as a repository has it. */
+export interface LinkedBlob {
+  readonly storeId: number
+  readonly location: string
+  readonly sizeBytes: number
+}
+
+export interface LinkKey {
+  readonly repositoryId: number
+  readonly digest: string
+}
+
+const liveBlob = prepared((db, p: Params<LinkKey>) =>
+  db
+    .selectFrom('links')
+    .innerJoin('blobs', (join) =>
+      join
+        .onRef('blobs.store_id', '=', 'links.store_id')
+        .onRef('blobs.digest', '=', 'links.digest'),
+    )
+    .select([
+      'blobs.store_id as storeId',
+      'blobs.location',
+      'blobs.size_bytes as sizeBytes',
+      sql<number>`links.lease_until - ${nowMs}`.as('leftMs'),
+      sql<number>`${nowMs} - links.promised_at`.as('promisedAgoMs'),
+    ])
+    .where('links.repository_id', '=', p.repositoryId)
+    .where('links.digest', '=', p.digest)
+    .where('blobs.state', '=', sql.lit('live')),
+)
+
+/** The live blob behind a repository's link; undefined when there is none, or it is damaged. */
+export async function findLinkedBlob(db: Queries, key: LinkKey): Promise<LinkedBlob | undefined> {
+  return liveBlob.find(db, key)
+}
+
+/** The same for a caller who may push, with whether its lease has to be renewed (`promiseBlob`). */
+export async function findPromise(
+  db: Queries,
+  key: LinkKey,
+  graceMs: number,
+): Promise<(LinkedBlob & { readonly fresh: boolean }) | undefined> {
+  const row = await liveBlob.find(db, key)
+  return row && { ...row, fresh: isFresh(row, graceMs) }
+}
+
+/** Promises the blob for the grace time. False when it is not there, or damaged. */
+export async function promiseBlob(
+  trx: Queries,
+  input: LinkKey & { readonly graceMs: number },
+): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('links')
+    .set({ lease_until: renewedLease('lease_until', input.graceMs), promised_at: nowMs })
+    .where('repository_id', '=', input.repositoryId)
+    .where('digest', '=', input.digest)
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('blobs')
+          .select('blobs.digest')
+          .whereRef('blobs.store_id', '=', 'links.store_id')
+          .whereRef('blobs.digest', '=', 'links.digest')
+          .where('blobs.state', '=', 'live'),
+      ),
+    )
+    .executeTakeFirstOrThrow()
+  return numUpdatedRows > 0n
+}
+
+/**
+ * Gives the repository the blob, promised for the grace time, and turns what manifests wanted of
+ * it into edges. The repository's row is locked before: shared, so that commits need not wait for
+ * each other, but a manifest that wants the blob cannot slip in between.
+ */
+export async function upsertLink(
+  trx: Queries,
+  input: LinkKey & { readonly storeId: number; readonly graceMs: number },
+): Promise<void> {
+  const { repositoryId, digest, storeId, graceMs } = input
+  await trx
+    .insertInto('links')
+    .values({
+      repository_id: repositoryId,
+      digest,
+      store_id: storeId,
+      promised_at: nowMs,
+      lease_until: fromNow(graceMs),
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['repository_id', 'digest']).doUpdateSet({
+        store_id: storeId,
+        promised_at: nowMs,
+        lease_until: renewedLease('links.lease_until', graceMs),
+      }),
+    )
+    .execute()
+  await noteCandidates(trx, {
+    kind: 'link',
+    scopeId: repositoryId,
+    digests: [digest],
+    dueInMs: 2 * graceMs,
+  })
+  await linkWanted(trx, input)
+}
+
+async function linkWanted(trx: Queries, { repositoryId, digest }: LinkKey) {
+  const wanted = await trx
+    .selectFrom('wanted')
+    .select('manifest_id')
+    .where('repository_id', '=', repositoryId)
+    .where('digest', '=', digest)
+    .execute()
+  if (wanted.length === 0) return
+  await trx
+    .insertInto('manifest_blobs')
+    .values(
+      wanted.map((row) => ({
+        manifest_id: row.manifest_id,
+        repository_id: repositoryId,
+        digest,
+        role: 'child' as const,
+      })),
+    )
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+  await trx
+    .deleteFrom('wanted')
+    .where('repository_id', '=', repositoryId)
+    .where('digest', '=', digest)
+    .execute()
+}
+
+/** Locks the repository's row for a commit or mount of a blob. Throws NAME_UNKNOWN if it is gone. */
+export async function shareRepository(trx: Queries, repositoryId: number): Promise<void> {
+  const row = await trx
+    .selectFrom('repositories')
+    .select('id')
+    .where('id', '=', repositoryId)
+    .forShare()
+    .executeTakeFirst()
+  if (!row) throw new RegistryError('NAME_UNKNOWN')
+}
+
+/** A link of another repository, from which a mount may start. */
+export interface MountSource {
+  readonly repositoryId: number
+  readonly feedId: number
+  readonly repository: string
+}
+
+/** Repositories that have the blob in this store, at most `limit`. */
+export async function listMountSources(
+  db: Queries,
+  input: { readonly storeId: number; readonly digest: string; readonly limit: number },
+): Promise<MountSource[]> {
+  return db
+    .selectFrom('links')
+    .innerJoin('repositories', 'repositories.id', 'links.repository_id')
+    .select([
+      'repositories.id as repositoryId',
+      'repositories.feed_id as feedId',
+      'name as repository',
+    ])
+    .where('links.store_id', '=', input.storeId)
+    .where('links.digest', '=', input.digest)
+    .limit(input.limit)
+    .execute()
+}
+
+/** Manifests of the repository that use the blob, at most `limit`. */
+export async function listBlobUsers(
+  db: Queries,
+  key: LinkKey,
+  limit: number,
+): Promise<{ digest: string; role: 'config' | 'layer' | 'child' }[]> {
+  return db
+    .selectFrom('manifest_blobs')
+    .innerJoin('manifests', 'manifests.id', 'manifest_blobs.manifest_id')
+    .select(['manifests.digest', 'manifest_blobs.role'])
+    .where('manifest_blobs.repository_id', '=', key.repositoryId)
+    .where('manifest_blobs.digest', '=', key.digest)
+    .orderBy('manifests.digest')
+    .limit(limit)
+    .execute()
+}
+
+/**
+ * Takes the blob from the repository. False when it has none; IN_USE, naming the users, while a
+ * manifest refers to it. The bytes go with the clean-up of their store, once nobody links them.
+ */
+export async function deleteLink(trx: Queries, key: LinkKey): Promise<boolean> {
+  const { repositoryId, digest } = key
+  await lockRepository(trx, repositoryId)
+  const link = await trx
+    .selectFrom('links')
+    .select('store_id')
+    .where('repository_id', '=', repositoryId)
+    .where('digest', '=', digest)
+    .executeTakeFirst()
+  if (!link) return false
+  await trx
+    .selectFrom('blobs')
+    .select('digest')
+    .where('store_id', '=', link.store_id)
+    .where('digest', '=', digest)
+    .forNoKeyUpdate()
+    .execute()
+  const users = (await listBlobUsers(trx, key, 10)).map((user) => user.digest)
+  if (users.length > 0) {
+    throw new RegistryError(
+      'IN_USE',
+      `The blob is used by ${users.join(', ')}: delete these manifests first.`,
+      { detail: { usedBy: users } },
+    )
+  }
+  await trx
+    .deleteFrom('links')
+    .where('repository_id', '=', repositoryId)
+    .where('digest', '=', digest)
+    .execute()
+  await noteCandidates(trx, { kind: 'blob', scopeId: link.store_id, digests: [digest], dueInMs: 0 })
+  return true
+}

@@ -1,0 +1,205 @@
+import { RegistryError } from '../domain/errors.ts'
+import { noteCandidates } from './candidates.ts'
+import type { Queries } from './database.ts'
+import { insertEvent } from './events.ts'
+import { lockRepository, relistRepository } from './repositories.ts'
+import { chunksOf, nowMs } from './sql.ts'
+import { insertTagHistory } from './tags.ts'
+
+export interface ManifestDeletion {
+  readonly repositoryId: number
+  readonly digest: string
+  readonly graceMs: number
+  readonly by: string
+}
+
+interface Relatives {
+  readonly id: number
+  readonly blobs: readonly string[]
+  /** Children and referrers. */
+  readonly dependants: readonly { readonly id: number; readonly digest: string }[]
+}
+
+/**
+ * Deletes a manifest and its tags. Its children and referrers become orphans unless a tag or another
+ * parent holds them. Undefined when it is not there; IN_USE, naming them, while an index lists it.
+ */
+export async function deleteManifest(
+  trx: Queries,
+  input: ManifestDeletion,
+): Promise<{ tags: string[] } | undefined> {
+  const { feedId, name: repository } = await lockRepository(trx, input.repositoryId)
+  const relatives = await findRelatives(trx, input)
+  if (!relatives) return undefined
+  await lockRelatives(trx, input, relatives)
+  await refuseChild(trx, relatives.id)
+  const tags = await deleteTags(trx, input, relatives.id)
+  await deleteEdges(trx, relatives.id)
+  await releaseLinks(trx, input, relatives.blobs)
+  await orphan(trx, input, relatives.dependants)
+  await trx.deleteFrom('manifest_contents').where('manifest_id', '=', relatives.id).execute()
+  await trx.deleteFrom('manifests').where('id', '=', relatives.id).execute()
+  await relistRepository(trx, input.repositoryId)
+  await insertEvent(trx, {
+    kind: 'manifest.deleted',
+    by: input.by,
+    feedId,
+    repository,
+    detail: { digest: input.digest, tags },
+  })
+  return { tags }
+}
+
+async function findRelatives(
+  trx: Queries,
+  { repositoryId, digest }: ManifestDeletion,
+): Promise<Relatives | undefined> {
+  const self = await trx
+    .selectFrom('manifests')
+    .select('id')
+    .where('repository_id', '=', repositoryId)
+    .where('digest', '=', digest)
+    .executeTakeFirst()
+  if (!self) return undefined
+  const blobs = await trx
+    .selectFrom('manifest_blobs')
+    .select('digest')
+    .where('manifest_id', '=', self.id)
+    .execute()
+  const children = await trx
+    .selectFrom('manifest_children')
+    .innerJoin('manifests', 'manifests.id', 'manifest_children.child_id')
+    .select(['manifests.id', 'manifests.digest'])
+    .where('manifest_children.parent_id', '=', self.id)
+    .execute()
+  const referrers = await trx
+    .selectFrom('manifests')
+    .select(['id', 'digest'])
+    .where('repository_id', '=', repositoryId)
+    .where('subject', '=', digest)
+    .execute()
+  return {
+    id: self.id,
+    blobs: blobs.map((row) => row.digest).sort(),
+    dependants: [...children, ...referrers].filter((row) => row.id !== self.id),
+  }
+}
+
+/** Links first, then manifests, each in the order of their digests: HEAD takes no repository lock. */
+async function lockRelatives(trx: Queries, input: ManifestDeletion, relatives: Relatives) {
+  for (const chunk of chunksOf(relatives.blobs)) {
+    await trx
+      .selectFrom('links')
+      .select('digest')
+      .where('repository_id', '=', input.repositoryId)
+      .where('digest', 'in', chunk)
+      .orderBy('digest')
+      .forNoKeyUpdate()
+      .execute()
+  }
+  const digests = [input.digest, ...relatives.dependants.map((row) => row.digest)].sort()
+  for (const chunk of chunksOf([...new Set(digests)])) {
+    await trx
+      .selectFrom('manifests')
+      .select('id')
+      .where('repository_id', '=', input.repositoryId)
+      .where('digest', 'in', chunk)
+      .orderBy('digest')
+      .forNoKeyUpdate()
+      .execute()
+  }
+}
+
+async function refuseChild(trx: Queries, id: number) {
+  const parents = await trx
+    .selectFrom('manifest_children')
+    .innerJoin('manifests', 'manifests.id', 'manifest_children.parent_id')
+    .select('manifests.digest')
+    .where('manifest_children.child_id', '=', id)
+    .limit(10)
+    .execute()
+  if (parents.length === 0) return
+  const usedBy = parents.map((parent) => parent.digest)
+  throw new RegistryError(
+    'IN_USE',
+    `The manifest is part of ${usedBy.join(', ')}: delete these indexes first.`,
+    { detail: { usedBy } },
+  )
+}
+
+async function deleteTags(trx: Queries, input: ManifestDeletion, id: number): Promise<string[]> {
+  const rows = await trx
+    .deleteFrom('tags')
+    .where('manifest_id', '=', id)
+    .returning('name')
+    .execute()
+  const tags = rows.map((row) => row.name).sort()
+  for (const name of tags) {
+    await insertTagHistory(trx, {
+      repository_id: input.repositoryId,
+      name,
+      digest: null,
+      previous_digest: input.digest,
+      by: input.by,
+    })
+  }
+  return tags
+}
+
+async function deleteEdges(trx: Queries, id: number) {
+  await trx.deleteFrom('manifest_blobs').where('manifest_id', '=', id).execute()
+  await trx.deleteFrom('manifest_children').where('parent_id', '=', id).execute()
+  await trx.deleteFrom('wanted').where('manifest_id', '=', id).execute()
+}
+
+/** The clock of the links starts now: pulls that have begun still find their layers. */
+async function releaseLinks(trx: Queries, input: ManifestDeletion, blobs: readonly string[]) {
+  for (const chunk of chunksOf(blobs)) {
+    await trx
+      .updateTable('links')
+      .set({ lease_until: nowMs })
+      .where('repository_id', '=', input.repositoryId)
+      .where('digest', 'in', chunk)
+      .where('lease_until', '<', nowMs)
+      .execute()
+  }
+  await noteCandidates(trx, {
+    kind: 'link',
+    scopeId: input.repositoryId,
+    digests: blobs,
+    dueInMs: input.graceMs,
+  })
+}
+
+async function orphan(trx: Queries, input: ManifestDeletion, dependants: Relatives['dependants']) {
+  for (const chunk of chunksOf(dependants)) {
+    const orphans = await trx
+      .updateTable('manifests')
+      .set({ orphaned_since: nowMs })
+      .where(
+        'id',
+        'in',
+        chunk.map((row) => row.id),
+      )
+      .where(({ not, exists, selectFrom }) =>
+        not(exists(selectFrom('tags').select('name').whereRef('manifest_id', '=', 'manifests.id'))),
+      )
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('manifest_children')
+              .select('parent_id')
+              .whereRef('child_id', '=', 'manifests.id'),
+          ),
+        ),
+      )
+      .returning('digest')
+      .execute()
+    await noteCandidates(trx, {
+      kind: 'manifest',
+      scopeId: input.repositoryId,
+      digests: orphans.map((row) => row.digest),
+      dueInMs: input.graceMs,
+    })
+  }
+}

@@ -1,0 +1,66 @@
+import type { Queries } from './database.ts'
+import type { ManifestBlobRow } from './schema.ts'
+import { chunksOf } from './sql.ts'
+
+/** What a manifest refers to, as found in its repository. */
+export interface References {
+  /** Blobs that get an edge, by digest. */
+  readonly blobs: ReadonlyMap<string, ManifestBlobRow['role']>
+  readonly children: readonly { readonly id: number; readonly digest: string }[]
+  readonly wanted: readonly string[]
+}
+
+/** The manifest's edges to blobs and children, and what it still waits for. */
+export async function insertEdges(
+  trx: Queries,
+  manifest: { readonly id: number; readonly repositoryId: number },
+  references: References,
+) {
+  const key = { manifest_id: manifest.id, repository_id: manifest.repositoryId }
+  for (const chunk of chunksOf([...references.blobs])) {
+    await trx
+      .insertInto('manifest_blobs')
+      .values(chunk.map(([digest, role]) => ({ ...key, digest, role })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
+  for (const chunk of chunksOf(references.children)) {
+    await trx
+      .insertInto('manifest_children')
+      .values(chunk.map((child) => ({ parent_id: manifest.id, child_id: child.id })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
+  await trx.deleteFrom('wanted').where('manifest_id', '=', manifest.id).execute()
+  for (const chunk of chunksOf(references.wanted)) {
+    await trx
+      .insertInto('wanted')
+      .values(chunk.map((digest) => ({ ...key, digest })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
+}
+
+/** Sparse indexes that waited for this manifest get their edge. */
+export async function becomeWantedChild(
+  trx: Queries,
+  child: { readonly id: number; readonly repositoryId: number; readonly digest: string },
+) {
+  const parents = await trx
+    .selectFrom('wanted')
+    .select('manifest_id')
+    .where('repository_id', '=', child.repositoryId)
+    .where('digest', '=', child.digest)
+    .execute()
+  if (parents.length === 0) return
+  await trx
+    .insertInto('manifest_children')
+    .values(parents.map((parent) => ({ parent_id: parent.manifest_id, child_id: child.id })))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+  await trx
+    .deleteFrom('wanted')
+    .where('repository_id', '=', child.repositoryId)
+    .where('digest', '=', child.digest)
+    .execute()
+}

@@ -1,0 +1,133 @@
+import { sql } from 'kysely'
+import type { Queries } from './database.ts'
+import { isFresh, renewedLease } from './lease.ts'
+import { type Params, prepared } from './prepared.ts'
+import { nowMs } from './sql.ts'
+
+export interface ManifestHead {
+  readonly id: number
+  readonly digest: string
+  readonly mediaType: string
+  readonly sizeBytes: number
+  readonly leftMs: number
+  readonly promisedAgoMs: number
+}
+
+const head = [
+  'manifests.id',
+  'manifests.digest',
+  'manifests.media_type as mediaType',
+  'manifests.size_bytes as sizeBytes',
+  sql<number>`manifests.lease_until - ${nowMs}`.as('leftMs'),
+  sql<number>`${nowMs} - manifests.promised_at`.as('promisedAgoMs'),
+] as const
+
+interface ByDigest {
+  readonly feedId: number
+  readonly repository: string
+  readonly digest: string
+}
+interface ByTag {
+  readonly feedId: number
+  readonly repository: string
+  readonly tag: string
+}
+
+const byDigest = prepared((db, p: Params<ByDigest>) =>
+  db
+    .selectFrom('repositories')
+    .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
+    .select(head)
+    .where('repositories.feed_id', '=', p.feedId)
+    .where('repositories.name', '=', p.repository)
+    .where('manifests.digest', '=', p.digest),
+)
+const byTag = prepared((db, p: Params<ByTag>) =>
+  db
+    .selectFrom('repositories')
+    .innerJoin('tags', 'tags.repository_id', 'repositories.id')
+    .innerJoin('manifests', 'manifests.id', 'tags.manifest_id')
+    .select(head)
+    .where('repositories.feed_id', '=', p.feedId)
+    .where('repositories.name', '=', p.repository)
+    .where('tags.name', '=', p.tag),
+)
+const content = prepared((db, p: Params<{ id: number }>) =>
+  db.selectFrom('manifest_contents').select('content').where('manifest_id', '=', p.id),
+)
+
+export async function findManifestByDigest(
+  db: Queries,
+  key: ByDigest,
+): Promise<ManifestHead | undefined> {
+  return byDigest.find(db, key)
+}
+
+export async function findManifestByTag(
+  db: Queries,
+  key: ByTag,
+): Promise<ManifestHead | undefined> {
+  return byTag.find(db, key)
+}
+
+/** The bytes as they were pushed; undefined when the manifest was deleted meanwhile. */
+export async function findManifestContent(
+  db: Queries,
+  id: number,
+): Promise<Uint8Array | undefined> {
+  return (await content.find(db, { id }))?.content
+}
+
+/** Whether a HEAD by a caller who may push has to renew the manifest's lease. */
+export function needsPromise(manifest: ManifestHead, graceMs: number): boolean {
+  return !isFresh(manifest, graceMs)
+}
+
+/** Promises the manifest for the grace time. False when it is gone. */
+export async function promiseManifest(
+  trx: Queries,
+  input: { readonly id: number; readonly graceMs: number },
+): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('manifests')
+    .set({ lease_until: renewedLease('lease_until', input.graceMs), promised_at: nowMs })
+    .where('id', '=', input.id)
+    .executeTakeFirstOrThrow()
+  return numUpdatedRows > 0n
+}
+
+export interface Referrer {
+  readonly digest: string
+  readonly mediaType: string
+  readonly sizeBytes: number
+  readonly artifactType: string | null
+  /** JSON object or null. */
+  readonly annotations: string | null
+}
+
+/** Manifests whose subject is `subject`, by digest after `after` ('' for the first page). */
+export async function listReferrers(
+  db: Queries,
+  input: {
+    readonly repositoryId: number
+    readonly subject: string
+    readonly artifactType: string | null
+    readonly after: string
+    readonly count: number
+  },
+): Promise<Referrer[]> {
+  let query = db
+    .selectFrom('manifests')
+    .select([
+      'digest',
+      'media_type as mediaType',
+      'size_bytes as sizeBytes',
+      'artifact_type as artifactType',
+      'annotations',
+    ])
+    .where('repository_id', '=', input.repositoryId)
+    .where('subject', '=', input.subject)
+    .where('digest', '>', input.after)
+  if (input.artifactType !== null) query = query.where('artifact_type', '=', input.artifactType)
+  return query.orderBy('digest').limit(input.count).execute()
+}

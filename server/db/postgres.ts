@@ -1,0 +1,158 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import { RegistryError } from '../domain/errors.ts'
+import type { DatabaseLog, Db, Queries } from './database.ts'
+import { migratePostgres } from './migrate.ts'
+import { LentClient } from './postgres-client.ts'
+import { isDeadlock, translatePostgresError } from './postgres-errors.ts'
+import { nameOf, type Write, type WriteInput, type WriteOutput, type WriteTable } from './writes.ts'
+
+// With the transaction's own limit in LentClient far below the grace time of clean-up: what is
+// judged early in a transaction must still hold at its end.
+const statementTimeoutMilliseconds = 15_000
+const connectTimeoutMilliseconds = 10_000
+const maxConnections = 8
+const maxAttempts = 8
+
+export interface PostgresOptions {
+  readonly url: string
+  readonly log: DatabaseLog
+  readonly writes: WriteTable
+}
+
+/** Opens a PostgreSQL database: a pool for reads and one for writes, so that locks stop no read. */
+export async function openPostgres({ url, log, writes }: PostgresOptions): Promise<Db> {
+  try {
+    const migrator = openPool({ url, log, purpose: 'migrations' })
+    try {
+      await migratePostgres(migrator)
+    } finally {
+      await migrator.destroy()
+    }
+  } catch (error) {
+    throw describe(error)
+  }
+  return new PostgresDatabase(
+    openPool({ url, log, purpose: 'requests' }),
+    openPool({ url, log, purpose: 'requests' }),
+    writes,
+  )
+}
+
+function describe(error: unknown): Error {
+  const cause = error instanceof RegistryError ? (error.cause ?? error) : error
+  return new RegistryError(
+    'UNAVAILABLE',
+    `Cannot open the PostgreSQL database: ${messageOf(cause)}`,
+    { cause: error },
+  )
+}
+
+/** A failed connection to a name with several addresses says why only in its parts. */
+function messageOf(error: unknown): string {
+  const first = error instanceof AggregateError ? error.errors[0] : error
+  return first instanceof Error ? first.message : String(first)
+}
+
+interface PoolOptions {
+  readonly url: string
+  readonly log: DatabaseLog
+  /** Migrations have one connection and all the time they need. */
+  readonly purpose: 'requests' | 'migrations'
+}
+
+function openPool<S>({ url, log, purpose }: PoolOptions): Kysely<S> {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: 'entrepot',
+    keepAlive: true,
+    connectionTimeoutMillis: connectTimeoutMilliseconds,
+    types: { getTypeParser },
+    ...(purpose === 'migrations'
+      ? { max: 1 }
+      : {
+          max: maxConnections,
+          statement_timeout: statementTimeoutMilliseconds,
+          idle_in_transaction_session_timeout: statementTimeoutMilliseconds,
+          // The client's own, for a server that no longer answers.
+          query_timeout: statementTimeoutMilliseconds + 5_000,
+        }),
+  })
+  // A connection that breaks is replaced; without listeners, on the pool for idle ones and on those
+  // in use, it would end the process.
+  const onError = (error: Error) => log.warn({ err: error }, 'A database connection broke.')
+  pool.on('error', onError)
+  pool.on('connect', (client) => client.on('error', onError))
+  return new Kysely<S>({
+    dialect: new PostgresDialect({
+      pool: { connect: () => lendClient(pool), end: () => pool.end() },
+    }),
+  })
+}
+
+async function lendClient(pool: pg.Pool): Promise<LentClient> {
+  try {
+    return new LentClient(await pool.connect())
+  } catch (error) {
+    throw translatePostgresError(error)
+  }
+}
+
+const int8 = 20
+const numeric = 1700
+
+/** Whole numbers stay below 2^53 here; sums of them are `numeric`. pg would give strings. */
+function getTypeParser(oid: number, format?: 'text' | 'binary'): (text: string) => unknown {
+  return oid === int8 || oid === numeric ? Number : pg.types.getTypeParser(oid, format ?? 'text')
+}
+
+class PostgresDatabase implements Db {
+  readonly dialect = 'postgres'
+  readonly read: Queries
+  readonly #writer: Queries
+  readonly #writes: WriteTable
+
+  constructor(read: Queries, writer: Queries, writes: WriteTable) {
+    this.read = read
+    this.#writer = writer
+    this.#writes = writes
+  }
+
+  async write<W extends Write>(write: W, input: WriteInput<W>): Promise<WriteOutput<W>> {
+    nameOf(write, this.#writes)
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const output = await this.#writer
+          .transaction()
+          .setIsolationLevel('read committed')
+          .execute((trx) => write(trx, input as never))
+        return output as WriteOutput<W>
+      } catch (error) {
+        if (!isDeadlock(error)) {
+          throw error
+        }
+        if (attempt === maxAttempts) {
+          throw new RegistryError('UNAVAILABLE', 'The database is too busy; try again.', {
+            cause: error,
+          })
+        }
+        await wait(Math.random() * 10 * attempt)
+      }
+    }
+  }
+
+  async check(): Promise<void> {
+    await sql`select 1 from kysely_migration limit 1`.execute(this.read)
+    const { rows } = await sql<{ off: boolean }>`select pg_is_in_recovery() as off`.execute(
+      this.#writer,
+    )
+    if (rows[0]?.off !== false) {
+      throw new RegistryError('UNAVAILABLE', 'The database is a read-only replica.')
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.read.destroy(), this.#writer.destroy()])
+  }
+}

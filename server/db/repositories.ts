@@ -1,0 +1,100 @@
+import { sql } from 'kysely'
+import { RegistryError } from '../domain/errors.ts'
+import type { Queries } from './database.ts'
+import { type Params, prepared } from './prepared.ts'
+import { nowMs } from './sql.ts'
+
+export interface RepositoryRecord {
+  readonly id: number
+  readonly listed: 0 | 1
+}
+
+const byName = prepared((db, p: Params<{ feedId: number; name: string }>) =>
+  db
+    .selectFrom('repositories')
+    .select(['id', 'listed'])
+    .where('feed_id', '=', p.feedId)
+    .where('name', '=', p.name),
+)
+
+export async function findRepository(
+  db: Queries,
+  feedId: number,
+  name: string,
+): Promise<RepositoryRecord | undefined> {
+  return byName.find(db, { feedId, name })
+}
+
+/** The repository's id; the row is made when missing. It is listed only with its first manifest. */
+export async function ensureRepository(
+  trx: Queries,
+  feedId: number,
+  name: string,
+): Promise<number> {
+  const found = await findRepository(trx, feedId, name)
+  if (found) return found.id
+  await trx
+    .insertInto('repositories')
+    .values({ feed_id: feedId, name, listed: 0, created_at: nowMs })
+    .onConflict((conflict) => conflict.columns(['feed_id', 'name']).doNothing())
+    .execute()
+  const made = await findRepository(trx, feedId, name)
+  if (!made) throw new RegistryError('NAME_UNKNOWN')
+  return made.id
+}
+
+/**
+ * Makes writers of one repository take turns: the first lock of every transaction that judges its
+ * manifests, edges or links. Throws NAME_UNKNOWN when the repository is gone.
+ */
+export async function lockRepository(
+  trx: Queries,
+  repositoryId: number,
+): Promise<{ feedId: number; name: string }> {
+  const row = await trx
+    .selectFrom('repositories')
+    .select(['feed_id', 'name'])
+    .where('id', '=', repositoryId)
+    .forNoKeyUpdate()
+    .executeTakeFirst()
+  if (!row) throw new RegistryError('NAME_UNKNOWN')
+  return { feedId: row.feed_id, name: row.name }
+}
+
+/** Sets whether the repository is listed: while it has a manifest. */
+export async function relistRepository(trx: Queries, repositoryId: number): Promise<void> {
+  const manifest = await trx
+    .selectFrom('manifests')
+    .select('id')
+    .where('repository_id', '=', repositoryId)
+    .limit(1)
+    .executeTakeFirst()
+  await trx
+    .updateTable('repositories')
+    .set({ listed: manifest ? 1 : 0 })
+    .where('id', '=', repositoryId)
+    .where('listed', '=', manifest ? 0 : 1)
+    .execute()
+}
+
+export interface RepositoryPage {
+  readonly feedId: number
+  readonly after: string
+  readonly count: number
+}
+
+const page = prepared((db, p: Params<RepositoryPage>) =>
+  db
+    .selectFrom('repositories')
+    .select('name')
+    .where('feed_id', '=', p.feedId)
+    .where('listed', '=', sql.lit(1))
+    .where('name', '>', p.after)
+    .orderBy('name')
+    .limit(p.count),
+)
+
+/** Names of listed repositories after `after` ('' for the first page), in byte order. */
+export async function listRepositories(db: Queries, input: RepositoryPage): Promise<string[]> {
+  return (await page.list(db, input)).map((row) => row.name)
+}

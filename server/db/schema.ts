@@ -1,0 +1,256 @@
+import type { Generated } from 'kysely'
+
+/**
+ * The tables, one interface each. Times are whole milliseconds of the database's clock
+ * (`now_ms()`), truth values are 0 and 1, digests are `sha256:…` texts. `reference` columns end in
+ * `_id`. What each guard is for stands in docs/decisions/clean-up-protocol.md.
+ */
+export interface Schema {
+  stores: StoreRow
+  feeds: FeedRow
+  feed_names: FeedNameRow
+  repositories: RepositoryRow
+  blobs: BlobRow
+  links: LinkRow
+  manifests: ManifestRow
+  manifest_contents: ManifestContentRow
+  manifest_blobs: ManifestBlobRow
+  manifest_children: ManifestChildRow
+  wanted: WantedRow
+  tags: TagRow
+  tag_history: TagHistoryRow
+  uploads: UploadRow
+  candidates: CandidateRow
+  freed_locations: FreedLocationRow
+  users: UserRow
+  api_keys: ApiKeyRow
+  refresh_tokens: RefreshTokenRow
+  settings: SettingRow
+  events: EventRow
+}
+
+/** A place for bytes; feeds that name the same place share the row. */
+export interface StoreRow {
+  id: Generated<number>
+  type: 'disk'
+  /** JSON; for `disk` `{"path": "…"}`, relative to the data folder or absolute. Unique with `type`. */
+  settings: string
+  /** The id found in the store when it was first opened; null before that. */
+  marker: string | null
+  created_at: number
+}
+
+/** Overwrite: may an existing tag be moved? `permission`: only with Feeds_OverwritePackage. */
+export type OverwriteRule = 'allowed' | 'permission' | 'never'
+
+export interface FeedRow {
+  id: Generated<number>
+  /** As typed. The lower-case form is in `feed_names`. */
+  name: string
+  description: string
+  active: 0 | 1
+  tag_deletion: 0 | 1
+  sparse_indexes: 0 | 1
+  overwrite: OverwriteRule
+  store_id: number
+  created_at: number
+}
+
+/** Every name that leads to a feed, its own and the alternates; `key` (lower case) is primary. */
+export interface FeedNameRow {
+  key: string
+  name: string
+  feed_id: number
+  alternate: 0 | 1
+}
+
+export interface RepositoryRow {
+  id: Generated<number>
+  feed_id: number
+  /** Inside the feed. Unique with `feed_id`. */
+  name: string
+  /** 1 while it has a manifest: only then is it listed. */
+  listed: 0 | 1
+  created_at: number
+}
+
+/** Key (store_id, digest); `location` unique in its store. */
+export interface BlobRow {
+  store_id: number
+  digest: string
+  location: string
+  size_bytes: number
+  state: 'live' | 'damaged'
+  created_at: number
+}
+
+/** That a repository has a blob. Key (repository_id, digest); refers to `blobs`. */
+export interface LinkRow {
+  repository_id: number
+  digest: string
+  store_id: number
+  promised_at: number
+  lease_until: number
+}
+
+/** Unique (repository_id, digest). */
+export interface ManifestRow {
+  id: Generated<number>
+  repository_id: number
+  digest: string
+  media_type: string
+  /** As the referrers API shows it: `artifactType`, else the config's media type; null if neither. */
+  artifact_type: string | null
+  subject: string | null
+  /** JSON object, null when there are none. */
+  annotations: string | null
+  size_bytes: number
+  orphaned_since: number | null
+  promised_at: number
+  lease_until: number
+  pushed_at: number
+  pushed_by: string
+}
+
+export interface ManifestContentRow {
+  manifest_id: number
+  content: Uint8Array
+}
+
+/** Edge manifest → link. Key (manifest_id, digest); refers to `links` by (repository_id, digest). */
+export interface ManifestBlobRow {
+  manifest_id: number
+  repository_id: number
+  digest: string
+  /** `child`: an index's entry that is a blob (BuildKit's cache). */
+  role: 'config' | 'layer' | 'child'
+}
+
+/** Edge index → manifest. Key (parent_id, child_id). */
+export interface ManifestChildRow {
+  parent_id: number
+  child_id: number
+}
+
+/** Referred to, but not here yet. Key (manifest_id, digest). */
+export interface WantedRow {
+  manifest_id: number
+  repository_id: number
+  digest: string
+}
+
+/** Key (repository_id, name). */
+export interface TagRow {
+  repository_id: number
+  name: string
+  manifest_id: number
+  created_at: number
+  updated_at: number
+  updated_by: string
+}
+
+/** Append-only. `digest` null: the tag was deleted. */
+export interface TagHistoryRow {
+  id: Generated<number>
+  repository_id: number
+  name: string
+  digest: string | null
+  previous_digest: string | null
+  at: number
+  by: string
+}
+
+export interface UploadRow {
+  /** Random; part of the upload's address on the wire. */
+  id: string
+  repository_id: number
+  store_id: number
+  location: string
+  state: 'open' | 'purging'
+  epoch: number
+  /** Bytes that are on the disk for certain. */
+  offset_bytes: number
+  /** Digest of those bytes; null while there are none. */
+  digest_so_far: string | null
+  algorithm: 'sha256' | 'sha512'
+  started_at: number
+  last_progress: number
+  started_by: string
+}
+
+/** What clean-up has to look at; append-only, deleted by id once looked at. */
+export interface CandidateRow {
+  id: Generated<number>
+  kind: 'link' | 'manifest' | 'blob'
+  /** Repository for links and manifests, store for blobs. */
+  scope_id: number
+  digest: string
+  due: number
+}
+
+/** Bytes that no row names any more. Key (store_id, location). */
+export interface FreedLocationRow {
+  store_id: number
+  location: string
+  since: number
+}
+
+export interface UserRow {
+  id: Generated<number>
+  name: string
+  /** Lower case; unique. */
+  key: string
+  display_name: string
+  email: string
+  /** `scrypt$N$r$p$salt$hash`, base64. */
+  password_hash: string
+  /** Raised with every change of password or right to log in. */
+  credential_version: number
+  administrator: 0 | 1
+  active: 0 | 1
+  created_at: number
+}
+
+export interface ApiKeyRow {
+  id: Generated<number>
+  type: 'system' | 'feed'
+  display_name: string
+  description: string
+  /** SHA-256 of the key, hexadecimal; unique. */
+  secret_hash: string
+  /** The feed of a `feed` key; null for `system`. */
+  feed_id: number | null
+  /** JSON array: of `view add promote delete` for `feed`, `["full-control"]` for `system`. */
+  permissions: string
+  credential_version: number
+  active: 0 | 1
+  created_at: number
+  expires_at: number | null
+}
+
+/** What `docker login` keeps. `secret_hash` unique. */
+export interface RefreshTokenRow {
+  id: Generated<number>
+  secret_hash: string
+  principal_kind: 'user' | 'key'
+  principal_id: number
+  credential_version: number
+  client_id: string
+  created_at: number
+}
+
+export interface SettingRow {
+  name: string
+  value: string
+}
+
+/** What happened, for the audit. Append-only. */
+export interface EventRow {
+  id: Generated<number>
+  at: number
+  kind: string
+  by: string
+  feed_id: number | null
+  repository: string | null
+  detail: string
+}

@@ -1,0 +1,34 @@
+import type { Queries } from './database.ts'
+import { type Params, prepared } from './prepared.ts'
+
+const byName = prepared((db: Queries, p: Params<{ name: string }>) =>
+  db.selectFrom('settings').select('value').where('name', '=', p.name),
+)
+
+/** The setting's value, undefined if it was never set. */
+export async function findSetting(db: Queries, name: string): Promise<string | undefined> {
+  return (await byName.find(db, { name }))?.value
+}
+
+/** Every setting that was set, by name. */
+export async function listSettings(db: Queries): Promise<ReadonlyMap<string, string>> {
+  const rows = await db.selectFrom('settings').selectAll().orderBy('name').execute()
+  return new Map(rows.map(({ name, value }) => [name, value]))
+}
+
+/** Sets it; null takes it back to its default. */
+export async function setSetting(
+  trx: Queries,
+  input: { readonly name: string; readonly value: string | null },
+): Promise<void> {
+  const { name, value } = input
+  if (value === null) {
+    await trx.deleteFrom('settings').where('name', '=', name).execute()
+    return
+  }
+  await trx
+    .insertInto('settings')
+    .values({ name, value })
+    .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
+    .execute()
+}

@@ -1,0 +1,73 @@
+import { mkdirSync } from 'node:fs'
+import path from 'node:path'
+import { type Kysely, sql } from 'kysely'
+import { RegistryError } from '../domain/errors.ts'
+import type { DatabaseLog, Db, Queries } from './database.ts'
+import { migrateSqlite } from './migrate.ts'
+import type { Schema } from './schema.ts'
+import { kyselyOn, lend, SqliteConnection } from './sqlite.ts'
+import { openSqliteWriter, type SqliteWriter } from './sqlite-writer.ts'
+import { nameOf, type Write, type WriteInput, type WriteOutput, type WriteTable } from './writes.ts'
+
+export interface SqliteOptions {
+  readonly file: string
+  readonly log: DatabaseLog
+  readonly writes: WriteTable
+}
+
+/** Opens an SQLite file: a writer thread, and a read-only connection of the calling thread. */
+export async function openSqlite({ file, log, writes }: SqliteOptions): Promise<Db> {
+  try {
+    await prepareFile(file)
+    const writer = await openSqliteWriter({ file, writesModule: writes.module, log })
+    // After the writer's, which has made the log that readers look into.
+    return new SqliteDatabase(writer, new SqliteConnection({ file, mode: 'read' }), writes)
+  } catch (error) {
+    throw describe(error, file)
+  }
+}
+
+async function prepareFile(file: string): Promise<void> {
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+  using connection = new SqliteConnection({ file, mode: 'write' })
+  await migrateSqlite(connection)
+}
+
+function describe(error: unknown, file: string): Error {
+  const message = error instanceof Error ? error.message : String(error)
+  return new RegistryError('UNAVAILABLE', `Cannot open the database ${file}: ${message}`, {
+    cause: error,
+  })
+}
+
+class SqliteDatabase implements Db {
+  readonly dialect = 'sqlite'
+  readonly read: Queries
+  readonly #writer: SqliteWriter
+  readonly #reader: SqliteConnection
+  readonly #writes: WriteTable
+
+  constructor(writer: SqliteWriter, reader: SqliteConnection, writes: WriteTable) {
+    this.#writer = writer
+    this.#reader = reader
+    this.#writes = writes
+    this.read = kyselyOn<Schema>(lend(reader))
+  }
+
+  async write<W extends Write>(write: W, input: WriteInput<W>): Promise<WriteOutput<W>> {
+    const output = await this.#writer.write(nameOf(write, this.#writes), input)
+    return output as WriteOutput<W>
+  }
+
+  async check(): Promise<void> {
+    await sql`select 1 from kysely_migration limit 1`.execute(this.read as Kysely<unknown>)
+    await this.#writer.ping()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writer.drain()
+    // Before the writer, which folds the log into the file once nobody reads it.
+    this.#reader[Symbol.dispose]()
+    await this.#writer[Symbol.asyncDispose]()
+  }
+}

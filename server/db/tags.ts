@@ -1,0 +1,196 @@
+import { RegistryError } from '../domain/errors.ts'
+import type { Queries } from './database.ts'
+import { insertEvent } from './events.ts'
+import { type Params, prepared } from './prepared.ts'
+import { lockRepository } from './repositories.ts'
+import type { OverwriteRule } from './schema.ts'
+import { nowMs } from './sql.ts'
+
+interface TagPage {
+  readonly repositoryId: number
+  readonly after: string
+  readonly count: number
+}
+
+const page = prepared((db, p: Params<TagPage>) =>
+  db
+    .selectFrom('tags')
+    .select('name')
+    .where('repository_id', '=', p.repositoryId)
+    .where('name', '>', p.after)
+    .orderBy('name')
+    .limit(p.count),
+)
+
+/** Tags after `after` ('' for the first page), in byte order. */
+export async function listTags(db: Queries, input: TagPage): Promise<string[]> {
+  return (await page.list(db, input)).map((row) => row.name)
+}
+
+export interface TagMove {
+  readonly repositoryId: number
+  readonly tags: readonly string[]
+  readonly manifest: { readonly id: number; readonly digest: string }
+  readonly overwrite: OverwriteRule
+  /** Whether the caller has Feeds_OverwritePackage. */
+  readonly mayOverwrite: boolean
+  readonly by: string
+}
+
+/**
+ * Points tags at a manifest, under the repository's lock. Tags that point there already stay as
+ * they are. Throws DENIED, with nothing moved, when the feed's rule keeps one where it is.
+ */
+export async function moveTags(
+  trx: Queries,
+  move: TagMove,
+): Promise<{ created: string[]; updated: string[] }> {
+  const { repositoryId, manifest, by } = move
+  const created: string[] = []
+  const updated: string[] = []
+  for (const name of new Set(move.tags)) {
+    const existing = await trx
+      .selectFrom('tags')
+      .innerJoin('manifests', 'manifests.id', 'tags.manifest_id')
+      .select('manifests.digest')
+      .where('tags.repository_id', '=', repositoryId)
+      .where('tags.name', '=', name)
+      .executeTakeFirst()
+    if (existing?.digest === manifest.digest) continue
+    if (existing) refuseMove(move, name, existing.digest)
+    await trx
+      .insertInto('tags')
+      .values({
+        repository_id: repositoryId,
+        name,
+        manifest_id: manifest.id,
+        created_at: nowMs,
+        updated_at: nowMs,
+        updated_by: by,
+      })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['repository_id', 'name'])
+          .doUpdateSet({ manifest_id: manifest.id, updated_at: nowMs, updated_by: by }),
+      )
+      .execute()
+    await insertTagHistory(trx, {
+      repository_id: repositoryId,
+      name,
+      digest: manifest.digest,
+      previous_digest: existing?.digest ?? null,
+      by,
+    })
+    ;(existing ? updated : created).push(name)
+  }
+  return { created, updated }
+}
+
+function refuseMove(move: TagMove, name: string, digest: string) {
+  if (move.overwrite === 'allowed') return
+  if (move.overwrite === 'permission' && move.mayOverwrite) return
+  const reason =
+    move.overwrite === 'never'
+      ? 'tags of this registry never move: push under a new tag.'
+      : 'moving a tag of this registry needs the right to overwrite, which you do not have.'
+  throw new RegistryError(
+    'DENIED',
+    `The tag "${name}" points at ${digest} already, and ${reason}`,
+    {
+      detail: { tag: name, digest },
+    },
+  )
+}
+
+/** Adds a row to the tags' history, which is append-only. */
+export async function insertTagHistory(
+  trx: Queries,
+  row: {
+    repository_id: number
+    name: string
+    digest: string | null
+    previous_digest: string | null
+    by: string
+  },
+): Promise<void> {
+  await trx
+    .insertInto('tag_history')
+    .values({ ...row, at: nowMs })
+    .execute()
+}
+
+/** Removes one tag; the manifest stays, as somebody's. False when there is no such tag. */
+export async function deleteTag(
+  trx: Queries,
+  input: { readonly repositoryId: number; readonly tag: string; readonly by: string },
+): Promise<boolean> {
+  const { repositoryId, tag, by } = input
+  const { feedId, name: repository } = await lockRepository(trx, repositoryId)
+  const existing = await trx
+    .selectFrom('tags')
+    .innerJoin('manifests', 'manifests.id', 'tags.manifest_id')
+    .select('manifests.digest')
+    .where('tags.repository_id', '=', repositoryId)
+    .where('tags.name', '=', tag)
+    .executeTakeFirst()
+  if (!existing) return false
+  await trx
+    .deleteFrom('tags')
+    .where('repository_id', '=', repositoryId)
+    .where('name', '=', tag)
+    .execute()
+  await insertTagHistory(trx, {
+    repository_id: repositoryId,
+    name: tag,
+    digest: null,
+    previous_digest: existing.digest,
+    by,
+  })
+  await insertEvent(trx, {
+    kind: 'tag.deleted',
+    by,
+    feedId,
+    repository,
+    detail: { tag, digest: existing.digest },
+  })
+  return true
+}
+
+/** Points a tag at a manifest that is there. Undefined when the manifest is not. */
+export async function createTag(
+  trx: Queries,
+  input: Omit<TagMove, 'manifest' | 'tags' | 'overwrite'> & {
+    readonly tag: string
+    readonly digest: string
+  },
+): Promise<'created' | 'exists' | 'updated' | undefined> {
+  const { feedId, name: repository } = await lockRepository(trx, input.repositoryId)
+  const manifest = await trx
+    .updateTable('manifests')
+    .set({ orphaned_since: null })
+    .where('repository_id', '=', input.repositoryId)
+    .where('digest', '=', input.digest)
+    .returning(['id', 'digest'])
+    .executeTakeFirst()
+  if (!manifest) return undefined
+  const { overwrite } = await trx
+    .selectFrom('feeds')
+    .select('overwrite')
+    .where('id', '=', feedId)
+    .executeTakeFirstOrThrow()
+  const { created, updated } = await moveTags(trx, {
+    ...input,
+    tags: [input.tag],
+    manifest,
+    overwrite,
+  })
+  if (created.length + updated.length === 0) return 'exists'
+  await insertEvent(trx, {
+    kind: 'tag.moved',
+    by: input.by,
+    feedId,
+    repository,
+    detail: { tag: input.tag, digest: input.digest },
+  })
+  return created.length > 0 ? 'created' : 'updated'
+}

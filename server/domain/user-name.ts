@@ -1,0 +1,43 @@
+import { RegistryError } from './errors.ts'
+
+/** In `Authorization: Basic` the user name that says: the password is an API key. */
+const apiKeyUserName = 'api'
+const maxLength = 100
+
+/**
+ * The form under which a user is found: names match without regard to case, and look-alikes of
+ * one name (full-width letters, composed and decomposed accents) are one name.
+ */
+export function userKey(name: string): string {
+  return name.normalize('NFKC').toLowerCase()
+}
+
+/** Whether a Basic user name announces an API key. */
+export function isApiKeyUserName(name: string): boolean {
+  return name.toLowerCase() === apiKeyUserName
+}
+
+/**
+ * A name that a user may have, and its key. Throws REQUEST_INVALID for one that is empty, longer
+ * than 100 characters, cannot travel in a Basic header (colons, control characters), begins or ends
+ * with white space, or is `api` in any spelling.
+ */
+export function parseUserName(name: string): { readonly name: string; readonly key: string } {
+  const key = userKey(name)
+  if (key === apiKeyUserName) {
+    throw new RegistryError(
+      'REQUEST_INVALID',
+      'No user can be named "api": with that name, the password of a login is an API key.',
+    )
+  }
+  if (name.length > maxLength || key.length > maxLength) {
+    throw new RegistryError('REQUEST_INVALID', `A user name has at most ${maxLength} characters.`)
+  }
+  if (key === '' || key !== key.trim() || /[:\p{Cc}\p{Cs}]/u.test(name + key)) {
+    throw new RegistryError(
+      'REQUEST_INVALID',
+      'A user name must not be empty, begin or end with a space, or contain colons or control characters.',
+    )
+  }
+  return { name, key }
+}

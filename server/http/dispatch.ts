@@ -1,0 +1,96 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { RegistryError } from '../domain/errors.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import { labelV2Route } from './route-label.ts'
+
+/** Answers a request on `/v2`, errors included. */
+export type HandleV2 = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>
+
+export interface DispatchOptions {
+  readonly v2: HandleV2
+  readonly log: Log
+  readonly metrics: Metrics
+  /** Sees every request first. */
+  readonly begin: (req: IncomingMessage, res: ServerResponse) => void
+  readonly other: RequestListener
+}
+
+/** What listens to the two events of a request. */
+export interface Dispatch {
+  readonly request: RequestListener
+  readonly checkContinue: RequestListener
+}
+
+/** `/v2` and below go to their own handler, everything else to the other. */
+export function createDispatch({ v2, log, metrics, begin, other }: DispatchOptions): Dispatch {
+  const runV2 = async (req: IncomingMessage, res: ServerResponse) => {
+    observeV2(metrics, req, res)
+    try {
+      await v2(req, res)
+    } catch (err) {
+      log.error({ err, method: req.method, url: req.url }, 'request failed')
+      answerFailure(res)
+    }
+  }
+  return {
+    request: (req, res) => {
+      begin(req, res)
+      if (isV2(req.url)) void runV2(req, res)
+      else other(req, res)
+    },
+    checkContinue: (req, res) => {
+      begin(req, res)
+      if (!isV2(req.url)) {
+        res.writeContinue()
+        other(req, res)
+        return
+      }
+      closeUnlessContinued(res)
+      void runV2(req, res)
+    },
+  }
+}
+
+function isV2(url = ''): boolean {
+  return url.startsWith('/v2') && (url.length === 3 || url[3] === '/' || url[3] === '?')
+}
+
+/**
+ * RFC 9110, 10.1.1: after a final answer instead of 100 nobody knows whether the body will come,
+ * so the connection cannot be used again.
+ */
+function closeUnlessContinued(res: ServerResponse) {
+  const { shouldKeepAlive } = res
+  const writeContinue = res.writeContinue.bind(res)
+  res.shouldKeepAlive = false
+  res.writeContinue = (callback) => {
+    res.shouldKeepAlive = shouldKeepAlive
+    writeContinue(callback)
+  }
+}
+
+function observeV2(metrics: Metrics, req: IncomingMessage, res: ServerResponse) {
+  const startMs = performance.now()
+  res.once('close', () => {
+    metrics.observeRequest({
+      route: labelV2Route(req.url ?? ''),
+      method: req.method ?? '',
+      // 499: the client left before there was an answer, as proxies count it.
+      status: res.headersSent ? res.statusCode : 499,
+      seconds: (performance.now() - startMs) / 1000,
+    })
+  })
+}
+
+/** The last resort: the handler of `/v2` answers its own errors. */
+function answerFailure(res: ServerResponse) {
+  if (res.headersSent) {
+    res.destroy()
+    return
+  }
+  const { wireCode, status, message } = new RegistryError('INTERNAL')
+  const body = Buffer.from(JSON.stringify({ errors: [{ code: wireCode, message }] }))
+  res.writeHead(status, { 'content-type': 'application/json', 'content-length': body.byteLength })
+  res.end(body)
+}

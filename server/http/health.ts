@@ -1,0 +1,125 @@
+import type { FastifyInstance } from 'fastify'
+import { RegistryError } from '../domain/errors.ts'
+import type { Log } from '../log.ts'
+
+/** Something that must work for the server to be healthy. */
+export interface HealthCheck {
+  readonly name: 'database' | 'storage'
+  /** Throws, saying why, when it does not work. */
+  check(): Promise<void>
+}
+
+export interface HealthOptions {
+  readonly checks: readonly HealthCheck[]
+  readonly version: string
+  readonly log: Log
+  /** A check that takes longer has failed. Default 5. */
+  readonly timeoutSeconds?: number
+}
+
+/** Names of failed checks with one plain reason each. */
+type Failures = ReadonlyMap<string, string>
+
+/** How long an answer holds: probes come often, from anybody, and a check costs the disk a write. */
+const holdsMs = 1000
+
+/** `/health` and `/health/json`, for anybody. 200, or 500 with the reason. */
+export function healthRoutes(app: FastifyInstance, options: HealthOptions) {
+  const examine = rememberShortly(createExamination(options))
+  app.get('/health', async (request, reply) => {
+    const failures = await examine()
+    const { format } = request.query as Readonly<Record<string, unknown>>
+    reply.code(failures.size === 0 ? 200 : 500).header('cache-control', 'no-store')
+    if (format === 'json') return describeHealth(failures, options.version)
+    reply.type('text/plain; charset=utf-8')
+    return failures.size === 0 ? 'OK' : formatFailures(failures)
+  })
+  app.get('/health/json', async (_request, reply) => {
+    const failures = await examine()
+    reply.code(failures.size === 0 ? 200 : 500).header('cache-control', 'no-store')
+    return describeHealth(failures, options.version)
+  })
+}
+
+function describeHealth(failures: Failures, version: string) {
+  const statusOf = (name: string) => (failures.has(name) ? 'Error' : 'OK')
+  return {
+    applicationName: 'Entrepot',
+    databaseStatus: statusOf('database'),
+    databaseStatusDetails: failures.get('database') ?? null,
+    storageStatus: statusOf('storage'),
+    storageStatusDetail: failures.get('storage') ?? null,
+    versionNumber: version,
+    releaseNumber: version,
+    serviceStatus: failures.size === 0 ? 'OK' : 'Error',
+    serviceStatusDetail: failures.size === 0 ? null : formatFailures(failures),
+  }
+}
+
+function formatFailures(failures: Failures): string {
+  return [...failures].map(([name, reason]) => `${name}: ${reason}`).join('; ')
+}
+
+function createExamination({ checks, log, timeoutSeconds = 5 }: HealthOptions) {
+  const runs = checks.map(({ name, check }) => ({ name, run: joinRunning(check) }))
+  let before = ''
+  return async (): Promise<Failures> => {
+    const results = await Promise.all(
+      runs.map(async ({ name, run }) => [name, await findFailure(run, timeoutSeconds)] as const),
+    )
+    const failures = new Map<string, string>()
+    for (const [name, failure] of results) {
+      if (failure !== undefined) failures.set(name, failure.reason)
+    }
+    const now = formatFailures(failures)
+    if (now !== before && now !== '') log.error({ failures: results }, 'unhealthy')
+    if (now !== before && now === '') log.info({}, 'healthy again')
+    before = now
+    return failures
+  }
+}
+
+interface Failure {
+  readonly reason: string
+  readonly cause: unknown
+}
+
+async function findFailure(
+  run: () => Promise<void>,
+  timeoutSeconds: number,
+): Promise<Failure | undefined> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<Failure>((resolve) => {
+    const reason = `No answer within ${timeoutSeconds} seconds.`
+    timer = setTimeout(() => resolve({ reason, cause: null }), timeoutSeconds * 1000)
+  })
+  try {
+    return await Promise.race([run().then(() => undefined), timeout])
+  } catch (cause) {
+    // Only our own words are for everybody; what a driver says may name hosts and users.
+    const known = cause instanceof RegistryError
+    return { reason: known ? cause.message : 'It failed; the log says why.', cause }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** A check that hangs is waited for again, not started again. */
+function joinRunning(check: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  return () => {
+    running ??= check().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+}
+
+function rememberShortly(examine: () => Promise<Failures>): () => Promise<Failures> {
+  let last: { readonly atMs: number; readonly result: Promise<Failures> } | undefined
+  return () => {
+    const nowMs = performance.now()
+    if (last === undefined || nowMs - last.atMs > holdsMs) last = { atMs: nowMs, result: examine() }
+    return last.result
+  }
+}

@@ -1,0 +1,52 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyInstance } from 'fastify'
+import type { Config } from '../config.ts'
+import { RegistryError } from '../domain/errors.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import { describeProblem, sendProblem } from './api/problem.ts'
+import { type HealthCheck, healthRoutes } from './health.ts'
+import { homeRoute } from './home.ts'
+import { metricsRoute } from './metrics.ts'
+
+export interface RouteOptions {
+  readonly config: Pick<Config, 'metrics'>
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly version: string
+  /** Registers the other routes, with their full paths. */
+  readonly api?: (app: FastifyInstance) => void | Promise<void>
+  readonly checks: readonly HealthCheck[]
+  readonly mayReadMetrics: (req: IncomingMessage) => Promise<boolean>
+}
+
+/** Everything outside `/v2`: errors and unknown addresses are problems as RFC 9457 has them. */
+export async function registerRoutes(app: FastifyInstance, options: RouteOptions): Promise<void> {
+  const { config, log, metrics, version } = options
+  app.setErrorHandler((error, request, reply) => {
+    if (describeProblem(error).status >= 500) {
+      log.error({ err: error, method: request.method, url: request.url }, 'request failed')
+    }
+    return sendProblem(reply, error)
+  })
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, new RegistryError('NOT_FOUND')))
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.header('x-content-type-options', 'nosniff')
+    done()
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    const { method, routeOptions } = request
+    const seconds = reply.elapsedTime / 1000
+    metrics.observeRequest({
+      route: routeOptions.url ?? '{other}',
+      method,
+      status: reply.statusCode,
+      seconds,
+    })
+    done()
+  })
+  homeRoute(app, version)
+  healthRoutes(app, options)
+  metricsRoute(app, { access: config.metrics, metrics, mayReadMetrics: options.mayReadMetrics })
+  await options.api?.(app)
+}

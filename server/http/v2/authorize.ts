@@ -1,0 +1,71 @@
+import type { Identity } from '../../auth/authenticate.ts'
+import { RegistryError } from '../../domain/errors.ts'
+import { may } from '../../domain/permission.ts'
+import type { RepositoryName, RepositoryPath } from '../../domain/reference.ts'
+import { type Action, attributesOf, covers } from '../../domain/scope.ts'
+import type { Feed, Feeds } from '../../registry/feeds.ts'
+import { challenge } from './challenge.ts'
+import type { Exchange } from './exchange.ts'
+
+/** A caller who may do what it asked for, in a repository that need not exist yet. */
+export interface Admission {
+  readonly identity: Identity
+  readonly feed: Feed
+  readonly repository: RepositoryName
+  /** `<feed>/<repository>` as addressed, lower case: what answers and Locations repeat. */
+  readonly name: string
+  /** Whether the caller may do this here too. */
+  can(action: Action): boolean
+}
+
+/** What a refused client has to ask a token for. */
+const scopeActions: Record<Action, string> = {
+  pull: 'pull',
+  push: 'pull,push',
+  delete: 'delete',
+  '*': '*',
+}
+
+/**
+ * Lets the caller in for an action, or refuses (DESIGN 5, MUST 8): Anonymous hears 401 whatever is
+ * there; who may not view it hears what an absent feed answers; who may view it but not do this
+ * hears DENIED; a token that lacks the scope, though its owner has the right, is sent for a new one.
+ */
+export async function admit(
+  { feeds }: { feeds: Feeds },
+  { exchange, identity }: { readonly exchange: Exchange; readonly identity: Identity },
+  { path, action }: { readonly path: RepositoryPath; readonly action: Action },
+): Promise<Admission> {
+  const { principal, access } = identity
+  const name = `${path.feedKey}/${path.repository}`
+  const scope = `repository:${name}:${scopeActions[action]}`
+  const feed = await feeds.find(path.feedKey)
+  const subject = feed?.active ? { feedId: feed.id, repository: path.repository } : undefined
+  const has = (wanted: Action) =>
+    subject !== undefined &&
+    attributesOf(wanted).every((attribute) => may(principal, attribute, subject))
+  if (principal.kind === 'anonymous' && !has(action)) {
+    throw challenge(exchange, { scope, lacksScope: access !== null })
+  }
+  if (!feed || !subject || !may(principal, 'Feeds_ViewFeed', subject)) throw unknownName(name)
+  if (!has(action)) {
+    throw new RegistryError(
+      'DENIED',
+      `${principal.name} may not ${action === '*' ? 'do this' : action} in ${name}.`,
+    )
+  }
+  if (access !== null && !covers(access, name, action)) {
+    throw challenge(exchange, { scope, lacksScope: true })
+  }
+  const can = (wanted: Action) => has(wanted) && (access === null || covers(access, name, wanted))
+  return { identity, feed, repository: path.repository, name, can }
+}
+
+/** The same words for what is not there and for what the caller may not see. */
+export function unknownName(name: string): RegistryError {
+  return new RegistryError(
+    'NAME_UNKNOWN',
+    `There is no repository ${name} here, or you may not see it.`,
+    { detail: { name } },
+  )
+}

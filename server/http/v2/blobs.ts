@@ -1,0 +1,99 @@
+import type { BlobReader } from '../../blobs/blob-store.ts'
+import type { Db } from '../../db/database.ts'
+import { type ByteRange, parseRange } from '../../domain/byte-range.ts'
+import { type Digest, parseDigest } from '../../domain/digest.ts'
+import {
+  type BlobTarget,
+  type DamageLog,
+  deleteBlob as deleteBlobOf,
+  headBlob,
+  openBlob,
+} from '../../registry/blobs.ts'
+import type { Settings } from '../../registry/settings.ts'
+import type { Stores } from '../../registry/stores.ts'
+import type { Admission } from './authorize.ts'
+import { isNotModified, isRangeWanted } from './conditional.ts'
+import type { Exchange } from './exchange.ts'
+import { sendParts } from './multipart.ts'
+import { type Headers, send } from './reply.ts'
+import { sendPieces } from './stream.ts'
+
+export interface BlobDeps {
+  readonly db: Db
+  readonly stores: Stores
+  readonly settings: Settings
+  readonly log: DamageLog
+}
+
+interface BlobRequest {
+  readonly exchange: Exchange
+  readonly admission: Admission
+  /** As in the address. */
+  readonly digest: string
+}
+
+export async function serveBlob(deps: BlobDeps, request: BlobRequest) {
+  const { exchange, admission } = request
+  const { req, res } = exchange
+  const digest = parseDigest(request.digest)
+  const target: BlobTarget = { ...admission, digest }
+  if (req.method === 'HEAD' || isNotModified(req, digest)) {
+    const { sizeBytes } = await headBlob(deps, target, admission.can('push'))
+    const status = isNotModified(req, digest) ? 304 : 200
+    res.writeHead(status, { ...headersOf(digest), 'content-length': sizeBytes }).end()
+    return
+  }
+  await using reader = await openBlob(deps, target)
+  const { range } = req.headers
+  const ranges =
+    range !== undefined && isRangeWanted(req, digest)
+      ? parseRange(range, reader.sizeBytes)
+      : undefined
+  await sendBlob(exchange, reader, { digest, ranges })
+}
+
+async function sendBlob(
+  exchange: Exchange,
+  reader: BlobReader,
+  { digest, ranges }: { digest: Digest; ranges: readonly ByteRange[] | undefined },
+) {
+  const { res } = exchange
+  const { sizeBytes } = reader
+  const headers = headersOf(digest)
+  const [only] = ranges ?? []
+  if (!ranges || !only || bytesIn(ranges) > sizeBytes) {
+    res.writeHead(200, { ...headers, 'content-length': sizeBytes })
+    if (sizeBytes > 0) await sendPieces(res, reader.read(0, sizeBytes - 1))
+    res.end()
+    return
+  }
+  if (ranges.length > 1) return sendParts(res, reader, { headers, ranges })
+  res.writeHead(206, {
+    ...headers,
+    'content-range': `bytes ${only.start}-${only.end}/${sizeBytes}`,
+    'content-length': bytesIn(ranges),
+  })
+  await sendPieces(res, reader.read(only.start, only.end))
+  res.end()
+}
+
+/** Overlapping ranges could ask for many times the blob: then the whole of it is the answer. */
+function bytesIn(ranges: readonly ByteRange[]): number {
+  return ranges.reduce((sum, { start, end }) => sum + end - start + 1, 0)
+}
+
+function headersOf(digest: Digest): Headers {
+  return {
+    'content-type': 'application/octet-stream',
+    'docker-content-digest': digest,
+    etag: `"${digest}"`,
+    'accept-ranges': 'bytes',
+    'cache-control': 'max-age=31536000, immutable',
+  }
+}
+
+export async function deleteBlob(deps: { db: Db }, request: BlobRequest) {
+  const digest = parseDigest(request.digest)
+  await deleteBlobOf(deps, { ...request.admission, digest })
+  send(request.exchange.res, 202, { 'docker-content-digest': digest })
+}

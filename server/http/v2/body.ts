@@ -1,0 +1,145 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { RegistryError } from '../../domain/errors.ts'
+import type { RequestBody } from '../../registry/upload-session.ts'
+
+/** A body that sends nothing for so long is given up; what arrived is kept by who reads it. */
+const idleMs = 60_000
+/** Chunks that may wait in memory while the reader is busy with one. */
+const maxWaitingChunks = 4
+/** How much of a body that nobody wants is read, so that the client hears the answer. */
+const maxDumpBytes = 16 * 1024 * 1024
+const maxDumpMs = 5_000
+
+/** The body of a request. Reading it lets a client go on that asked first (`Expect: 100-continue`). */
+export function bodyOf(req: IncomingMessage, res: ServerResponse): RequestBody {
+  return {
+    lengthBytes: lengthOf(req),
+    chunks: (signal) => readChunks(req, res, signal),
+  }
+}
+
+/** Content-Length; 0 when there is no body at all, null when its length is not known. */
+function lengthOf(req: IncomingMessage): number | null {
+  if (req.headers['transfer-encoding'] !== undefined) return null
+  return Number(req.headers['content-length'] ?? 0)
+}
+
+async function* readChunks(
+  req: IncomingMessage,
+  res: ServerResponse,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const { expect } = req.headers
+  if (expect !== undefined && !res.headersSent) res.writeContinue()
+  using source = new ChunkSource(req, signal)
+  for (;;) {
+    const chunk = await source.next()
+    if (chunk === undefined) return
+    yield chunk
+  }
+}
+
+/** Hands out a request's chunks as they come, without copying them together. */
+class ChunkSource implements Disposable {
+  readonly #req: IncomingMessage
+  readonly #signal: AbortSignal
+  readonly #waiting: Uint8Array[] = []
+  readonly #idle: NodeJS.Timeout
+  #failure: unknown
+  #ended = false
+  #wake: () => void = () => {}
+
+  constructor(req: IncomingMessage, signal: AbortSignal) {
+    this.#req = req
+    this.#signal = signal
+    this.#idle = setTimeout(() => this.#fail(new RegistryError('REQUEST_TIMEOUT')), idleMs)
+    if (signal.aborted) this.#failure = signal.reason
+    if (req.destroyed && !req.readableEnded) this.#failure = new RegistryError('CLIENT_GONE')
+    this.#ended = req.readableEnded
+    signal.addEventListener('abort', this.#onAbort)
+    req.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose)
+    req.on('error', this.#onClose)
+  }
+
+  async next(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure
+      const chunk = this.#waiting.shift()
+      if (chunk !== undefined) {
+        if (this.#waiting.length === 0 && this.#req.isPaused()) this.#req.resume()
+        return chunk
+      }
+      if (this.#ended) return undefined
+      this.#idle.refresh()
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+    }
+  }
+
+  readonly #onData = (chunk: Uint8Array) => {
+    this.#waiting.push(chunk)
+    if (this.#waiting.length >= maxWaitingChunks) this.#req.pause()
+    this.#idle.refresh()
+    this.#wake()
+  }
+
+  readonly #onEnd = () => {
+    this.#ended = true
+    this.#wake()
+  }
+
+  readonly #onClose = () => {
+    if (!this.#ended) this.#fail(new RegistryError('CLIENT_GONE'))
+  }
+
+  readonly #onAbort = () => this.#fail(this.#signal.reason)
+
+  #fail(reason: unknown) {
+    this.#failure ??= reason
+    this.#wake()
+  }
+
+  [Symbol.dispose]() {
+    clearTimeout(this.#idle)
+    this.#signal.removeEventListener('abort', this.#onAbort)
+    this.#req.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose)
+    this.#req.off('error', this.#onClose)
+  }
+}
+
+/** Reads a body of at most `maxBytes` whole; `tooLarge` says what to throw for more. */
+export async function readWhole(
+  body: RequestBody,
+  maxBytes: number,
+  tooLarge: () => RegistryError,
+): Promise<Buffer> {
+  if (body.lengthBytes !== null && body.lengthBytes > maxBytes) throw tooLarge()
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body.chunks(new AbortController().signal)) {
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) throw tooLarge()
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, bytes)
+}
+
+/**
+ * Reads on after the answer, so that a client that is still sending hears it instead of a reset
+ * connection; one that sends on and on is cut off.
+ */
+export function dumpRest(req: IncomingMessage) {
+  if (req.complete || req.destroyed) return
+  let bytes = 0
+  const cutOff = () => req.socket.destroy()
+  const timer = setTimeout(cutOff, maxDumpMs)
+  req.on('data', (chunk: Uint8Array) => {
+    bytes += chunk.byteLength
+    if (bytes > maxDumpBytes) cutOff()
+  })
+  req.once('close', () => clearTimeout(timer))
+  req.once('end', () => clearTimeout(timer))
+  req.on('error', () => {})
+  req.resume()
+}

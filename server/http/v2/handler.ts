@@ -1,0 +1,131 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Authenticator, Identity } from '../../auth/authenticate.ts'
+import { RegistryError } from '../../domain/errors.ts'
+import { parseRepositoryPath } from '../../domain/reference.ts'
+import type { Log } from '../../log.ts'
+import type { ReadCaller } from '../base-url.ts'
+import { admit } from './authorize.ts'
+import { dumpRest } from './body.ts'
+import { challenge } from './challenge.ts'
+import { sendError } from './errors.ts'
+import type { Exchange } from './exchange.ts'
+import { getCatalog } from './lists.ts'
+import { type OperationDeps, operationsOf } from './operations.ts'
+import { sendJson } from './reply.ts'
+import { parseRoute, type RepositoryRoute, type Route } from './route.ts'
+
+export interface V2Deps extends OperationDeps {
+  readonly authenticator: Authenticator
+  readonly readCaller: ReadCaller
+  readonly serveToken: (exchange: Exchange) => Promise<void>
+  readonly log: Log
+}
+
+/** Answers everything under `/v2/`: find the route, find out who calls, decide, act. */
+export function createV2Handler(deps: V2Deps) {
+  return async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    res.setHeader('docker-distribution-api-version', 'registry/2.0')
+    res.setHeader('x-content-type-options', 'nosniff')
+    try {
+      await deps.settings.refresh()
+      await answer(deps, exchangeOf(deps, req, res))
+    } catch (error) {
+      sendError(res, error, deps.log)
+    }
+    dumpRest(req)
+  }
+}
+
+function exchangeOf(deps: V2Deps, req: IncomingMessage, res: ServerResponse): Exchange {
+  const url = req.url ?? '/'
+  const mark = url.indexOf('?')
+  return {
+    req,
+    res,
+    path: mark < 0 ? url : url.slice(0, mark),
+    query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
+    caller: deps.readCaller(req),
+  }
+}
+
+async function answer(deps: V2Deps, exchange: Exchange) {
+  if (exchange.path === '/v2/_auth') {
+    checkMethod(exchange, ['GET', 'POST'])
+    return deps.serveToken(exchange)
+  }
+  const identity = await identify(deps, exchange)
+  const route = routeOf(exchange, identity)
+  switch (route.kind) {
+    case 'ping':
+      return ping(exchange, identity)
+    case 'token':
+      return checkMethod(exchange, [])
+    case 'catalog':
+      checkMethod(exchange, ['GET', 'HEAD'])
+      return getCatalog(deps, exchange, identity)
+    default:
+      return operate(deps, { exchange, identity }, route)
+  }
+}
+
+async function operate(
+  deps: V2Deps,
+  { exchange, identity }: { readonly exchange: Exchange; readonly identity: Identity },
+  route: RepositoryRoute,
+) {
+  const operations = operationsOf(route)
+  const operation = operations[exchange.req.method ?? '']
+  const path = parseOrChallenge(exchange, identity, () => parseRepositoryPath(route.name))
+  const action = operation?.action ?? 'pull'
+  const admission = await admit(deps, { exchange, identity }, { path, action })
+  if (!operation) return checkMethod(exchange, Object.keys(operations))
+  await operation.run(deps, exchange, admission)
+}
+
+async function identify(deps: V2Deps, exchange: Exchange): Promise<Identity> {
+  const { authorization } = exchange.req.headers
+  try {
+    return await deps.authenticator.authenticate(authorization, exchange.caller.service)
+  } catch (error) {
+    if (!(error instanceof RegistryError) || error.code !== 'UNAUTHORIZED') throw error
+    const invalidToken = /^bearer\b/i.test(authorization ?? '')
+    throw challenge(exchange, { invalidToken, message: error.message })
+  }
+}
+
+function routeOf(exchange: Exchange, identity: Identity): Route {
+  const route = parseOrChallenge(exchange, identity, () => parseRoute(exchange.path))
+  if (route) return route
+  if (identity.principal.kind === 'anonymous') throw challenge(exchange, {})
+  throw new RegistryError(
+    'NOT_FOUND',
+    `${exchange.path.slice(0, 200)} is no address of a registry.`,
+  )
+}
+
+/** Anonymous hears 401, whatever else is wrong with the request. */
+function parseOrChallenge<T>(exchange: Exchange, identity: Identity, parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    if (identity.principal.kind === 'anonymous') throw challenge(exchange, {})
+    throw error
+  }
+}
+
+/** Clients learn here whether and how to log in: without credentials it is always 401. */
+function ping(exchange: Exchange, identity: Identity) {
+  checkMethod(exchange, ['GET', 'HEAD'])
+  if (exchange.req.headers.authorization === undefined) throw challenge(exchange, {})
+  if (identity.principal.kind === 'anonymous' && identity.access === null) {
+    throw challenge(exchange, {})
+  }
+  sendJson(exchange.res, 200, {}, {})
+}
+
+function checkMethod({ req }: Exchange, allowed: readonly string[]) {
+  if (allowed.includes(req.method ?? '')) return
+  throw new RegistryError('UNSUPPORTED', `${req.method} is not possible here.`, {
+    headers: { allow: allowed.join(', ') },
+  })
+}

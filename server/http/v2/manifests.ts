@@ -1,0 +1,128 @@
+import type { Db } from '../../db/database.ts'
+import type { ManifestHead } from '../../db/manifests.ts'
+import { parseDigest } from '../../domain/digest.ts'
+import { RegistryError } from '../../domain/errors.ts'
+import { maxManifestBytes } from '../../domain/manifest.ts'
+import { withoutParameters } from '../../domain/media-type.ts'
+import { may } from '../../domain/permission.ts'
+import { parseReference, parseTag, type Reference, type Tag } from '../../domain/reference.ts'
+import {
+  getManifest,
+  headManifest,
+  type ManifestTarget,
+  pushManifest,
+  removeManifest,
+} from '../../registry/manifests.ts'
+import type { Settings } from '../../registry/settings.ts'
+import { removeTag } from '../../registry/tags.ts'
+import type { Admission } from './authorize.ts'
+import { bodyOf, readWhole } from './body.ts'
+import { isNotModified } from './conditional.ts'
+import type { Exchange } from './exchange.ts'
+import { type Headers, send } from './reply.ts'
+
+export interface ManifestDeps {
+  readonly db: Db
+  readonly settings: Settings
+}
+
+interface ManifestRequest {
+  readonly exchange: Exchange
+  readonly admission: Admission
+  /** As in the address. */
+  readonly reference: string
+}
+
+/** OCI distribution-spec, "Pushing manifests with tags": at least 10 must be possible. */
+const maxTags = 100
+
+export async function serveManifest(deps: ManifestDeps, request: ManifestRequest) {
+  const { exchange, admission } = request
+  const reference = parseReference(request.reference)
+  const target = { ...admission, reference }
+  if (exchange.req.method === 'HEAD') {
+    const head = await headManifest(deps, target, admission.can('push'))
+    return sendManifest(exchange, reference, { head, content: undefined })
+  }
+  const { head, content } = await getManifest(deps, target)
+  sendManifest(exchange, reference, { head, content })
+}
+
+function sendManifest(
+  { req, res }: Exchange,
+  reference: Reference,
+  { head, content }: { head: ManifestHead; content: Uint8Array | undefined },
+) {
+  const headers: Headers = {
+    'content-type': head.mediaType,
+    'docker-content-digest': head.digest,
+    etag: `"${head.digest}"`,
+    'cache-control': reference.kind === 'digest' ? 'max-age=31536000, immutable' : 'no-cache',
+  }
+  if (isNotModified(req, head.digest)) {
+    res.writeHead(304, { ...headers, 'content-length': head.sizeBytes }).end()
+    return
+  }
+  res.writeHead(200, { ...headers, 'content-length': head.sizeBytes })
+  res.end(content)
+}
+
+export async function putManifest(deps: ManifestDeps, request: ManifestRequest) {
+  const { exchange, admission } = request
+  const { req, res } = exchange
+  const { principal } = admission.identity
+  const target: ManifestTarget = { ...admission, reference: parseReference(request.reference) }
+  const tags = readTags(exchange)
+  const content = await readWhole(bodyOf(req, res), maxManifestBytes, tooLarge)
+  const subjectOfRights = { feedId: admission.feed.id, repository: admission.repository }
+  const { digest, subject } = await pushManifest(deps, {
+    ...target,
+    content,
+    contentType: withoutParameters(req.headers['content-type']),
+    tags,
+    mayOverwrite: may(principal, 'Feeds_OverwritePackage', subjectOfRights),
+    by: principal.name,
+  })
+  send(res, 201, {
+    location: `/v2/${admission.name}/manifests/${digest}`,
+    'docker-content-digest': digest,
+    ...(subject !== null && { 'oci-subject': subject }),
+    ...(tags.length > 0 && { 'oci-tag': tags }),
+  })
+}
+
+function tooLarge(): RegistryError {
+  return new RegistryError(
+    'MANIFEST_TOO_LARGE',
+    `A manifest may have ${maxManifestBytes} bytes at most.`,
+    { detail: { maxBytes: maxManifestBytes } },
+  )
+}
+
+/** `?tag=` may be repeated; it tags what is pushed by digest. */
+function readTags({ query }: Exchange): Tag[] {
+  const tags = [...new Set(query.getAll('tag'))]
+  if (tags.length > maxTags) {
+    throw new RegistryError(
+      'TOO_MANY_TAGS',
+      `At most ${maxTags} tags can be set at once; there are ${tags.length}.`,
+    )
+  }
+  return tags.map(parseTag)
+}
+
+/** By digest: the manifest and its tags. By tag: the tag alone, where the registry allows it. */
+export async function deleteManifest(deps: ManifestDeps, request: ManifestRequest) {
+  const { exchange, admission } = request
+  const reference = parseReference(request.reference)
+  const by = admission.identity.principal.name
+  const target = { ...admission, reference }
+  if (reference.kind === 'tag') {
+    await removeTag(deps, { ...target, tag: reference.tag, by })
+    send(exchange.res, 202, {})
+    return
+  }
+  const digest = parseDigest(reference.digest)
+  await removeManifest(deps, { ...target, digest, by })
+  send(exchange.res, 202, { 'docker-content-digest': digest })
+}

@@ -1,0 +1,188 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { Db } from '../../db/database.ts'
+import { findRepository } from '../../db/repositories.ts'
+import { parseContentRange } from '../../domain/byte-range.ts'
+import { type Digest, type DigestAlgorithm, isAlgorithm, parseDigest } from '../../domain/digest.ts'
+import { RegistryError } from '../../domain/errors.ts'
+import { may } from '../../domain/permission.ts'
+import { parseRepositoryPath } from '../../domain/reference.ts'
+import { attributesOf, covers } from '../../domain/scope.ts'
+import { mount } from '../../registry/blobs.ts'
+import type { Feeds } from '../../registry/feeds.ts'
+import type { Settings } from '../../registry/settings.ts'
+import type { Chunk, UploadKey, UploadStatus, Uploads } from '../../registry/uploads.ts'
+import type { Admission } from './authorize.ts'
+import { bodyOf } from './body.ts'
+import type { Exchange } from './exchange.ts'
+import { send } from './reply.ts'
+
+export interface UploadDeps {
+  readonly db: Db
+  readonly feeds: Feeds
+  readonly settings: Settings
+  readonly uploads: Uploads
+}
+
+interface UploadRequest {
+  readonly exchange: Exchange
+  readonly admission: Admission
+  /** As in the address. */
+  readonly id: string
+}
+
+/** `POST …/blobs/uploads/`: a mount, a whole blob, or a session. */
+export async function postUpload(
+  deps: UploadDeps,
+  { exchange, admission }: { exchange: Exchange; admission: Admission },
+) {
+  const { query, req, res } = exchange
+  const mountDigest = query.get('mount')
+  if (mountDigest && (await tryMount(deps, { exchange, admission }, parseDigest(mountDigest)))) {
+    return sendBlobCreated(exchange, admission, parseDigest(mountDigest))
+  }
+  const target = { ...admission, by: admission.identity.principal.name }
+  const digest = query.get('digest')
+  if (digest) {
+    await deps.uploads.pushWhole(target, parseDigest(digest), bodyOf(req, res))
+    return sendBlobCreated(exchange, admission, parseDigest(digest))
+  }
+  const upload = await deps.uploads.start(target, readAlgorithm(exchange))
+  send(res, 202, uploadHeaders(admission, upload))
+}
+
+/** OCI distribution-spec, end-4c. */
+function readAlgorithm({ query }: Exchange): DigestAlgorithm {
+  const algorithm = query.get('digest-algorithm') ?? 'sha256'
+  if (isAlgorithm(algorithm)) return algorithm
+  throw new RegistryError(
+    'DIGEST_INVALID',
+    `The digest algorithm "${algorithm.slice(0, 40)}" is not supported: use sha256 or sha512.`,
+  )
+}
+
+/** False for whatever reason: then the client uploads, and hears nothing of what is elsewhere. */
+async function tryMount(
+  deps: UploadDeps,
+  { exchange, admission }: { exchange: Exchange; admission: Admission },
+  digest: Digest,
+): Promise<boolean> {
+  const { feed, repository, identity } = admission
+  const fromName = exchange.query.get('from')
+  const from = fromName ? await findSource(deps, identity, fromName) : null
+  if (from === undefined) return false
+  const mayPull = (source: { feedId: number; repository: string }) =>
+    attributesOf('pull').every((attribute) => may(identity.principal, attribute, source))
+  return mount(deps, { feed, repository, digest, from, mayPull })
+}
+
+async function findSource(deps: UploadDeps, identity: Admission['identity'], fromName: string) {
+  const path = readPath(fromName)
+  if (!path) return undefined
+  const feed = await deps.feeds.find(path.feedKey)
+  const name = `${path.feedKey}/${path.repository}`
+  const inScope = identity.access === null || covers(identity.access, name, 'pull')
+  return feed?.active && inScope ? { feed, repository: path.repository } : undefined
+}
+
+function readPath(name: string) {
+  try {
+    return parseRepositoryPath(name)
+  } catch {
+    return undefined
+  }
+}
+
+export async function getUpload(deps: UploadDeps, request: UploadRequest) {
+  const status = await deps.uploads.status(await keyOf(deps, request))
+  send204(request.exchange, uploadHeaders(request.admission, status))
+}
+
+export async function patchUpload(deps: UploadDeps, request: UploadRequest) {
+  const { exchange, admission, id } = request
+  await withUploadHeaders(request, async () => {
+    const key = await keyOf(deps, request)
+    const status = await deps.uploads.append(key, readChunk(exchange))
+    send(exchange.res, 202, uploadHeaders(admission, { ...status, id }))
+  })
+}
+
+export async function putUpload(deps: UploadDeps, request: UploadRequest) {
+  const { exchange, admission } = request
+  const digest = exchange.query.get('digest')
+  if (!digest) {
+    throw new RegistryError(
+      'DIGEST_INVALID',
+      'The request that ends an upload must name its digest: add ?digest=sha256:….',
+    )
+  }
+  const parsed = parseDigest(digest)
+  await withUploadHeaders(request, async () => {
+    await deps.uploads.commit(await keyOf(deps, request), parsed, readChunk(exchange))
+  })
+  sendBlobCreated(exchange, admission, parsed)
+}
+
+export async function deleteUpload(deps: UploadDeps, request: UploadRequest) {
+  await deps.uploads.cancel(await keyOf(deps, request))
+  send204(request.exchange, {})
+}
+
+/** An upload is found through the repository of its address only. */
+async function keyOf({ db }: UploadDeps, { admission, id }: UploadRequest): Promise<UploadKey> {
+  const row = await findRepository(db.read, admission.feed.id, admission.repository)
+  if (!row) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+  return { id, repositoryId: row.id }
+}
+
+function readChunk({ req, res }: Exchange): Chunk {
+  const header = req.headers['content-range']
+  const body = bodyOf(req, res)
+  const range = header === undefined ? null : parseContentRange(header)
+  const length = range && range.end - range.start + 1
+  if (range === null || body.lengthBytes === null || body.lengthBytes === length) {
+    return { body, range }
+  }
+  throw new RegistryError(
+    'SIZE_INVALID',
+    `Content-Range announces ${length} bytes, Content-Length ${body.lengthBytes}.`,
+  )
+}
+
+/** A client that is out of step learns from the answer where to go on. */
+async function withUploadHeaders(request: UploadRequest, work: () => Promise<void>) {
+  try {
+    await work()
+  } catch (error) {
+    if (!(error instanceof RegistryError) || error.code !== 'RANGE_INVALID') throw error
+    const { offset } = (error.detail ?? {}) as { offset?: number }
+    const status = { id: request.id, offsetBytes: offset ?? 0 }
+    throw new RegistryError('RANGE_INVALID', error.message, {
+      detail: error.detail,
+      headers: uploadHeaders(request.admission, status),
+    })
+  }
+}
+
+/** `Range` is inclusive; an empty session says `0-0`, as Distribution does and docker needs. */
+function uploadHeaders(
+  { name }: Admission,
+  { id, offsetBytes }: UploadStatus,
+): Record<string, string> {
+  return {
+    location: `/v2/${name}/blobs/uploads/${id}`,
+    range: `0-${Math.max(0, offsetBytes - 1)}`,
+    'docker-upload-uuid': id,
+  }
+}
+
+function sendBlobCreated({ res }: Exchange, { name }: Admission, digest: Digest) {
+  send(res, 201, {
+    location: `/v2/${name}/blobs/${digest}`,
+    'docker-content-digest': digest,
+  })
+}
+
+/** RFC 9110, 8.6: a 204 has no Content-Length. */
+function send204({ res }: Exchange, headers: OutgoingHttpHeaders) {
+  res.writeHead(204, headers).end()
+}

@@ -1,0 +1,190 @@
+import type { Db } from '../db/database.ts'
+import { deleteFeedContent } from '../db/feed-content.ts'
+import {
+  type FeedName,
+  type FeedRecord,
+  findFeedByKey,
+  insertFeed,
+  listFeedRecords,
+  listRetiredFeeds,
+  retireFeed,
+  updateFeed,
+} from '../db/feeds.ts'
+import type { OverwriteRule } from '../db/schema.ts'
+import { RegistryError } from '../domain/errors.ts'
+import { parseFeedName } from '../domain/reference.ts'
+
+/** A hosted registry, as every other room sees it. */
+export interface Feed {
+  readonly id: number
+  /** As typed. */
+  readonly name: string
+  /** Lower case: what the wire emits. */
+  readonly key: string
+  readonly alternateNames: readonly string[]
+  readonly description: string
+  readonly active: boolean
+  /** Whether `DELETE /v2/…/manifests/<tag>` is allowed. */
+  readonly tagDeletion: boolean
+  /** Whether an index may refer to manifests that are not here. */
+  readonly sparseIndexes: boolean
+  readonly overwrite: OverwriteRule
+  readonly storeId: number
+}
+
+export interface NewFeed {
+  readonly name: string
+  readonly alternateNames?: readonly string[]
+  readonly description?: string
+}
+
+export interface FeedChanges {
+  readonly name?: string
+  readonly alternateNames?: readonly string[]
+  readonly description?: string
+  readonly active?: boolean
+  readonly tagDeletion?: boolean
+  readonly sparseIndexes?: boolean
+  readonly overwrite?: OverwriteRule
+}
+
+/** Feeds by name, remembered for at most a second: each request asks. */
+export interface Feeds {
+  find(key: string): Promise<Feed | undefined>
+  list(): Promise<Feed[]>
+}
+
+const maxAgeMs = 1000
+
+export function openFeeds(db: Db, clock: () => number = Date.now): Feeds {
+  const known = new Map<string, { feed: Feed | undefined; readAt: number }>()
+  return {
+    async find(key) {
+      const entry = known.get(key)
+      if (entry && Math.abs(clock() - entry.readAt) < maxAgeMs) return entry.feed
+      const readAt = clock()
+      const feed = await findFeed(db, key)
+      // Names come from clients: only those that exist are worth remembering.
+      if (feed) known.set(key, { feed, readAt })
+      else known.delete(key)
+      return feed
+    },
+    list: () => listFeeds(db),
+  }
+}
+
+/** The feed that a name, in any case, leads to; its own or an alternate one. */
+export async function findFeed(db: Db, name: string): Promise<Feed | undefined> {
+  const record = await findFeedByKey(db.read, name.toLowerCase())
+  return record && feedOf(record)
+}
+
+export async function listFeeds(db: Db): Promise<Feed[]> {
+  return (await listFeedRecords(db.read)).map(feedOf)
+}
+
+/** Throws NAME_INVALID for a bad or reserved name, CONFLICT for one that is taken. */
+export async function createFeed(
+  { db, storeId, by }: { db: Db; storeId: number; by: string },
+  feed: NewFeed,
+): Promise<Feed> {
+  const names = namesOf(feed.name, feed.alternateNames ?? [])
+  await db.write(insertFeed, {
+    names,
+    row: {
+      name: feed.name,
+      description: feed.description ?? '',
+      active: 1,
+      tag_deletion: 0,
+      sparse_indexes: 0,
+      overwrite: 'allowed',
+      store_id: storeId,
+    },
+    by,
+  })
+  return getFeed(db, feed.name)
+}
+
+/** Changes what is named, and nothing else. Throws as `createFeed`, or NAME_UNKNOWN. */
+export async function changeFeed(
+  { db, by }: { db: Db; by: string },
+  name: string,
+  changes: FeedChanges,
+): Promise<Feed> {
+  const feed = await getFeed(db, name)
+  const renames = changes.name !== undefined || changes.alternateNames !== undefined
+  const newName = changes.name ?? feed.name
+  await db.write(updateFeed, {
+    id: feed.id,
+    row: {
+      ...(changes.name !== undefined && { name: changes.name }),
+      ...(changes.description !== undefined && { description: changes.description }),
+      ...(changes.active !== undefined && { active: bit(changes.active) }),
+      ...(changes.tagDeletion !== undefined && { tag_deletion: bit(changes.tagDeletion) }),
+      ...(changes.sparseIndexes !== undefined && { sparse_indexes: bit(changes.sparseIndexes) }),
+      ...(changes.overwrite !== undefined && { overwrite: changes.overwrite }),
+    },
+    ...(renames && { names: namesOf(newName, changes.alternateNames ?? feed.alternateNames) }),
+    by,
+  })
+  return getFeed(db, newName)
+}
+
+/**
+ * Deletes the feed: it is unreachable at once and its names are free. Its content goes afterwards,
+ * in short batches (`removeDeletedFeeds`, which the serving process runs).
+ */
+export async function deleteFeed({ db, by }: { db: Db; by: string }, name: string): Promise<void> {
+  const feed = await getFeed(db, name)
+  await db.write(retireFeed, { id: feed.id, by })
+}
+
+/** Removes what deleted feeds leave: uploads, manifests, links. Bytes go with their store's clean-up. */
+export async function removeDeletedFeeds(deps: {
+  db: Db
+  purgeUploads: (feedId: number) => Promise<unknown>
+}): Promise<void> {
+  for (const feedId of await listRetiredFeeds(deps.db.read)) {
+    let removed = 1
+    while (removed > 0) {
+      await deps.purgeUploads(feedId)
+      removed = (await deps.db.write(deleteFeedContent, { feedId, limit: 200 })).removed
+    }
+  }
+}
+
+/** Throws NAME_UNKNOWN, naming it, when no feed has this name. */
+export async function getFeed(db: Db, name: string): Promise<Feed> {
+  const feed = await findFeed(db, name)
+  if (feed) return feed
+  throw new RegistryError('NAME_UNKNOWN', `There is no registry named "${name.slice(0, 120)}".`)
+}
+
+function namesOf(name: string, alternateNames: readonly string[]): FeedName[] {
+  const names = [
+    { ...parseFeedName(name), alternate: 0 as const },
+    ...alternateNames.map((each) => ({ ...parseFeedName(each), alternate: 1 as const })),
+  ]
+  const twice = names.find(({ key }, at) => names.findIndex((other) => other.key === key) !== at)
+  if (!twice) return names
+  throw new RegistryError('CONFLICT', `The name "${twice.name}" is given twice.`)
+}
+
+function feedOf(record: FeedRecord): Feed {
+  return {
+    id: record.id,
+    name: record.name,
+    key: record.name.toLowerCase(),
+    alternateNames: record.names.filter((each) => each.alternate === 1).map((each) => each.name),
+    description: record.description,
+    active: record.active === 1,
+    tagDeletion: record.tag_deletion === 1,
+    sparseIndexes: record.sparse_indexes === 1,
+    overwrite: record.overwrite,
+    storeId: record.store_id,
+  }
+}
+
+function bit(value: boolean): 0 | 1 {
+  return value ? 1 : 0
+}

@@ -1,0 +1,182 @@
+import type { BlobStore, UploadWriter } from '../blobs/blob-store.ts'
+import type { Db } from '../db/database.ts'
+import { keepUploadAlive, needsKeepAlive } from '../db/keep-alive.ts'
+import { advanceUpload, type UploadRecord } from '../db/uploads.ts'
+import type { Digest, DigestAlgorithm } from '../domain/digest.ts'
+import { isRefusal, RegistryError } from '../domain/errors.ts'
+import { digestOf, type HashCache, type RunningHash, startHash } from './running-hash.ts'
+
+/** A request's body: read once, to its end or until the signal fires (then its reason is thrown). */
+export interface RequestBody {
+  /** From Content-Length; null when the client did not say. */
+  readonly lengthBytes: number | null
+  chunks(signal: AbortSignal): AsyncIterable<Uint8Array>
+}
+
+export interface SessionDeps {
+  readonly db: Db
+  readonly store: BlobStore
+  readonly hashes: HashCache
+  readonly graceMs: number
+  /** How often bytes that arrive are vouched for within one request. */
+  readonly checkpointMs: number
+  readonly clock: () => number
+}
+
+/** One request's work on the bytes of an upload that it holds. */
+export class UploadSession implements AsyncDisposable {
+  readonly #deps: SessionDeps
+  readonly #upload: UploadRecord
+  readonly #writer: UploadWriter
+  readonly #running: RunningHash
+
+  private constructor(
+    deps: SessionDeps,
+    upload: UploadRecord,
+    bytes: { readonly writer: UploadWriter; readonly running: RunningHash },
+  ) {
+    this.#deps = deps
+    this.#upload = upload
+    this.#writer = bytes.writer
+    this.#running = bytes.running
+  }
+
+  /**
+   * `isComplete`: no more bytes come. Then the digest that was kept with the row will do; otherwise
+   * a process that did not see the bytes reads them again, to go on hashing.
+   * Throws BLOB_UPLOAD_UNKNOWN when the bytes that the row vouches for are gone.
+   */
+  static async open(
+    deps: SessionDeps,
+    upload: UploadRecord,
+    {
+      algorithm,
+      isComplete,
+    }: { readonly algorithm: DigestAlgorithm; readonly isComplete: boolean },
+  ): Promise<UploadSession> {
+    const { id, location, offsetBytes } = upload
+    const staged = await deps.store.openUpload(location, offsetBytes)
+    if (!staged) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+    const known = isComplete && upload.digestSoFar?.startsWith(`${algorithm}:`)
+    const running =
+      offsetBytes === 0 || known
+        ? startHash(algorithm)
+        : deps.hashes.find(id, offsetBytes, algorithm)
+    if (running) return new UploadSession(deps, upload, { writer: staged, running })
+    await staged[Symbol.asyncDispose]()
+    const rehashed = await rehash(deps.store, upload, algorithm)
+    const writer = await deps.store.openUpload(location, offsetBytes)
+    if (!writer) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+    return new UploadSession(deps, upload, { writer, running: rehashed })
+  }
+
+  get offsetBytes(): number {
+    return this.#writer.offsetBytes
+  }
+
+  get digest(): Digest {
+    const { offsetBytes, digestSoFar } = this.#upload
+    const isKnown =
+      this.offsetBytes === offsetBytes && digestSoFar?.startsWith(`${this.#running.algorithm}:`)
+    return isKnown ? (digestSoFar as Digest) : digestOf(this.#running)
+  }
+
+  /**
+   * Takes the body, `expectedBytes` of it if that is known. What arrived before the client went
+   * away, or before the disk was full, is kept.
+   */
+  async receive(
+    body: RequestBody,
+    expectedBytes: number | null,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const start = this.offsetBytes
+    let checkedAt = this.#deps.clock()
+    try {
+      for await (const chunk of body.chunks(signal)) {
+        if (expectedBytes !== null && this.offsetBytes - start + chunk.byteLength > expectedBytes) {
+          throw sizeError(expectedBytes)
+        }
+        this.#running.hash.update(chunk)
+        await this.#writer.write(chunk)
+        if (this.#deps.clock() - checkedAt < this.#deps.checkpointMs) continue
+        await this.checkpoint()
+        checkedAt = this.#deps.clock()
+      }
+      if (expectedBytes !== null && this.offsetBytes - start !== expectedBytes) {
+        throw sizeError(expectedBytes)
+      }
+    } catch (error) {
+      await this.#keepWhatCame(error)
+      throw error
+    }
+  }
+
+  /** Makes the bytes durable, then the row vouch for them. Throws when the upload was taken over. */
+  async checkpoint(): Promise<void> {
+    const digest = this.digest
+    const offsetBytes = await this.#writer.sync()
+    const { id, epoch } = this.#upload
+    const { db, hashes } = this.#deps
+    const mine = await db.write(advanceUpload, { id, epoch, offsetBytes, digestSoFar: digest })
+    if (!mine) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+    hashes.keep(id, offsetBytes, this.#running)
+    await this.keepAlive()
+  }
+
+  /** Renews the leases that were held when the upload began, if they come near their end. */
+  async keepAlive(): Promise<void> {
+    const { id, epoch, repositoryId, startedAt } = this.#upload
+    const { db, graceMs } = this.#deps
+    const lease = { id, epoch, repositoryId, startedAt, graceMs }
+    if (!(await needsKeepAlive(db.read, lease))) return
+    if (!(await db.write(keepUploadAlive, lease))) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+  }
+
+  /** Makes the bytes durable, without a row that says so: a commit follows. */
+  async sync(): Promise<void> {
+    await this.#writer.sync()
+  }
+
+  async #keepWhatCame(reason: unknown) {
+    // Who was overtaken vouches for nothing; a body of the wrong length is not to be trusted.
+    if (isRefusal(reason, 'BLOB_UPLOAD_INVALID') || isRefusal(reason, 'SIZE_INVALID')) return
+    if (isRefusal(reason, 'BLOB_UPLOAD_UNKNOWN')) return
+    try {
+      await this.checkpoint()
+    } catch {
+      // The first error is the one that matters; what was vouched for before still is.
+    }
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.#writer[Symbol.asyncDispose]()
+  }
+}
+
+async function rehash(
+  store: BlobStore,
+  upload: UploadRecord,
+  algorithm: DigestAlgorithm,
+): Promise<RunningHash> {
+  const running = startHash(algorithm)
+  for await (const piece of store.readStaged(upload.location, upload.offsetBytes)) {
+    running.hash.update(piece)
+  }
+  const damaged =
+    upload.algorithm === algorithm &&
+    upload.digestSoFar !== null &&
+    digestOf(running) !== upload.digestSoFar
+  if (!damaged) return running
+  throw new RegistryError(
+    'BLOB_UPLOAD_UNKNOWN',
+    'The bytes of this upload were damaged on the disk. Start a new one.',
+  )
+}
+
+function sizeError(expectedBytes: number): RegistryError {
+  return new RegistryError(
+    'SIZE_INVALID',
+    `The body does not have the ${expectedBytes} bytes that Content-Range announces.`,
+  )
+}

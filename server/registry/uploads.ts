@@ -1,0 +1,283 @@
+import { randomUUID } from 'node:crypto'
+import { isLocationNamed } from '../db/blobs.ts'
+import type { Db } from '../db/database.ts'
+import { promiseBlob } from '../db/links.ts'
+import { deletePurgedUploads, type PurgedUpload, purgeUpload } from '../db/upload-purge.ts'
+import {
+  claimUpload,
+  commitUpload,
+  findUpload,
+  insertUpload,
+  type UploadRecord,
+} from '../db/uploads.ts'
+import type { ByteRange } from '../domain/byte-range.ts'
+import { algorithmOf, type Digest, type DigestAlgorithm } from '../domain/digest.ts'
+import { RegistryError } from '../domain/errors.ts'
+import type { RepositoryName } from '../domain/reference.ts'
+import type { Feed } from './feeds.ts'
+import { HashCache } from './running-hash.ts'
+import type { Settings } from './settings.ts'
+import type { Stores } from './stores.ts'
+import { type PurgeTotal, purgeIdleUploads } from './upload-purge.ts'
+import { type RequestBody, UploadSession } from './upload-session.ts'
+import { UploadTurns } from './upload-turns.ts'
+
+/** An upload, in the repository that its address names. */
+export interface UploadKey {
+  readonly id: string
+  readonly repositoryId: number
+}
+
+export interface UploadStatus {
+  readonly id: string
+  readonly offsetBytes: number
+}
+
+export interface Chunk {
+  readonly body: RequestBody
+  /** From Content-Range, if the client sent one. */
+  readonly range: ByteRange | null
+}
+
+export interface UploadsDeps {
+  readonly db: Db
+  readonly stores: Stores
+  readonly settings: Settings
+  readonly clock?: () => number
+  readonly checkpointMs?: number
+}
+
+/** Blob uploads in progress (OCI distribution-spec, "Pushing blobs"). */
+export class Uploads implements AsyncDisposable {
+  readonly #deps: Required<UploadsDeps>
+  readonly #hashes = new HashCache()
+  readonly #turns = new UploadTurns()
+
+  constructor(deps: UploadsDeps) {
+    this.#deps = { clock: Date.now, checkpointMs: 15_000, ...deps }
+  }
+
+  /** Requests that are writing to an upload now. */
+  get activeCount(): number {
+    return this.#turns.size
+  }
+
+  async start(
+    target: { readonly feed: Feed; readonly repository: RepositoryName; readonly by: string },
+    algorithm: DigestAlgorithm = 'sha256',
+  ): Promise<UploadStatus> {
+    const { id } = await this.#start(target, algorithm)
+    return { id, offsetBytes: 0 }
+  }
+
+  /** One POST with the whole blob: start and commit. Nothing is left behind when it fails. */
+  async pushWhole(
+    target: { readonly feed: Feed; readonly repository: RepositoryName; readonly by: string },
+    digest: Digest,
+    body: RequestBody,
+  ): Promise<void> {
+    const upload = await this.#start(target, algorithmOf(digest))
+    try {
+      await this.#turns.take(upload.id, upload.epoch, (signal) =>
+        this.#commit(upload, digest, { chunk: { body, range: null }, signal }),
+      )
+    } catch (error) {
+      // The client does not know the upload's address: nobody could go on with it.
+      await this.cancel(upload).catch(() => {})
+      throw error
+    }
+  }
+
+  async status(key: UploadKey): Promise<UploadStatus> {
+    const upload = await findUpload(this.#deps.db.read, key)
+    if (!upload) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+    return upload
+  }
+
+  /** Takes the next chunk; when this resolves its bytes are durable and vouched for. */
+  async append(key: UploadKey, chunk: Chunk): Promise<UploadStatus> {
+    await this.#refuseOutOfOrder(key, chunk)
+    const upload = await this.#deps.db.write(claimUpload, key)
+    if (!upload) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+    return this.#turns.take(upload.id, upload.epoch, async (signal) => {
+      await using session = await this.#open(upload, {
+        algorithm: upload.algorithm,
+        isComplete: false,
+      })
+      await receiveChunk(session, upload, { chunk, signal })
+      await session.checkpoint()
+      return { id: upload.id, offsetBytes: session.offsetBytes }
+    })
+  }
+
+  /**
+   * Takes the last chunk, if any, and makes the upload a blob of its repository. Idempotent: an
+   * upload that is gone is success when the repository has the blob. Throws DIGEST_INVALID when
+   * the bytes hash otherwise; then the upload is as it was before this request.
+   */
+  async commit(key: UploadKey, digest: Digest, chunk: Chunk): Promise<void> {
+    await this.#refuseOutOfOrder(key, chunk)
+    const upload = await this.#deps.db.write(claimUpload, key)
+    if (!upload) return this.#acceptCommitted(key, digest)
+    await this.#turns.take(upload.id, upload.epoch, (signal) =>
+      this.#commit(upload, digest, { chunk, signal }),
+    )
+  }
+
+  /** Ends the upload and removes its bytes. Throws BLOB_UPLOAD_UNKNOWN when there is none. */
+  async cancel(key: UploadKey): Promise<void> {
+    const purged = await this.#deps.db.write(purgeUpload, {
+      id: key.id,
+      repositoryId: key.repositoryId,
+    })
+    if (!purged) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+    await this.#remove([purged])
+  }
+
+  /**
+   * Ends uploads without progress for this long, of one feed or of all, and finishes what earlier
+   * runs left. Returns how many uploads and how many of their bytes went.
+   */
+  async purgeIdle(idleMs: number, feedId?: number): Promise<PurgeTotal> {
+    const remove = (uploads: readonly PurgedUpload[]) => this.#remove(uploads)
+    return purgeIdleUploads({ db: this.#deps.db, remove }, idleMs, feedId)
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.#turns.stopAll()
+  }
+
+  async #start(
+    target: { readonly feed: Feed; readonly repository: RepositoryName; readonly by: string },
+    algorithm: DigestAlgorithm,
+  ): Promise<UploadRecord> {
+    const id = randomUUID()
+    const { feed, repository, by } = target
+    const store = this.#deps.stores.get(feed.storeId)
+    const upload = await this.#deps.db.write(insertUpload, {
+      id,
+      feedId: feed.id,
+      repository,
+      storeId: feed.storeId,
+      location: id,
+      algorithm,
+      by,
+    })
+    try {
+      await store.startUpload(upload.location)
+    } catch (error) {
+      await this.cancel(upload).catch(() => {})
+      throw error
+    }
+    return upload
+  }
+
+  /** Before the upload is claimed: who is out of order does not disturb the one who writes. */
+  async #refuseOutOfOrder(key: UploadKey, chunk: Chunk) {
+    if (chunk.range === null) return
+    const upload = await findUpload(this.#deps.db.read, key)
+    if (upload) refuseOutOfOrder(upload, chunk.range)
+  }
+
+  async #open(
+    upload: UploadRecord,
+    bytes: { readonly algorithm: DigestAlgorithm; readonly isComplete: boolean },
+  ): Promise<UploadSession> {
+    const { db, stores, settings, clock, checkpointMs } = this.#deps
+    const deps = {
+      db,
+      store: stores.get(upload.storeId),
+      hashes: this.#hashes,
+      graceMs: settings.graceMs(),
+      checkpointMs,
+      clock,
+    }
+    return UploadSession.open(deps, upload, bytes)
+  }
+
+  async #commit(
+    upload: UploadRecord,
+    digest: Digest,
+    { chunk, signal }: { readonly chunk: Chunk; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { db, stores, settings } = this.#deps
+    const store = stores.get(upload.storeId)
+    const sizeBytes = await this.#verify(upload, digest, { chunk, signal })
+    const finished = await store.finish(upload.location)
+    if (finished?.sizeBytes !== sizeBytes) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+    const outcome = await db.write(commitUpload, {
+      id: upload.id,
+      epoch: upload.epoch,
+      repositoryId: upload.repositoryId,
+      storeId: upload.storeId,
+      location: upload.location,
+      digest,
+      sizeBytes,
+      graceMs: settings.graceMs(),
+    })
+    if (outcome === 'unknown') throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+    this.#hashes.forget(upload.id)
+  }
+
+  /** Receives the rest and checks the digest. The bytes are durable; returns how many there are. */
+  async #verify(
+    upload: UploadRecord,
+    digest: Digest,
+    { chunk, signal }: { readonly chunk: Chunk; readonly signal: AbortSignal },
+  ): Promise<number> {
+    await using session = await this.#open(upload, {
+      algorithm: algorithmOf(digest),
+      isComplete: chunk.body.lengthBytes === 0,
+    })
+    await receiveChunk(session, upload, { chunk, signal })
+    if (session.digest !== digest) {
+      throw new RegistryError(
+        'DIGEST_INVALID',
+        `The ${session.offsetBytes} bytes that arrived hash to ${session.digest}, not to ${digest}.`,
+        { detail: { digest: session.digest } },
+      )
+    }
+    await session.sync()
+    await session.keepAlive()
+    return session.offsetBytes
+  }
+
+  async #acceptCommitted(key: UploadKey, digest: Digest) {
+    const graceMs = this.#deps.settings.graceMs()
+    const { repositoryId } = key
+    if (await this.#deps.db.write(promiseBlob, { repositoryId, digest, graceMs })) return
+    throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+  }
+
+  async #remove(uploads: readonly PurgedUpload[]) {
+    if (uploads.length === 0) return
+    for (const { id, storeId, location } of uploads) {
+      await this.#turns.stop(id)
+      this.#hashes.forget(id)
+      if (await isLocationNamed(this.#deps.db.read, storeId, location)) continue
+      await this.#deps.stores.get(storeId).abort(location)
+    }
+    await this.#deps.db.write(deletePurgedUploads, { ids: uploads.map(({ id }) => id) })
+  }
+}
+
+async function receiveChunk(
+  session: UploadSession,
+  upload: UploadRecord,
+  { chunk, signal }: { readonly chunk: Chunk; readonly signal: AbortSignal },
+) {
+  const { body, range } = chunk
+  if (range) refuseOutOfOrder(upload, range)
+  if (body.lengthBytes === 0 && range === null) return
+  await session.receive(body, range && range.end - range.start + 1, signal)
+}
+
+/** OCI distribution-spec, "Pushing a blob in chunks": chunks must come in order, else 416. */
+function refuseOutOfOrder(upload: UploadRecord, range: ByteRange) {
+  if (range.start === upload.offsetBytes) return
+  throw new RegistryError(
+    'RANGE_INVALID',
+    `The chunk starts at ${range.start}, but the upload goes on at ${upload.offsetBytes}.`,
+    { detail: { offset: upload.offsetBytes } },
+  )
+}

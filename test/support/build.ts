@@ -1,0 +1,59 @@
+import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { runSuccessfully } from './command.ts'
+
+const sources = ['server', 'contract', 'package.json', 'tsconfig.json']
+const stampFile = 'node_modules/.entrepot-build'
+const lockFolder = 'node_modules/.entrepot-build.lock'
+const staleAfterSeconds = 120
+
+/** The project's own folder. */
+export const projectFolder = path.resolve(import.meta.dirname, '../..')
+
+/**
+ * Brings `dist/` up to date: whoever comes first builds, the others wait. Returns the path of the
+ * built command line.
+ */
+export async function buildServer(): Promise<string> {
+  const main = path.join(projectFolder, 'dist/server/main.js')
+  await using _lock = await takeLock()
+  const startedAt = new Date()
+  if (modifiedAt(main) === 0 || newestSource() > modifiedAt(path.join(projectFolder, stampFile))) {
+    await runSuccessfully('npm', ['run', '--silent', 'build'], { cwd: projectFolder })
+    // What was edited while the compiler ran is newer than this.
+    writeFileSync(path.join(projectFolder, stampFile), '')
+    utimesSync(path.join(projectFolder, stampFile), startedAt, startedAt)
+  }
+  return main
+}
+
+async function takeLock(): Promise<AsyncDisposable> {
+  const folder = path.join(projectFolder, lockFolder)
+  for (;;) {
+    try {
+      mkdirSync(folder)
+      return { [Symbol.asyncDispose]: async () => rmSync(folder, { recursive: true }) }
+    } catch {
+      if (Date.now() - modifiedAt(folder) > staleAfterSeconds * 1000) {
+        rmSync(folder, { recursive: true, force: true })
+      }
+      await sleep(50)
+    }
+  }
+}
+
+function newestSource(): number {
+  const files = sources.flatMap((source) => {
+    const whole = path.join(projectFolder, source)
+    if (!statSync(whole).isDirectory()) return [whole]
+    return readdirSync(whole, { recursive: true, encoding: 'utf8' })
+      .filter((file) => !/\.(test|suite)\.ts$/.test(file))
+      .map((file) => path.join(whole, file))
+  })
+  return Math.max(...files.map(modifiedAt))
+}
+
+function modifiedAt(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+}
