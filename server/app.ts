@@ -28,6 +28,7 @@ import {
   openFeeds,
   removeDeletedFeeds,
 } from './registry/feeds.ts'
+import { ManifestContents } from './registry/manifest-contents.ts'
 import { openSettings, type Settings } from './registry/settings.ts'
 import { openStores, type Stores } from './registry/stores.ts'
 import { Uploads } from './registry/uploads.ts'
@@ -181,6 +182,7 @@ async function openServer(config: Config, foundation: Foundation) {
     db,
     feeds,
     log,
+    manifestContents: new ManifestContents(),
     metrics,
     readCaller,
     serveToken,

@@ -116,6 +116,15 @@ describeDatabases('API keys', (databases) => {
     },
   )
 
+  test.each([{ displayName: 'a\nb' }, { description: '\0' }, { displayName: 'x'.repeat(201) }])(
+    'a key cannot be labelled %j',
+    async (label) => {
+      await expect(createApiKey(accounts, { type: 'system' }, label)).rejects.toMatchObject({
+        code: 'REQUEST_INVALID',
+      })
+    },
+  )
+
   test.each([0, -1, 1.5, Number.NaN, 36_501, Number.POSITIVE_INFINITY])(
     'a key cannot live for %d days',
     async (expiresInDays) => {

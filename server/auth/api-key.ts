@@ -54,7 +54,8 @@ const attributes: Readonly<Record<FeedKeyPermission, readonly FeedAttribute[]>> 
 
 /**
  * Makes a key. It is shown this once: the database keeps its SHA-256. Throws NOT_FOUND if there is
- * no such feed, REQUEST_INVALID if it would have no permission or an impossible lifetime.
+ * no such feed, REQUEST_INVALID if it would have no permission, an impossible lifetime or a label
+ * that is too long or has control characters (it appears in logs).
  */
 export async function createApiKey(
   { db }: { readonly db: Db },
@@ -64,8 +65,8 @@ export async function createApiKey(
   const key = generateOpaqueSecret('ent_')
   const id = await db.write(insertApiKey, {
     scope: storedScope(scope),
-    displayName: label.displayName ?? '',
-    description: label.description ?? '',
+    displayName: checkText('display name', label.displayName ?? '', 200),
+    description: checkText('description', label.description ?? '', 2000),
     secretHash: hashApiKey(key) ?? '',
     lifetimeMs: lifetimeMs(label.expiresInDays),
   })
@@ -119,6 +120,14 @@ function storedScope(scope: ApiKeyScope) {
     )
   }
   return { type: scope.type, feedKey: scope.feed.toLowerCase(), permissions }
+}
+
+function checkText(what: string, text: string, maxLength: number): string {
+  if (text.length <= maxLength && !/[\p{Cc}\p{Cs}]/u.test(text)) return text
+  throw new RegistryError(
+    'REQUEST_INVALID',
+    `The ${what} of an API key has at most ${maxLength} characters, none of them a control character.`,
+  )
 }
 
 function lifetimeMs(days: number | undefined): number | null {

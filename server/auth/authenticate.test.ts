@@ -55,6 +55,9 @@ describeDatabases('finding out who is calling', (databases) => {
     ['an unknown user', basic('nobody', password)],
     ['no user', basic('', password)],
     ['neither', basic('', '')],
+    ['a user name with a NUL', basic('J\0rg', password)],
+    ['a password with a NUL', basic('Jörg', `${password}\0`)],
+    ['a long user name', basic('x'.repeat(5000), password)],
     ['a part of the password', basic('Jörg', 'correct')],
     ['the stored hash for a password', basic('Jörg', 'scrypt$32768$8$1$a$b')],
   ])('%s is refused, without a word about which part is wrong', async (_name, header) => {
@@ -198,5 +201,11 @@ describeDatabases('finding out who is calling', (databases) => {
 
   test('Anonymous gets no identity token', async () => {
     expect(await issueRefreshToken(accounts, anonymous, 'docker')).toBeNull()
+  })
+
+  test('a client may call itself what it likes', async () => {
+    const principal = await authenticate(basic('plain', password))
+    const token = await issueRefreshToken(accounts, principal, `\0\ud800${'x'.repeat(9999)}`)
+    expect(await accounts.authenticator.authenticateRefreshToken(token ?? '')).toBeDefined()
   })
 })

@@ -2,7 +2,7 @@ import type { Db } from '../db/database.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { anonymous, type Principal } from '../domain/permission.ts'
 import type { Access } from '../domain/scope.ts'
-import { isApiKeyUserName, userKey } from '../domain/user-name.ts'
+import { isApiKeyUserName, isUserKey, userKey } from '../domain/user-name.ts'
 import { hashApiKey } from './api-key.ts'
 import { parseCredentials } from './credentials.ts'
 import type { Passwords } from './password.ts'
@@ -53,7 +53,7 @@ export function openAuthenticator(options: AuthenticatorOptions): Authenticator 
   const logIn = async (userName: string, password: string): Promise<Principal> => {
     if (isApiKeyUserName(userName)) return await authenticateKey(password)
     const key = userKey(userName)
-    const login = await principals.findLogin(key)
+    const login = isUserKey(key) ? await principals.findLogin(key) : undefined
     const attempt = { userKey: key, password, account: login?.account }
     if ((await passwords.verify(attempt)) && login !== undefined) return login.principal
     return refuse('The user name or the password is wrong.')

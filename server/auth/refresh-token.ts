@@ -21,7 +21,8 @@ export async function issueRefreshToken(
     id,
     credentialVersion,
     secretHash: hashOpaqueSecret('entr_', token) ?? '',
-    clientId: clientId.slice(0, 100),
+    // What a client calls itself is for people to read.
+    clientId: clientId.replace(/[^\x20-\x7e]/g, '').slice(0, 100),
   })
   return token
 }

@@ -13,6 +13,7 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { makeTemporaryFolder } from '../../test/support/temporary-folder.ts'
 import { blobStoreSuite } from './blob-store.suite.ts'
@@ -110,6 +111,19 @@ describe('the layout', () => {
     await truncate(path.join(root, 'blobs', location.slice(0, 2), location), 4_000_000)
     await expect(drain(reader?.read(0, 4_999_999))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     await expect(drain(reader?.read(0, 3_999_999))).resolves.toBe(4_000_000)
+  })
+
+  test('reading ahead may fail while nobody is asking', async () => {
+    const { root, store } = await openStore()
+    const location = await storeBlob(store, randomBytes(3_000_000))
+    await using reader = await store.open(location)
+    await truncate(path.join(root, 'blobs', location.slice(0, 2), location), 1024 * 1024)
+    // Were that failure handled by nobody, it would end the process: the test run notices.
+    for await (const piece of reader?.read(0, 2_999_999) ?? []) {
+      expect(piece.length).toBe(1024 * 1024)
+      await sleep(50)
+      break
+    }
   })
 
   test('buffers go back however a range ends', async () => {

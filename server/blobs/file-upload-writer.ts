@@ -47,7 +47,7 @@ export class FileUploadWriter implements UploadWriter {
     let takenBytes = 0
     do {
       this.#requireUsable()
-      // No waiting between that check and the copy: a closed writer has given its buffer back.
+      // No waiting between that check and this: who closes it gives back the buffer that is there.
       takenBytes += this.#take(chunk.subarray(takenBytes))
       if (takenBytes < chunk.length) {
         await this.#makeRoom()

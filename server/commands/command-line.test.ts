@@ -10,6 +10,7 @@ import { makeCertificates } from '../../test/support/certificates.ts'
 import { runCommand } from '../../test/support/command.ts'
 import { type Daemon, logTail, startDaemon, waitUntilReady } from '../../test/support/daemon.ts'
 import { makeTemporaryFolder, type TemporaryFolder } from '../../test/support/temporary-folder.ts'
+import { runCommandLine } from './command-line.ts'
 
 let main = ''
 beforeAll(async () => {
@@ -17,7 +18,7 @@ beforeAll(async () => {
 }, 120_000)
 
 /** Only what a program needs: no setting of the machine that runs the tests. */
-const bareEnvironment = { PATH: process.env['PATH'] ?? '' }
+const bareEnvironment = { PATH: process.env.PATH ?? '' }
 
 interface Run {
   readonly folder?: TemporaryFolder
@@ -33,6 +34,23 @@ function entrepot(line: string, { folder, env = {}, input = '' }: Run = {}) {
   })
 }
 
+/** The same in this thread: for what is answered before anything is opened. */
+async function answer(line: string) {
+  const printed = { stdout: '', stderr: '' }
+  const code = await runCommandLine(line.split(' ').filter(Boolean), {
+    print: (text) => {
+      printed.stdout += `${text}\n`
+    },
+    note: (text) => {
+      printed.stderr += `${text}\n`
+    },
+    readInput: () => Promise.reject(new Error('nothing to read')),
+  })
+  return { code, ...printed }
+}
+
+let started = 0
+
 /** A server process in the folder, and the address that it tells on its standard error. */
 async function serve(folder: TemporaryFolder, ...args: readonly string[]) {
   const daemon = startDaemon({
@@ -40,7 +58,7 @@ async function serve(folder: TemporaryFolder, ...args: readonly string[]) {
     args: [main, 'serve', '--listen', '127.0.0.1:0', '--disk-reserve', '0', ...args],
     cwd: folder.path,
     env: bareEnvironment,
-    logFile: path.join(folder.path, 'serve.log'),
+    logFile: path.join(folder.path, `serve-${++started}.log`),
   })
   const urlOf = () => /listens on (\S+)/.exec(logTail(daemon))?.[1]
   await waitUntilReady(daemon, async () => urlOf() !== undefined, 30)
@@ -50,7 +68,7 @@ async function serve(folder: TemporaryFolder, ...args: readonly string[]) {
 const overviews = ['', '--help', '-h', 'help', 'feed --help', 'key --help']
 
 test.for(overviews)('entrepot %s lists commands', async (line) => {
-  const { code, stdout, stderr } = await entrepot(line)
+  const { code, stdout, stderr } = await answer(line)
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout).toMatch(/^ {2}(feed|key) list /m)
 })
@@ -67,7 +85,7 @@ test.for([
   'user reset-password',
   'version',
 ])('entrepot %s has help', async (words) => {
-  const { code, stdout } = await entrepot(`${words} --help`)
+  const { code, stdout } = await answer(`${words} --help`)
   expect(code).toBe(0)
   expect(stdout).toContain(`Usage: entrepot ${words}`)
   expect(stdout.includes('--data-dir')).toBe(words !== 'version')
@@ -75,7 +93,7 @@ test.for([
 
 test('serve --help tells every setting of docs/settings.md', async () => {
   const page = await readFile(path.join(projectFolder, 'docs/settings.md'), 'utf8')
-  const { stdout } = await entrepot('serve --help')
+  const { stdout } = await answer('serve --help')
   const names = [...page.matchAll(/^## (.+)$/gm)].map(([, name]) => name)
   expect(names.length).toBeGreaterThan(10)
   for (const name of names) expect(stdout).toContain(`  --${name} `)
@@ -111,11 +129,17 @@ const misused: readonly (readonly [line: string, said: string])[] = [
 ]
 
 test.for(misused)('entrepot %s is misuse: %s', async ([line, said]) => {
-  await using folder = makeTemporaryFolder('misuse')
-  const { code, stdout, stderr } = await entrepot(line, { folder })
+  const { code, stdout, stderr } = await answer(line)
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
   expect(stderr).toContain(said)
   expect(stderr).not.toMatch(/^ {4}at /m)
+})
+
+test('the process itself answers with text and exit status', async () => {
+  expect(await entrepot('')).toMatchObject({ code: 0, stderr: '' })
+  const misuse = await entrepot('feed creat x')
+  expect(misuse).toMatchObject({ code: 2, stdout: '' })
+  expect(misuse.stderr).toContain('did you mean feed create?')
 })
 
 test('an invalid configuration is told whole, from every source', async () => {
@@ -203,7 +227,7 @@ test('SIGTERM ends the server in peace; the first start told its password once',
   const first = await serve(folder)
   expect((await fetch(`${first.url}/health`)).status).toBe(200)
   expect(await first.daemon.end('SIGTERM')).toBe(0)
-  const log = await readFile(path.join(folder.path, 'serve.log'), 'utf8')
+  const log = await readFile(first.daemon.logFile, 'utf8')
   const password = /with the password (\S+)/.exec(log)?.[1] ?? ''
   expect(password.length).toBeGreaterThan(10)
   const lines = log.split('\n').filter((line) => line.startsWith('{'))
@@ -212,8 +236,7 @@ test('SIGTERM ends the server in peace; the first start told its password once',
   expect(lines.join('')).not.toContain(password)
   const second = await serve(folder)
   expect((await askToken(second.url, password)).status).toBe(200)
-  const again = await readFile(path.join(folder.path, 'serve.log'), 'utf8')
-  expect(again.split('with the password')).toHaveLength(2)
+  expect(await readFile(second.daemon.logFile, 'utf8')).not.toContain('with the password')
   expect(await second.daemon.end('SIGINT')).toBe(0)
 })
 

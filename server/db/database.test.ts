@@ -156,9 +156,9 @@ describeDatabases('a database', (databases) => {
 
 describe('an address', () => {
   test('of an unknown kind is refused', async () => {
-    await expect(openDatabase({ url: 'mysql://localhost/x' })).rejects.toMatchObject({
-      code: 'UNAVAILABLE',
-    })
+    for (const url of ['mysql://localhost/x', 'sqlite:', 'sqlite::memory:', '']) {
+      await expect(openDatabase({ url })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    }
   })
 })
 

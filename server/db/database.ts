@@ -51,13 +51,17 @@ export interface DatabaseOptions {
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Db> {
   const { url, log = silent, writes = serverWrites } = options
-  if (url.startsWith('sqlite:')) {
-    return openSqlite({ file: url.slice('sqlite:'.length), log, writes })
+  const file = /^sqlite:(.+)$/.exec(url)?.[1]
+  if (file !== undefined && file !== ':memory:') {
+    return openSqlite({ file, log, writes })
   }
   if (/^postgres(ql)?:/.test(url)) {
     return openPostgres({ url, log, writes })
   }
-  throw new RegistryError('UNAVAILABLE', 'A database URL starts with sqlite: or postgres:.')
+  throw new RegistryError(
+    'UNAVAILABLE',
+    'A database URL is sqlite:<path of a file> or postgres://….',
+  )
 }
 
 const silent: DatabaseLog = { warn: () => {} }

@@ -57,10 +57,13 @@ describeDatabases('a database that starts', (databases) => {
 describe('an SQLite file', () => {
   const databases = sqliteDatabases()
 
-  test('gets a folder that only its owner can look into', async () => {
+  test('and the folder made for it are for their owner alone', async () => {
     const file = path.join(path.dirname(fileOf(await databases.newUrl())), 'a', 'b', 'entrepot.db')
     await databases.open({ url: `sqlite:${file}` })
     expect(statSync(path.dirname(file)).mode & 0o777).toBe(0o700)
+    for (const each of [file, `${file}-wal`]) {
+      expect(statSync(each).mode & 0o777).toBe(0o600)
+    }
   })
 
   test('that is no database is refused, by name', async () => {

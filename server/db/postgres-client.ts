@@ -4,19 +4,19 @@ import { RegistryError } from '../domain/errors.ts'
 import { checkParameters } from './parameters.ts'
 import { isConnectionError, translatePostgresError } from './postgres-errors.ts'
 
-const transactionLimitMilliseconds = 30_000
-
 /**
  * A pooled connection while somebody has it. Translates errors, ends transactions that run too
  * long (PostgreSQL 15 limits statements and pauses only), and gives broken connections up.
  */
 export class LentClient implements PostgresPoolClient {
   readonly #client: pg.PoolClient
+  readonly #transactionLimitMilliseconds: number
   #isBroken = false
   #deadline = Number.POSITIVE_INFINITY
 
-  constructor(client: pg.PoolClient) {
+  constructor(client: pg.PoolClient, transactionLimitMilliseconds: number) {
     this.#client = client
+    this.#transactionLimitMilliseconds = transactionLimitMilliseconds
   }
 
   query<R>(sql: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>
@@ -50,7 +50,7 @@ export class LentClient implements PostgresPoolClient {
   /** The limit counts from the first statement; `rollback` is always let through. */
   #watch(sql: string): void {
     if (sql === 'begin' || sql.startsWith('start transaction')) {
-      this.#deadline = performance.now() + transactionLimitMilliseconds
+      this.#deadline = performance.now() + this.#transactionLimitMilliseconds
     } else if (sql === 'rollback') {
       this.#deadline = Number.POSITIVE_INFINITY
     } else if (performance.now() > this.#deadline) {

@@ -55,6 +55,7 @@ function translateSqlState(error: pg.DatabaseError): unknown {
   if (code === '25006') {
     return new RegistryError('UNAVAILABLE', 'The database is read-only.', { cause: error })
   }
-  // Connection exceptions, resources, operator intervention, system errors.
-  return /^(08|53|57P|58)/.test(code) ? unreachable(error) : error
+  // Connection exceptions, authorization, no such database, resources, operator intervention,
+  // system errors, corruption.
+  return /^(08|28|3D|53|57P|58|XX00[12])/.test(code) ? unreachable(error) : error
 }

@@ -8,9 +8,10 @@ import { LentClient } from './postgres-client.ts'
 import { isDeadlock, translatePostgresError } from './postgres-errors.ts'
 import { nameOf, type Write, type WriteInput, type WriteOutput, type WriteTable } from './writes.ts'
 
-// With the transaction's own limit in LentClient far below the grace time of clean-up: what is
-// judged early in a transaction must still hold at its end.
+// Far below the grace time of clean-up: what is judged early in a transaction must still hold at
+// its end.
 const statementTimeoutMilliseconds = 15_000
+const transactionLimitMilliseconds = 30_000
 const connectTimeoutMilliseconds = 10_000
 const maxConnections = 8
 const maxAttempts = 8
@@ -84,16 +85,17 @@ function openPool<S>({ url, log, purpose }: PoolOptions): Kysely<S> {
   const onError = (error: Error) => log.warn({ err: error }, 'A database connection broke.')
   pool.on('error', onError)
   pool.on('connect', (client) => client.on('error', onError))
+  const limit = purpose === 'migrations' ? Number.POSITIVE_INFINITY : transactionLimitMilliseconds
   return new Kysely<S>({
     dialect: new PostgresDialect({
-      pool: { connect: () => lendClient(pool), end: () => pool.end() },
+      pool: { connect: () => lendClient(pool, limit), end: () => pool.end() },
     }),
   })
 }
 
-async function lendClient(pool: pg.Pool): Promise<LentClient> {
+async function lendClient(pool: pg.Pool, limitMilliseconds: number): Promise<LentClient> {
   try {
-    return new LentClient(await pool.connect())
+    return new LentClient(await pool.connect(), limitMilliseconds)
   } catch (error) {
     throw translatePostgresError(error)
   }

@@ -1,5 +1,6 @@
-import { mkdirSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import type { DatabaseLog, Db, Queries } from './database.ts'
@@ -8,6 +9,8 @@ import type { Schema } from './schema.ts'
 import { kyselyOn, lend, SqliteConnection } from './sqlite.ts'
 import { openSqliteWriter, type SqliteWriter } from './sqlite-writer.ts'
 import { nameOf, type Write, type WriteInput, type WriteOutput, type WriteTable } from './writes.ts'
+
+const checkMilliseconds = 5000
 
 export interface SqliteOptions {
   readonly file: string
@@ -29,8 +32,17 @@ export async function openSqlite({ file, log, writes }: SqliteOptions): Promise<
 
 async function prepareFile(file: string): Promise<void> {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+  createPrivately(file)
   using connection = new SqliteConnection({ file, mode: 'write' })
   await migrateSqlite(connection)
+}
+
+/** SQLite gives the files beside it the same mode. An existing one is not even opened: closing it
+ *  would take away the locks that this process holds on it. */
+function createPrivately(file: string): void {
+  if (!existsSync(file)) {
+    closeSync(openSync(file, 'wx', 0o600))
+  }
 }
 
 function describe(error: unknown, file: string): Error {
@@ -61,7 +73,16 @@ class SqliteDatabase implements Db {
 
   async check(): Promise<void> {
     await sql`select 1 from kysely_migration limit 1`.execute(this.read as Kysely<unknown>)
-    await this.#writer.ping()
+    const timeout = new AbortController()
+    const late = wait(checkMilliseconds, undefined, { signal: timeout.signal }).then(() => {
+      throw new RegistryError('UNAVAILABLE', 'The database takes no writes: its writer is stuck.')
+    })
+    try {
+      await Promise.race([this.#writer.ping(), late])
+    } finally {
+      timeout.abort()
+      late.catch(() => {})
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -18,6 +18,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely'
+import { RegistryError } from '../domain/errors.ts'
 import { checkParameters } from './parameters.ts'
 import { translateSqliteError } from './sqlite-errors.ts'
 
@@ -70,6 +71,7 @@ export class SqliteConnection implements Disposable {
       // BigInt: a plain number would come out as REAL.
       this.raw.function('now_ms', () => BigInt(Date.now()))
       this.exec(mode === 'write' ? pragmas + writerPragmas : pragmas)
+      this.#requireLog()
     } catch (error) {
       this.raw.close()
       throw error
@@ -103,6 +105,17 @@ export class SqliteConnection implements Disposable {
     this.#statements.clear()
     if (this.raw.isOpen) {
       this.raw.close()
+    }
+  }
+
+  /** SQLite quietly keeps another journal where it cannot have this one. */
+  #requireLog(): void {
+    const [row] = this.query<{ journal_mode: string }>('pragma journal_mode').rows
+    if (row?.journal_mode !== 'wal') {
+      throw new RegistryError(
+        'UNAVAILABLE',
+        'The file system cannot hold a database that is read while it is written (SQLite WAL).',
+      )
     }
   }
 

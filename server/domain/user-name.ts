@@ -17,6 +17,12 @@ export function isApiKeyUserName(name: string): boolean {
   return name.toLowerCase() === apiKeyUserName
 }
 
+/** Whether any user can have this key: whatever cannot is not worth looking for. */
+export function isUserKey(key: string): boolean {
+  if (key === '' || key.length > maxLength || key !== key.trim()) return false
+  return !/[:\p{Cc}\p{Cs}]/u.test(key)
+}
+
 /**
  * A name that a user may have, and its key. Throws REQUEST_INVALID for one that is empty, longer
  * than 100 characters, cannot travel in a Basic header (colons, control characters), begins or ends
@@ -33,7 +39,7 @@ export function parseUserName(name: string): { readonly name: string; readonly k
   if (name.length > maxLength || key.length > maxLength) {
     throw new RegistryError('REQUEST_INVALID', `A user name has at most ${maxLength} characters.`)
   }
-  if (key === '' || key !== key.trim() || /[:\p{Cc}\p{Cs}]/u.test(name + key)) {
+  if (!isUserKey(key) || !isUserKey(name)) {
     throw new RegistryError(
       'REQUEST_INVALID',
       'A user name must not be empty, begin or end with a space, or contain colons or control characters.',

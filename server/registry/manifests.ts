@@ -6,7 +6,6 @@ import { putManifest } from '../db/manifest-push.ts'
 import {
   findManifestByDigest,
   findManifestByTag,
-  findManifestContent,
   type ManifestHead,
   needsPromise,
   promiseManifest,
@@ -17,6 +16,7 @@ import { RegistryError } from '../domain/errors.ts'
 import { type Manifest, parseManifest } from '../domain/manifest.ts'
 import type { Reference, RepositoryName, Tag } from '../domain/reference.ts'
 import type { Feed } from './feeds.ts'
+import type { ManifestContents } from './manifest-contents.ts'
 import type { Settings } from './settings.ts'
 
 export interface ManifestTarget {
@@ -27,11 +27,11 @@ export interface ManifestTarget {
 
 /** The manifest's bytes as they were pushed. Throws MANIFEST_UNKNOWN. */
 export async function getManifest(
-  { db }: { db: Db },
+  { db, manifestContents }: { db: Db; manifestContents: ManifestContents },
   target: ManifestTarget,
 ): Promise<{ head: ManifestHead; content: Uint8Array }> {
   const head = await findHead(db, target)
-  const content = head && (await findManifestContent(db.read, head.id))
+  const content = head && (await manifestContents.find(db.read, head.id))
   if (!content) throw await unknownManifest(db, target)
   return { head, content }
 }

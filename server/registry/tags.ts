@@ -57,6 +57,7 @@ export async function removeTag(
     throw new RegistryError(
       'UNSUPPORTED',
       `Tags of ${feed.key} cannot be deleted this way: delete the manifest by its digest, or switch on the registry's tag deletion.`,
+      { headers: { allow: 'GET, HEAD, PUT' } },
     )
   }
   const row = await findRepository(db.read, feed.id, repository)

@@ -73,8 +73,15 @@ describe.skipIf(skopeo.skip)(`skopeo${skopeo.reason && ` (skipped: ${skopeo.reas
     const layout = await newLayout('mounted')
     await copyAll(layout.reference, image('team/here:1'))
     const args = ['copy', '--all', ...plain.source, ...plain.target]
-    const output = await run('--debug', ...args, image('team/here:1'), image('other/there:1'))
-    expect(output).not.toMatch(/Uploading|PATCH/)
+    const [from, to] = [image('team/here:1'), image('other/there:1')]
+    const copy = await runSkopeo(['--debug', ...args, from, to])
+    expect(copy.code, copy.output).toBe(0)
+    for (const digest of layout.layerDigests) {
+      const escaped = encodeURIComponent(digest)
+      expect(copy.output).toContain(`uploads/?from=main%2Fteam%2Fhere&mount=${escaped}`)
+      // A refused mount would end in a PUT. (Configs are never mounted.)
+      expect(copy.output).not.toMatch(new RegExp(`PUT http[^ ]*digest=${escaped}`))
+    }
     const raw = await run('inspect', '--raw', ...plain.single, image('other/there:1'))
     expect(sha256(Buffer.from(raw))).toBe(layout.indexDigest)
   })

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { setFeed } from '../support/admin.ts'
 import { adminPassword, type ServerProcess, startProcess } from '../support/process.ts'
-import { seededRandom } from '../support/random.ts'
+import { type Random, seededRandom } from '../support/random.ts'
 import { fetchToken } from '../support/registry-client.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { type Check, checkPromises } from './checks.ts'
@@ -22,6 +22,8 @@ const repositories = ['main/crash/one', 'main/crash/two', 'main/three']
 const wholeCheckEvery = 25
 const oldOnes = 0.02
 const slowestReadySeconds = 10
+const mostAnswers = 400
+const slowestAnswersSeconds = 10
 const settingsArriveMs = 1500
 
 test(
@@ -45,7 +47,7 @@ test(
     for (let kill = 1; kill <= kills; kill++) {
       const life = await beginLife(server)
       const work = Promise.all(pushers.map((pusher) => pushUntilKilled(pusher, life)))
-      await sleep(random.between(20, 500))
+      await someMoment(random, life, ledger)
       life.killed = true
       await server.kill('SIGKILL')
       await work
@@ -88,7 +90,21 @@ function newLife(server: ServerProcess): Omit<Life, 'authorization'> {
     url: server.url,
     agent: new http.Agent({ keepAlive: true, maxSockets: 16 }),
     killed: false,
+    answers: 0,
   }
+}
+
+/**
+ * Some time after some answers: a moment counted in seconds alone would come, on a busy machine,
+ * before anything has happened. A fault ends the wait.
+ */
+async function someMoment(random: Random, life: Life, ledger: Ledger): Promise<void> {
+  const answers = random.between(1, mostAnswers)
+  const deadline = performance.now() + slowestAnswersSeconds * 1000
+  while (life.answers < answers && ledger.faults.length === 0 && performance.now() < deadline) {
+    await sleep(1)
+  }
+  await sleep(random.between(0, 40))
 }
 
 function report(ledger: Ledger, readySeconds: readonly number[]): void {

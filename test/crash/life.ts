@@ -8,6 +8,8 @@ export interface Life {
   readonly agent: http.Agent
   /** Set just before the server is killed: from then on a broken connection is no fault. */
   killed: boolean
+  /** So many answers were heard. */
+  answers: number
 }
 
 /** The server is gone: the client stops where it is. */
@@ -21,6 +23,7 @@ export async function demand(life: Life, what: Ask, statuses: readonly number[])
     if (life.killed) throw new ServerGone('before an answer')
     throw new Error(`${what.method} ${what.path}: no answer`, { cause })
   })
+  life.answers += 1
   if (!statuses.includes(reply.status)) {
     const body = reply.body.toString().slice(0, 300)
     throw new Error(`${what.method} ${what.path}: ${reply.status}, not ${statuses}: ${body}`)

@@ -23,6 +23,7 @@ export interface OciLayout {
   readonly indexDigest: string
   /** Of linux/amd64 and linux/arm64. */
   readonly manifestDigests: readonly [string, string]
+  readonly layerDigests: readonly string[]
   /** All content by digest: what must be found at the other end. */
   readonly contents: ReadonlyMap<string, Buffer>
 }
@@ -35,6 +36,7 @@ export async function makeOciLayout(folder: string, tag: string): Promise<OciLay
     contents.set(digest, content)
     return { mediaType, digest, size: content.byteLength }
   }
+  const layers = new Set<string>()
   const shared = await makeTar(folder, 'shared', `the same on every platform, ${tag}\n`)
   const image = async (architecture: string) => {
     const own = await makeTar(folder, architecture, `for ${architecture}, ${tag}\n`)
@@ -50,6 +52,7 @@ export async function makeOciLayout(folder: string, tag: string): Promise<OciLay
       config: add(types.config, jsonOf(config)),
       layers: [shared, own].map((tar) => add(types.layer, gzipSync(tar))),
     }
+    for (const layer of manifest.layers) layers.add(layer.digest)
     const descriptor = add(types.manifest, jsonOf(manifest))
     return { ...descriptor, platform: { architecture, os: 'linux' } }
   }
@@ -63,6 +66,7 @@ export async function makeOciLayout(folder: string, tag: string): Promise<OciLay
     reference: `oci:${folder}:${tag}`,
     indexDigest: top.digest,
     manifestDigests: [amd64.digest, arm64.digest],
+    layerDigests: [...layers],
     contents,
   }
 }

@@ -226,7 +226,6 @@ function decision(operation: Operation, rights: readonly Right[] | null): Expect
     return withoutBody(operation, {
       status: 404,
       error: 'NAME_UNKNOWN',
-      hides: ['may not', 'denied'],
     })
   }
   return rights.includes(operation.needs)

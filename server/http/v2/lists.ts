@@ -74,7 +74,8 @@ export async function getReferrers(
 }
 
 function readArtifactType({ query }: Exchange): string | null {
-  const type = query.get('artifactType')
+  // A media type has no spaces, but may have a `+` that was sent as it is.
+  const type = query.get('artifactType')?.replaceAll(' ', '+') ?? null
   if (type === null || type === '' || isMediaType(type)) return type || null
   throw new RegistryError(
     'REQUEST_INVALID',

@@ -6,6 +6,7 @@ import { maxManifestBytes } from '../../domain/manifest.ts'
 import { withoutParameters } from '../../domain/media-type.ts'
 import { may } from '../../domain/permission.ts'
 import { parseReference, parseTag, type Reference, type Tag } from '../../domain/reference.ts'
+import type { ManifestContents } from '../../registry/manifest-contents.ts'
 import {
   getManifest,
   headManifest,
@@ -24,6 +25,7 @@ import { type Headers, send } from './reply.ts'
 export interface ManifestDeps {
   readonly db: Db
   readonly settings: Settings
+  readonly manifestContents: ManifestContents
 }
 
 interface ManifestRequest {

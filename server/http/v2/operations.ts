@@ -4,7 +4,7 @@ import type { Admission } from './authorize.ts'
 import { type BlobDeps, deleteBlob, serveBlob } from './blobs.ts'
 import type { Exchange } from './exchange.ts'
 import { getReferrers, getTags } from './lists.ts'
-import { deleteManifest, putManifest, serveManifest } from './manifests.ts'
+import { deleteManifest, type ManifestDeps, putManifest, serveManifest } from './manifests.ts'
 import type { RepositoryRoute } from './route.ts'
 import {
   deleteUpload,
@@ -15,7 +15,7 @@ import {
   type UploadDeps,
 } from './uploads.ts'
 
-export interface OperationDeps extends BlobDeps, UploadDeps {
+export interface OperationDeps extends BlobDeps, ManifestDeps, UploadDeps {
   readonly metrics: Metrics
 }
 

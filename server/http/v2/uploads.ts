@@ -1,6 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { Db } from '../../db/database.ts'
-import { findRepository } from '../../db/repositories.ts'
 import { parseContentRange } from '../../domain/byte-range.ts'
 import { type Digest, type DigestAlgorithm, isAlgorithm, parseDigest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
@@ -10,6 +9,7 @@ import { attributesOf, covers } from '../../domain/scope.ts'
 import { mount } from '../../registry/blobs.ts'
 import type { Feeds } from '../../registry/feeds.ts'
 import type { Settings } from '../../registry/settings.ts'
+import { getUploadKey } from '../../registry/upload-key.ts'
 import type { Chunk, UploadKey, UploadStatus, Uploads } from '../../registry/uploads.ts'
 import type { Admission } from './authorize.ts'
 import { bodyOf } from './body.ts'
@@ -127,11 +127,8 @@ export async function deleteUpload(deps: UploadDeps, request: UploadRequest) {
   send204(request.exchange, {})
 }
 
-/** An upload is found through the repository of its address only. */
-async function keyOf({ db }: UploadDeps, { admission, id }: UploadRequest): Promise<UploadKey> {
-  const row = await findRepository(db.read, admission.feed.id, admission.repository)
-  if (!row) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
-  return { id, repositoryId: row.id }
+function keyOf(deps: UploadDeps, { admission, id }: UploadRequest): Promise<UploadKey> {
+  return getUploadKey(deps, { ...admission, id })
 }
 
 function readChunk({ req, res }: Exchange): Chunk {
