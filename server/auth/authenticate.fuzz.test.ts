@@ -31,6 +31,8 @@ function damage(random: Random, secret: string): string {
     secret.slice(0, at) + piece + secret.slice(at),
     secret.slice(0, at),
     secret + secret,
+    secret + piece,
+    piece + secret,
     secret.toUpperCase(),
     '',
   ])

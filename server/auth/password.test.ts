@@ -36,7 +36,14 @@ test('a hash with other parameters still verifies', async () => {
 test('only the password verifies', async () => {
   const passwords = openPasswords()
   expect(await passwords.verify(attempt(password))).toBe(true)
-  for (const wrong of ['', 'correct hors', 'correct horse ', 'Correct horse', 'x'.repeat(5000)]) {
+  for (const wrong of [
+    '',
+    'correct hors',
+    'correct horse ',
+    'Correct horse',
+    `${password}\0`,
+    'x'.repeat(5000),
+  ]) {
     expect(await passwords.verify(attempt(wrong)), wrong.slice(0, 20)).toBe(false)
   }
 })
@@ -59,6 +66,7 @@ test.each([
   ['', /too short/],
   ['1234567', /too short/],
   ['😀😀😀😀😀😀😀', /too short/],
+  ['12345678\0', /NUL/],
   ['x'.repeat(1025), /too long/],
   ['€'.repeat(342), /too long/],
 ])('a password that breaks the rules is not hashed (%#)', async (text, message) => {

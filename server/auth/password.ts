@@ -76,12 +76,15 @@ export function openPasswords(): Passwords {
 }
 
 /**
- * The rules: at least 8 characters and at most 1024 bytes of UTF-8, after normalisation. Passwords
- * are compared in Unicode's form NFKC, since keyboards and systems compose letters differently
- * (NIST SP 800-63B, 3.1.1.2). Throws REQUEST_INVALID.
+ * The rules: at least 8 characters and at most 1024 bytes of UTF-8 after normalisation, and no NUL.
+ * Passwords are compared in Unicode's form NFKC, since keyboards and systems compose letters
+ * differently (NIST SP 800-63B, 3.1.1.2). Throws REQUEST_INVALID.
  */
 export function checkPassword(password: string): void {
   const normal = password.normalize('NFKC')
+  if (normal.includes('\0')) {
+    throw new RegistryError('REQUEST_INVALID', 'The password must not contain a NUL character.')
+  }
   if ([...normal].length < minCharacters) {
     throw new RegistryError(
       'REQUEST_INVALID',
@@ -105,8 +108,10 @@ export async function hashPassword(password: string): Promise<string> {
 
 async function matches(password: string, passwordHash: string): Promise<boolean> {
   const { hash, ...parameters } = parseHash(passwordHash)
-  // What no password can be is not worth hashing, but takes as long.
-  const possible = Buffer.byteLength(password.normalize('NFKC')) <= maxBytes
+  // To HMAC, and so to scrypt, zeros at the end of a short key are nothing: "x" and "x\0" are one.
+  const possible =
+    !password.includes('\0') && Buffer.byteLength(password.normalize('NFKC')) <= maxBytes
+  // What no password can be takes as long.
   const derived = await derive(possible ? password : '', { ...parameters, length: hash.length })
   return timingSafeEqual(derived, hash) && possible
 }

@@ -1,7 +1,8 @@
 import { type Kysely, Migrator, sql } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import { migrations } from './migrations/index.ts'
-import { kyselyOn, lend, type SqliteConnection } from './sqlite.ts'
+import { lend, type SqliteConnection } from './sqlite.ts'
+import { kyselyOn } from './sqlite-dialect.ts'
 
 /** `Entr`: what `pragma application_id` says of our files. */
 const applicationId = 0x456e7472

@@ -25,14 +25,39 @@ export async function findRepository(
   return byName.find(db, { feedId, name })
 }
 
-/** The repository's id; the row is made when missing. It is listed only with its first manifest. */
+const inFeed = prepared((db, p: Params<{ feedId: number; name: string }>) =>
+  db
+    .selectFrom('feeds')
+    .leftJoin('repositories', (join) =>
+      join.onRef('repositories.feed_id', '=', 'feeds.id').on('repositories.name', '=', p.name),
+    )
+    .select(['feeds.active', 'repositories.id'])
+    .where('feeds.id', '=', p.feedId),
+)
+
+/**
+ * The repository's id; the row is made when missing. It is listed only with its first manifest.
+ * Throws NAME_UNKNOWN when the feed is gone or switched off.
+ */
 export async function ensureRepository(
   trx: Queries,
   feedId: number,
   name: string,
 ): Promise<number> {
-  const found = await findRepository(trx, feedId, name)
-  if (found) return found.id
+  const found = await inFeed.find(trx, { feedId, name })
+  if (found?.active !== 1) throw new RegistryError('NAME_UNKNOWN')
+  return found.id ?? insertRepository(trx, feedId, name)
+}
+
+async function insertRepository(trx: Queries, feedId: number, name: string): Promise<number> {
+  // Held, so that the feed is not deleted before the new row refers to it.
+  const feed = await trx
+    .selectFrom('feeds')
+    .select('id')
+    .where('id', '=', feedId)
+    .forKeyShare()
+    .executeTakeFirst()
+  if (!feed) throw new RegistryError('NAME_UNKNOWN')
   await trx
     .insertInto('repositories')
     .values({ feed_id: feedId, name, listed: 0, created_at: nowMs })

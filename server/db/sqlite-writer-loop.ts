@@ -1,7 +1,8 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import type { Schema } from './schema.ts'
-import { kyselyOn, lend, SqliteConnection } from './sqlite.ts'
+import { lend, SqliteConnection } from './sqlite.ts'
+import { kyselyOn } from './sqlite-dialect.ts'
 import {
   type Answer,
   compact,

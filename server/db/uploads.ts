@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import { RegistryError } from '../domain/errors.ts'
 import { adoptBlob } from './blobs.ts'
 import type { Queries } from './database.ts'
 import { promiseBlob, shareRepository, upsertLink } from './links.ts'
@@ -60,12 +59,6 @@ export interface NewUpload {
 
 /** The row is the intent: it commits before the staged file is created. NAME_UNKNOWN: no feed. */
 export async function insertUpload(trx: Queries, input: NewUpload): Promise<UploadRecord> {
-  const feed = await trx
-    .selectFrom('feeds')
-    .select('active')
-    .where('id', '=', input.feedId)
-    .executeTakeFirst()
-  if (feed?.active !== 1) throw new RegistryError('NAME_UNKNOWN')
   const repositoryId = await ensureRepository(trx, input.feedId, input.repository)
   return trx
     .insertInto('uploads')

@@ -80,7 +80,8 @@ function checkStaged(check: DiskCheck, database: Database): string[] {
   const rows = select(
     database,
     `select uploads.id, location, offset_bytes, digest_so_far, algorithm, stores.settings
-     from uploads join stores on stores.id = store_id where offset_bytes > 0`,
+     from uploads join stores on stores.id = store_id
+     where state = 'open' and offset_bytes > 0`,
   )
   return rows.flatMap((row) => {
     const location = String(row.location)

@@ -29,7 +29,8 @@ const settingsArriveMs = 1500
 test(
   `keeps every promise through ${kills} kills (seed ${seed})`,
   async () => {
-    await using folder = makeTemporaryFolder('kills')
+    // What a failure leaves behind stays, to be looked at.
+    const folder = makeTemporaryFolder('kills')
     const dataDir = path.join(folder.path, 'data')
     const random = seededRandom(seed)
     const ledger = makeLedger(repositories)
@@ -64,9 +65,10 @@ test(
       await checkPromises(check, next)
       next.agent.destroy()
       count(ledger, 'kills')
-      expect(ledger.faults, `seed ${seed}, kill ${kill}; log:\n${server.logFile}`).toEqual([])
+      expect(ledger.faults, `seed ${seed}, kill ${kill}, see ${folder.path}`).toEqual([])
     }
     expect(await server.stop()).toBe(0)
+    await folder[Symbol.asyncDispose]()
     report(ledger, readySeconds)
     expect(Math.max(...readySeconds)).toBeLessThan(slowestReadySeconds)
     // A run in which hardly anything was pushed shows nothing.

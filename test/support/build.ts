@@ -11,11 +11,18 @@ const staleAfterSeconds = 120
 /** The project's own folder. */
 export const projectFolder = path.resolve(import.meta.dirname, '../..')
 
+let built: Promise<string> | undefined
+
 /**
- * Brings `dist/` up to date: whoever comes first builds, the others wait. Returns the path of the
- * built command line.
+ * The path of the built command line. `dist/` is brought up to date once a run: whoever comes
+ * first builds, the others wait. What is edited during the run waits for the next one.
  */
-export async function buildServer(): Promise<string> {
+export function buildServer(): Promise<string> {
+  built ??= bringUpToDate()
+  return built
+}
+
+async function bringUpToDate(): Promise<string> {
   const main = path.join(projectFolder, 'dist/server/main.js')
   await using _lock = await takeLock()
   const startedAt = new Date()
