@@ -40,7 +40,19 @@ mark('finished-again')
 const again = await store.openUpload('ab-first-upload', 3_000_010)
 await again.sync()
 mark('staged-again')
+await again.write(Buffer.alloc(2_000_000, 1))
 await again[Symbol.asyncDispose]()
+await store.finish('ab-first-upload')
+mark('finished-without-sync')
+const other = await openFileStore({ root, reserveBytes: 0 })
+await store.startUpload('ab-other-process')
+const third = await store.openUpload('ab-other-process', 0)
+await third.write(Buffer.alloc(10, 1))
+await third.sync()
+await third[Symbol.asyncDispose]()
+mark('written')
+await other.finish('ab-other-process')
+mark('finished-by-another')
 await Promise.all(['cd-one', 'cd-two', 'cd-three'].map(async (name) => {
   const location = name + '-together'
   await store.startUpload(location)
@@ -79,24 +91,36 @@ describe.skipIf(strace.skip)(`durability on disk ${strace.reason}`, () => {
     const staged = path.join(uploads, 'ab-first-upload')
     expectOrder(calls, [`create ${staged}`, `fsync ${uploads}`, 'mark synced'])
     expectOrder(calls, ['mark opened', `write ${staged}`, `fsync ${staged}`, 'mark synced'])
-    expect(lastBefore(calls, `write ${staged}`, 'mark synced').end).toBeLessThan(
-      lastBefore(calls, `fsync ${staged}`, 'mark synced').start,
-    )
+    expectSynced(calls, staged, 'mark synced')
     expectOrder(calls, ['mark synced', `write ${staged}`, `fsync ${staged}`, 'mark synced-again'])
 
     // What is finished: the file, its name, and the new folder that it is in.
     const finished = path.join(blobs, 'ab', 'ab-first-upload')
     const renamed = `rename ${staged} ${finished}`
-    expectOrder(calls, [
-      'mark synced-again',
-      `fsync ${staged}`,
-      renamed,
-      `fsync ${path.join(blobs, 'ab')}`,
-      'mark finished',
-    ])
+    const inShard = `fsync ${path.join(blobs, 'ab')}`
+    expectOrder(calls, ['mark synced-again', renamed, inShard, 'mark finished'])
+    expectSynced(calls, staged, renamed)
     expectOrder(calls, [`mkdir ${path.join(blobs, 'ab')}`, `fsync ${blobs}`, 'mark finished'])
     expectOrder(calls, ['mark finished', `fsync ${path.join(blobs, 'ab')}`, 'mark finished-again'])
     expectOrder(calls, [`rename ${finished} ${staged}`, `fsync ${uploads}`, 'mark staged-again'])
+
+    // Without a sync just before, `finish` makes the bytes durable itself.
+    expectOrder(calls, [
+      'mark staged-again',
+      `write ${staged}`,
+      `fsync ${staged}`,
+      renamed,
+      inShard,
+      'mark finished-without-sync',
+    ])
+    const otherStaged = path.join(uploads, 'ab-other-process')
+    expectOrder(calls, [
+      'mark written',
+      `fsync ${otherStaged}`,
+      `rename ${otherStaged} ${path.join(blobs, 'ab', 'ab-other-process')}`,
+      inShard,
+      'mark finished-by-another',
+    ])
 
     // An fsync is shared only with those whose entry was made before it began.
     for (const name of ['cd-one', 'cd-two', 'cd-three']) {
@@ -199,6 +223,12 @@ function expectOrder(calls: readonly Call[], order: readonly (string | RegExp)[]
     expect(found, `no "${wanted}" after line ${after} of\n${story}`).toBeDefined()
     after = found?.end ?? after
   }
+}
+
+/** Nothing was written to the file between its last fsync and this. */
+function expectSynced(calls: readonly Call[], file: string, before: string): void {
+  const synced = lastBefore(calls, `fsync ${file}`, before)
+  expect(lastBefore(calls, `write ${file}`, before).end).toBeLessThan(synced.start)
 }
 
 function lastBefore(calls: readonly Call[], what: string, before: string): Call {

@@ -14,7 +14,7 @@ import {
   stagedPath,
 } from './file-layout.ts'
 import { listLocations } from './file-listing.ts'
-import { FileUploadWriter } from './file-upload-writer.ts'
+import { FileUploadWriter, type WriterOutcome } from './file-upload-writer.ts'
 import { Folder, makeFolder, Subfolders, syncFolder } from './folder.ts'
 import { requireLocation } from './location.ts'
 import { createStaged, openStaged, sizeOf, syncStaged } from './staged-files.ts'
@@ -85,6 +85,8 @@ class DiskStore implements FileStore {
   readonly #space: DiskSpace
   readonly #uploads: Folder
   readonly #shards: Subfolders
+  /** Of the last writer of each staged file: `finish` need not fsync again what was just synced. */
+  readonly #outcomes = new Map<string, WriterOutcome>()
   // One each, so that a thousand slow pulls cannot slow down a push.
   readonly #writePool = new BufferPool(poolLimits)
   readonly #readPool = new BufferPool(poolLimits)
@@ -109,13 +111,17 @@ class DiskStore implements FileStore {
     return this.#at(location, async () => {
       await this.#marker.verifyNowAndThen()
       await this.#space.requireRoom(0)
+      this.#outcomes.delete(location)
       const handle = await openStaged(this.#layout, location, offsetBytes)
       if (handle === undefined) {
         await this.#marker.verify()
         return undefined
       }
+      const outcome: WriterOutcome = { durableBytes: undefined }
+      this.#outcomes.set(location, outcome)
       return new FileUploadWriter({
         handle,
+        outcome,
         offsetBytes,
         pool: this.#writePool,
         space: this.#space,
@@ -138,7 +144,9 @@ class DiskStore implements FileStore {
 
   finish(location: string): Promise<{ sizeBytes: number } | undefined> {
     return this.#at(location, async () => {
-      const sizeBytes = await syncStaged(this.#layout, location)
+      const known = this.#outcomes.get(location)?.durableBytes
+      this.#outcomes.delete(location)
+      const sizeBytes = known ?? (await syncStaged(this.#layout, location))
       if (sizeBytes !== undefined && (await this.#moveIntoPlace(location))) {
         return { sizeBytes }
       }
@@ -147,9 +155,10 @@ class DiskStore implements FileStore {
   }
 
   abort(location: string): Promise<void> {
-    return this.#at(location, () =>
-      this.#unlinkAll([this.#staged(location), this.#finished(location)]),
-    )
+    return this.#at(location, () => {
+      this.#outcomes.delete(location)
+      return this.#unlinkAll([this.#staged(location), this.#finished(location)])
+    })
   }
 
   open(location: string): Promise<BlobReader | undefined> {

@@ -13,6 +13,14 @@ export interface WriterParts {
   readonly space: DiskSpace
   /** Makes the file's entry in its folder durable. */
   readonly syncEntry: () => Promise<void>
+  /** Filled in when the writer is closed. */
+  readonly outcome: WriterOutcome
+}
+
+/** What a closed writer leaves behind. */
+export interface WriterOutcome {
+  /** The size of the file, if all of it is on the disk for certain. */
+  durableBytes: number | undefined
 }
 
 /**
@@ -163,5 +171,8 @@ export class FileUploadWriter implements UploadWriter {
     }
     // Whoever relies on the bytes has called `sync`; an error now says nothing about those.
     await this.#parts.handle.close().catch(() => undefined)
+    if (this.#failure === undefined && this.#durableBytes === this.#writtenBytes) {
+      this.#parts.outcome.durableBytes = this.#durableBytes
+    }
   }
 }

@@ -5,27 +5,28 @@ import { type Params, prepared } from './prepared.ts'
 import { chunksOf, nowMs, nowMsOnce } from './sql.ts'
 import type { Holder } from './uploads.ts'
 
-const staleLinks = prepared((db, p: Params<StaleLeases>) =>
-  db
-    .selectFrom('links')
+/** Leases that were held when the upload began, of which half is spent, promised within a day. */
+function selectStale(db: Queries, table: 'links' | 'manifests', p: Params<StaleLeases>) {
+  return db
+    .selectFrom(table)
     .select('digest')
     .where('repository_id', '=', p.repositoryId)
     .where('lease_until', '>=', p.leasedSince)
     .where('lease_until', '<', sql<number>`${nowMsOnce} + ${p.halfGraceMs}`)
     .where('promised_at', '>', sql<number>`${nowMsOnce} - ${sql.lit(maxPromiseMs)}`)
-    .orderBy('digest')
-    .forNoKeyUpdate(),
+}
+
+const staleLinks = prepared((db, p: Params<StaleLeases>) =>
+  selectStale(db, 'links', p).orderBy('digest').forNoKeyUpdate(),
 )
 const staleManifests = prepared((db, p: Params<StaleLeases>) =>
-  db
-    .selectFrom('manifests')
-    .select('digest')
-    .where('repository_id', '=', p.repositoryId)
-    .where('lease_until', '>=', p.leasedSince)
-    .where('lease_until', '<', sql<number>`${nowMsOnce} + ${p.halfGraceMs}`)
-    .where('promised_at', '>', sql<number>`${nowMsOnce} - ${sql.lit(maxPromiseMs)}`)
-    .orderBy('digest')
-    .forNoKeyUpdate(),
+  selectStale(db, 'manifests', p).orderBy('digest').forNoKeyUpdate(),
+)
+const anyStaleLink = prepared((db, p: Params<StaleLeases>) =>
+  selectStale(db, 'links', p).limit(sql.lit(1)),
+)
+const anyStaleManifest = prepared((db, p: Params<StaleLeases>) =>
+  selectStale(db, 'manifests', p).limit(sql.lit(1)),
 )
 
 interface StaleLeases {
@@ -86,25 +87,6 @@ export async function needsKeepAlive(db: Queries, input: KeepAlive): Promise<boo
     (await anyStaleManifest.find(db, stale)) !== undefined
   )
 }
-
-const anyStaleLink = prepared((db, p: Params<StaleLeases>) =>
-  db
-    .selectFrom('links')
-    .select('digest')
-    .where('repository_id', '=', p.repositoryId)
-    .where('lease_until', '>=', p.leasedSince)
-    .where('lease_until', '<', sql<number>`${nowMsOnce} + ${p.halfGraceMs}`)
-    .limit(sql.lit(1)),
-)
-const anyStaleManifest = prepared((db, p: Params<StaleLeases>) =>
-  db
-    .selectFrom('manifests')
-    .select('digest')
-    .where('repository_id', '=', p.repositoryId)
-    .where('lease_until', '>=', p.leasedSince)
-    .where('lease_until', '<', sql<number>`${nowMsOnce} + ${p.halfGraceMs}`)
-    .limit(sql.lit(1)),
-)
 
 function staleLeases(input: KeepAlive): StaleLeases {
   return {

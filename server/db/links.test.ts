@@ -28,7 +28,10 @@ describeDatabases('links', (databases) => {
     digest,
   })
   /** A lease and a promise that were given so long ago. */
-  const age = (digest: string, times: { readonly leftMs: number; readonly promisedAgoMs: number }) =>
+  const age = (
+    digest: string,
+    times: { readonly leftMs: number; readonly promisedAgoMs: number },
+  ) =>
     content.run(`update links set lease_until = now_ms() + ${times.leftMs},
       promised_at = now_ms() - ${times.promisedAgoMs} where digest = '${digest}'`)
   const times = (digest: string) =>

@@ -1,3 +1,8 @@
+import {
+  DatabaseSync,
+  type DatabaseSyncInstance,
+  type StatementSyncInstance,
+} from '@photostructure/sqlite'
 import { type DialectAdapter, type QueryResult, SqliteAdapter } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import { checkParameters } from './parameters.ts'

@@ -18,6 +18,21 @@ export interface Scope extends Access {
   readonly path: RepositoryPath | null
 }
 
+/** Pushing asks for pull too, as Distribution's challenge does. */
+const scopeActions: Record<Action, string> = {
+  pull: 'pull',
+  push: 'pull,push',
+  delete: 'delete',
+  '*': '*',
+}
+
+export const catalogScope = 'registry:catalog:*'
+
+/** The scope of a token for an action in `<feed>/<repository>`. */
+export function repositoryScope(name: string, action: Action): string {
+  return `repository:${name}:${scopeActions[action]}`
+}
+
 /** What an action needs; viewing goes without saying, for nobody acts on what it cannot see. */
 const attributes = {
   pull: ['Feeds_ViewFeed', 'Feeds_DownloadPackage'],

@@ -2,7 +2,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll } from 'vitest'
 import { type Administration, openAdministration } from '../../server/administration.ts'
-import { openApp } from '../../server/app.ts'
+import { type AppOverrides, openApp } from '../../server/app.ts'
 import type { Config } from '../../server/config.ts'
 import type { FeedChanges } from '../../server/registry/feeds.ts'
 import type { Table } from './rows.ts'
@@ -35,7 +35,10 @@ export interface NewKey {
 }
 
 /** A whole server of this process on a free port, its data in a folder that goes with it. */
-export async function startServer(overrides: Partial<Config> = {}): Promise<TestServer> {
+export async function startServer(
+  overrides: Partial<Config> = {},
+  appOverrides: AppOverrides = {},
+): Promise<TestServer> {
   const folder = makeTemporaryFolder('server')
   const dataDir = path.join(folder.path, 'data')
   const config: Config = {
@@ -52,7 +55,7 @@ export async function startServer(overrides: Partial<Config> = {}): Promise<Test
     diskReserveBytes: 0,
     ...overrides,
   }
-  const app = await openApp(config)
+  const app = await openApp(config, appOverrides)
   const administration = await openAdministration(config)
   return {
     url: app.url,

@@ -2,7 +2,7 @@ import type { Identity } from '../../auth/authenticate.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { may } from '../../domain/permission.ts'
 import type { RepositoryName, RepositoryPath } from '../../domain/reference.ts'
-import { type Action, attributesOf, covers } from '../../domain/scope.ts'
+import { type Action, attributesOf, covers, repositoryScope } from '../../domain/scope.ts'
 import type { Feed, Feeds } from '../../registry/feeds.ts'
 import { challenge } from './challenge.ts'
 import type { Exchange } from './exchange.ts'
@@ -18,14 +18,6 @@ export interface Admission {
   can(action: Action): boolean
 }
 
-/** What a refused client has to ask a token for. */
-const scopeActions: Record<Action, string> = {
-  pull: 'pull',
-  push: 'pull,push',
-  delete: 'delete',
-  '*': '*',
-}
-
 /**
  * Lets the caller in for an action, or refuses (DESIGN 5, MUST 8): Anonymous hears 401 whatever is
  * there; who may not view it hears what an absent feed answers; who may view it but not do this
@@ -38,7 +30,7 @@ export async function admit(
 ): Promise<Admission> {
   const { principal, access } = identity
   const name = `${path.feedKey}/${path.repository}`
-  const scope = `repository:${name}:${scopeActions[action]}`
+  const scope = repositoryScope(name, action)
   const feed = await feeds.find(path.feedKey)
   const subject = feed?.active ? { feedId: feed.id, repository: path.repository } : undefined
   const has = (wanted: Action) =>

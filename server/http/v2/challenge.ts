@@ -3,7 +3,7 @@ import type { Exchange } from './exchange.ts'
 
 export interface ChallengeReason {
   /** One scope: podman gives up on a challenge with several. */
-  readonly scope?: string
+  readonly scope?: string | undefined
   /** The token is good but not for this. */
   readonly lacksScope?: boolean
   /** The token is not good. */

@@ -10,6 +10,7 @@ import { challenge } from './challenge.ts'
 import { sendError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { getCatalog } from './lists.ts'
+import { neededScope } from './needed-scope.ts'
 import { type OperationDeps, operationsOf } from './operations.ts'
 import { sendJson } from './reply.ts'
 import { parseRoute, type RepositoryRoute, type Route } from './route.ts'
@@ -89,7 +90,8 @@ async function identify(deps: V2Deps, exchange: Exchange): Promise<Identity> {
   } catch (error) {
     if (!(error instanceof RegistryError) || error.code !== 'UNAUTHORIZED') throw error
     const invalidToken = /^bearer\b/i.test(authorization ?? '')
-    throw challenge(exchange, { invalidToken, message: error.message })
+    const scope = neededScope(exchange)
+    throw challenge(exchange, { scope, invalidToken, message: error.message })
   }
 }
 

@@ -5,6 +5,7 @@ import { parseDigest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { isMediaType, ociIndex } from '../../domain/media-type.ts'
 import { may } from '../../domain/permission.ts'
+import { catalogScope } from '../../domain/scope.ts'
 import { pageCatalog } from '../../registry/catalog.ts'
 import type { Feeds } from '../../registry/feeds.ts'
 import { pageReferrers } from '../../registry/referrers.ts'
@@ -32,7 +33,7 @@ export async function getCatalog(
   exchange: Exchange,
   { principal, access }: Identity,
 ) {
-  const scope = 'registry:catalog:*'
+  const scope = catalogScope
   const feeds = (await deps.feeds.list()).filter(
     (feed) => feed.active && may(principal, 'Feeds_ViewFeed', { feedId: feed.id }),
   )

@@ -1,7 +1,11 @@
 import { RegistryError } from '../../domain/errors.ts'
 
 /** What an address on `/v2/` names; the texts are not checked yet. */
-export type Route = { readonly kind: 'ping' | 'token' | 'catalog' } | RepositoryRoute
+export type Route =
+  | { readonly kind: 'ping' }
+  | { readonly kind: 'token' }
+  | { readonly kind: 'catalog' }
+  | RepositoryRoute
 
 export type RepositoryRoute =
   | { readonly kind: 'tags'; readonly name: string }
