@@ -16,6 +16,7 @@ import { RegistryError } from './domain/errors.ts'
 import { may } from './domain/permission.ts'
 import { createReadCaller } from './http/base-url.ts'
 import { openHttpServer } from './http/server.ts'
+import type { Patience } from './http/v2/exchange.ts'
 import { createV2Handler } from './http/v2/handler.ts'
 import { createTokenEndpoint } from './http/v2/token.ts'
 import { type Log, openLog } from './log.ts'
@@ -48,6 +49,8 @@ export interface AppOverrides {
   readonly log?: Log
   /** How often bytes that arrive are vouched for within one request. */
   readonly checkpointMs?: number
+  /** How long clients may do nothing. */
+  readonly patience?: Partial<Patience>
 }
 
 /** What the parts are made from; closed in the opposite order of opening. */
@@ -75,7 +78,7 @@ export async function openApp(config: Config, overrides: AppOverrides = {}): Pro
   try {
     const foundation = await openFoundation(config, overrides, closers)
     const firstAdministrator = await firstStart(config, foundation)
-    const server = await openServer(config, foundation)
+    const server = await openServer(config, foundation, overrides)
     closers.push(() => server[Symbol.asyncDispose]())
     closers.push(startSweeping(foundation))
     foundation.log.info(
@@ -159,7 +162,11 @@ async function firstStart(
   return createFirstAdministrator({ db, dataDir, configured: adminPassword })
 }
 
-async function openServer(config: Config, foundation: Foundation) {
+async function openServer(
+  config: Config,
+  foundation: Foundation,
+  { patience }: Pick<AppOverrides, 'patience'>,
+) {
   const { db, feeds, log, metrics, settings, stores, uploads } = foundation
   const now = Date.now
   const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
@@ -189,6 +196,7 @@ async function openServer(config: Config, foundation: Foundation) {
     settings,
     stores,
     uploads,
+    ...(patience && { patience }),
   })
   const mayReadMetrics = async (req: IncomingMessage) => {
     const { principal } = await authenticator.authenticate(req.headers.authorization)

@@ -484,6 +484,35 @@ function concurrency(openStore: OpenStore): void {
     expect(stored.map(sha256)).toEqual(contents.map(sha256))
   })
 
+  test('takes 80 uploads chunk by chunk in turn, more than there are large buffers', async () => {
+    const store = await openStore()
+    const uploads = await Promise.all(
+      range(80).map(async () => {
+        const location = newLocation()
+        await store.startUpload(location)
+        return {
+          location,
+          writer: await openWriter(store, location, 0),
+          hash: createHash('sha256'),
+        }
+      }),
+    )
+    for (let round = 0; round < 8; round++) {
+      for (const { writer, hash } of uploads) {
+        const chunk = randomBytes(100_000)
+        hash.update(chunk)
+        await writer.write(chunk)
+        chunk.fill(0)
+      }
+    }
+    for (const { location, writer, hash } of uploads) {
+      expect(await writer.sync()).toBe(800_000)
+      await writer[Symbol.asyncDispose]()
+      await store.finish(location)
+      expect(sha256(await contentOf(store, location))).toBe(hash.digest('hex'))
+    }
+  })
+
   test('a writer that is stopped in the middle writes nothing more', async () => {
     const store = await openStore()
     const location = newLocation()

@@ -1,39 +1,46 @@
+import { RegistryError } from '../domain/errors.ts'
 import { noteCandidates } from './candidates.ts'
 import type { Queries } from './database.ts'
-import { lockRepository } from './repositories.ts'
+import { hasNames } from './feeds.ts'
 
 export interface RemovedContent {
-  /** Manifests and links removed; 0 once nothing is left. */
+  /** Rows removed, whichever; 0 once nothing is left. */
   readonly removed: number
 }
 
 /**
- * Removes up to `limit` manifests, then links, of one repository of a feed that is being deleted;
- * with nothing left, the repository, and after the last one the feed. Call it until `removed` is 0.
- * Uploads must have been purged before. The bytes are freed by the clean-up of their store.
+ * Removes up to `limit` manifests, then links, then history, of one repository of a feed that was
+ * retired; with nothing left, the repository, and after the last one the feed. Call it until
+ * `removed` is 0; several may. Uploads must have been purged before: CONFLICT while there are any,
+ * and for a feed that was not retired. The bytes are freed by the clean-up of their store.
  */
 export async function deleteFeedContent(
   trx: Queries,
   input: { readonly feedId: number; readonly limit: number },
 ): Promise<RemovedContent> {
+  if (await hasNames(trx, input.feedId)) {
+    throw new RegistryError('CONFLICT', 'The registry was not deleted.')
+  }
+  // Locked as it is picked: one that another process has just removed is passed over.
   const repository = await trx
     .selectFrom('repositories')
     .select('id')
     .where('feed_id', '=', input.feedId)
-    .orderBy('id')
+    .orderBy('name')
     .limit(1)
+    .forNoKeyUpdate()
     .executeTakeFirst()
   if (!repository) {
     await trx.deleteFrom('api_keys').where('feed_id', '=', input.feedId).execute()
     await trx.deleteFrom('feeds').where('id', '=', input.feedId).execute()
     return { removed: 0 }
   }
-  await lockRepository(trx, repository.id)
   const manifests = await deleteManifests(trx, repository.id, input.limit)
   if (manifests > 0) return { removed: manifests }
   const links = await deleteLinks(trx, repository.id, input.limit)
   if (links > 0) return { removed: links }
-  await trx.deleteFrom('tag_history').where('repository_id', '=', repository.id).execute()
+  const moves = await deleteHistory(trx, repository.id, input.limit)
+  if (moves > 0) return { removed: moves }
   await trx.deleteFrom('repositories').where('id', '=', repository.id).execute()
   return { removed: 1 }
 }
@@ -82,4 +89,16 @@ async function deleteLinks(trx: Queries, repositoryId: number, limit: number) {
     })
   }
   return links.length
+}
+
+async function deleteHistory(trx: Queries, repositoryId: number, limit: number) {
+  const moves = await trx
+    .selectFrom('tag_history')
+    .select('id')
+    .where('repository_id', '=', repositoryId)
+    .limit(limit)
+    .execute()
+  const ids = moves.map((move) => move.id)
+  if (ids.length > 0) await trx.deleteFrom('tag_history').where('id', 'in', ids).execute()
+  return ids.length
 }

@@ -97,13 +97,7 @@ export interface FeedChange {
 
 /** Throws CONFLICT when one of the names is taken, NAME_UNKNOWN when the feed is gone. */
 export async function updateFeed(trx: Queries, input: FeedChange): Promise<void> {
-  const known = await trx
-    .selectFrom('feeds')
-    .select('id')
-    .where('id', '=', input.id)
-    .forNoKeyUpdate()
-    .executeTakeFirst()
-  if (!known) throw new RegistryError('NAME_UNKNOWN')
+  await lockFeed(trx, input.id)
   if (Object.keys(input.row).length > 0) {
     await trx.updateTable('feeds').set(input.row).where('id', '=', input.id).execute()
   }
@@ -117,6 +111,17 @@ export async function updateFeed(trx: Queries, input: FeedChange): Promise<void>
     feedId: input.id,
     detail: { ...input.row, ...(input.names && { names: input.names.map((name) => name.name) }) },
   })
+}
+
+/** Throws NAME_UNKNOWN when the feed is gone, or has no names any more: it must not get new ones. */
+async function lockFeed(trx: Queries, id: number) {
+  await trx.selectFrom('feeds').select('id').where('id', '=', id).forNoKeyUpdate().execute()
+  if (!(await hasNames(trx, id))) throw new RegistryError('NAME_UNKNOWN')
+}
+
+/** Whether the feed is there and nobody has deleted it. */
+export async function hasNames(trx: Queries, feedId: number): Promise<boolean> {
+  return (await namesOf.list(trx, { feedId })).length > 0
 }
 
 async function insertNames(trx: Queries, feedId: number, names: readonly FeedName[]) {
@@ -135,11 +140,15 @@ async function insertNames(trx: Queries, feedId: number, names: readonly FeedNam
   }
 }
 
-/** Takes the feed's names away: unreachable at once, its content is removed afterwards. */
+/**
+ * Takes the feed's names away: unreachable at once, its content is removed afterwards. Throws
+ * NAME_UNKNOWN when somebody else did so before.
+ */
 export async function retireFeed(
   trx: Queries,
   input: { readonly id: number; readonly by: string },
 ): Promise<void> {
+  await lockFeed(trx, input.id)
   await trx.deleteFrom('feed_names').where('feed_id', '=', input.id).execute()
   await trx.updateTable('feeds').set({ active: 0 }).where('id', '=', input.id).execute()
   await insertEvent(trx, { kind: 'feed.deleted', by: input.by, feedId: input.id, detail: {} })

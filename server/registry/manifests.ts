@@ -25,11 +25,11 @@ export interface ManifestTarget {
   readonly reference: Reference
 }
 
-/** The manifest's bytes as they were pushed. Throws MANIFEST_UNKNOWN. */
+/** The manifest's bytes as they were pushed, a character each (latin1). Throws MANIFEST_UNKNOWN. */
 export async function getManifest(
   { db, manifestContents }: { db: Db; manifestContents: ManifestContents },
   target: ManifestTarget,
-): Promise<{ head: ManifestHead; content: Uint8Array }> {
+): Promise<{ head: ManifestHead; content: string }> {
   const head = await findHead(db, target)
   const content = head && (await manifestContents.find(db.read, head.id))
   if (!content) throw await unknownManifest(db, target)

@@ -4,6 +4,7 @@ import { keepUploadAlive, needsKeepAlive } from '../db/keep-alive.ts'
 import { advanceUpload, type UploadRecord } from '../db/uploads.ts'
 import type { Digest, DigestAlgorithm } from '../domain/digest.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { digestOf, type HashCache, type RunningHash, startHash } from './running-hash.ts'
 
 /** A request's body: read once, to its end or until the signal fires (then its reason is thrown). */
@@ -20,7 +21,15 @@ export interface SessionDeps {
   readonly graceMs: number
   /** How often bytes that arrive are vouched for within one request. */
   readonly checkpointMs: number
-  readonly clock: () => number
+}
+
+/** What a request is about to do with the bytes. */
+export interface Opening {
+  readonly algorithm: DigestAlgorithm
+  /** No more bytes come: the digest that was kept with the row will do. */
+  readonly isComplete: boolean
+  /** Fires when somebody else takes over. */
+  readonly signal: AbortSignal
 }
 
 /** One request's work on the bytes of an upload that it holds. */
@@ -29,6 +38,8 @@ export class UploadSession implements AsyncDisposable {
   readonly #upload: UploadRecord
   readonly #writer: UploadWriter
   readonly #running: RunningHash
+  #vouchedBytes: number
+  #isFull = false
 
   private constructor(
     deps: SessionDeps,
@@ -39,20 +50,17 @@ export class UploadSession implements AsyncDisposable {
     this.#upload = upload
     this.#writer = bytes.writer
     this.#running = bytes.running
+    this.#vouchedBytes = upload.offsetBytes
   }
 
   /**
-   * `isComplete`: no more bytes come. Then the digest that was kept with the row will do; otherwise
-   * a process that did not see the bytes reads them again, to go on hashing.
-   * Throws BLOB_UPLOAD_UNKNOWN when the bytes that the row vouches for are gone.
+   * Unless no more bytes come, a process that did not see those before reads them again, to go on
+   * hashing. Throws BLOB_UPLOAD_UNKNOWN when the bytes that the row vouches for are gone.
    */
   static async open(
     deps: SessionDeps,
     upload: UploadRecord,
-    {
-      algorithm,
-      isComplete,
-    }: { readonly algorithm: DigestAlgorithm; readonly isComplete: boolean },
+    { algorithm, isComplete, signal }: Opening,
   ): Promise<UploadSession> {
     const { id, location, offsetBytes } = upload
     const staged = await deps.store.openUpload(location, offsetBytes)
@@ -64,7 +72,7 @@ export class UploadSession implements AsyncDisposable {
         : deps.hashes.find(id, offsetBytes, algorithm)
     if (running) return new UploadSession(deps, upload, { writer: staged, running })
     await staged[Symbol.asyncDispose]()
-    const rehashed = await rehash(deps.store, upload, algorithm)
+    const rehashed = await rehash(deps.store, upload, { algorithm, signal })
     const writer = await deps.store.openUpload(location, offsetBytes)
     if (!writer) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
     return new UploadSession(deps, upload, { writer, running: rehashed })
@@ -83,7 +91,7 @@ export class UploadSession implements AsyncDisposable {
 
   /**
    * Takes the body, `expectedBytes` of it if that is known. What arrived before the client went
-   * away, or before the disk was full, is kept.
+   * away is kept; a body of another length changes nothing.
    */
   async receive(
     body: RequestBody,
@@ -91,23 +99,23 @@ export class UploadSession implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<void> {
     const start = this.offsetBytes
-    let checkedAt = this.#deps.clock()
     try {
+      await using checkpoints = new Checkpoints(this.#deps.checkpointMs, () => this.#vouch())
       for await (const chunk of body.chunks(signal)) {
+        await checkpoints.pause()
         if (expectedBytes !== null && this.offsetBytes - start + chunk.byteLength > expectedBytes) {
           throw sizeError(expectedBytes)
         }
         this.#running.hash.update(chunk)
         await this.#writer.write(chunk)
-        if (this.#deps.clock() - checkedAt < this.#deps.checkpointMs) continue
-        await this.checkpoint()
-        checkedAt = this.#deps.clock()
+        await checkpoints.resume()
       }
+      await checkpoints.pause()
       if (expectedBytes !== null && this.offsetBytes - start !== expectedBytes) {
         throw sizeError(expectedBytes)
       }
     } catch (error) {
-      await this.#keepWhatCame(error)
+      await this.#settle(error)
       throw error
     }
   }
@@ -120,8 +128,19 @@ export class UploadSession implements AsyncDisposable {
     const { db, hashes } = this.#deps
     const mine = await db.write(advanceUpload, { id, epoch, offsetBytes, digestSoFar: digest })
     if (!mine) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+    this.#vouchedBytes = offsetBytes
     hashes.keep(id, offsetBytes, this.#running)
     await this.keepAlive()
+  }
+
+  /** The upload is again as it was before this request: what came since is not to be trusted. */
+  async rollBack(): Promise<void> {
+    const { id, epoch, offsetBytes, digestSoFar } = this.#upload
+    if (this.#vouchedBytes === offsetBytes) return
+    const before = digestSoFar ?? digestOf(startHash(this.#running.algorithm))
+    this.#deps.hashes.forget(id)
+    const row = { id, epoch, offsetBytes, digestSoFar: before }
+    if (await this.#deps.db.write(advanceUpload, row)) this.#vouchedBytes = offsetBytes
   }
 
   /** Renews the leases that were held when the upload began, if they come near their end. */
@@ -138,12 +157,17 @@ export class UploadSession implements AsyncDisposable {
     await this.#writer.sync()
   }
 
-  async #keepWhatCame(reason: unknown) {
-    // Who was overtaken vouches for nothing; a body of the wrong length is not to be trusted.
-    if (isRefusal(reason, 'BLOB_UPLOAD_INVALID') || isRefusal(reason, 'SIZE_INVALID')) return
-    if (isRefusal(reason, 'BLOB_UPLOAD_UNKNOWN')) return
+  async #vouch() {
+    if (this.offsetBytes > this.#vouchedBytes) await this.checkpoint()
+  }
+
+  async #settle(reason: unknown) {
+    // Who was overtaken vouches for nothing.
+    if (isRefusal(reason, 'BLOB_UPLOAD_INVALID') || isRefusal(reason, 'BLOB_UPLOAD_UNKNOWN')) return
+    this.#isFull = isRefusal(reason, 'STORAGE_FULL')
     try {
-      await this.checkpoint()
+      if (isRefusal(reason, 'SIZE_INVALID')) await this.rollBack()
+      else if (!this.#isFull) await this.checkpoint()
     } catch {
       // The first error is the one that matters; what was vouched for before still is.
     }
@@ -151,23 +175,31 @@ export class UploadSession implements AsyncDisposable {
 
   async [Symbol.asyncDispose]() {
     await this.#writer[Symbol.asyncDispose]()
+    if (this.#isFull) await this.#giveRoomBack()
+  }
+
+  /** Bytes that nobody vouches for must not be what fills the disk: opening drops them. */
+  async #giveRoomBack() {
+    const { store } = this.#deps
+    const staged = await store
+      .openUpload(this.#upload.location, this.#vouchedBytes)
+      .catch(() => undefined)
+    await staged?.[Symbol.asyncDispose]()
   }
 }
 
 async function rehash(
   store: BlobStore,
-  upload: UploadRecord,
-  algorithm: DigestAlgorithm,
+  { location, offsetBytes, digestSoFar }: UploadRecord,
+  { algorithm, signal }: Pick<Opening, 'algorithm' | 'signal'>,
 ): Promise<RunningHash> {
   const running = startHash(algorithm)
-  for await (const piece of store.readStaged(upload.location, upload.offsetBytes)) {
+  for await (const piece of store.readStaged(location, offsetBytes)) {
+    signal.throwIfAborted()
     running.hash.update(piece)
   }
-  const damaged =
-    upload.algorithm === algorithm &&
-    upload.digestSoFar !== null &&
-    digestOf(running) !== upload.digestSoFar
-  if (!damaged) return running
+  // What was kept may be of the algorithm that an earlier closing request named.
+  if (!digestSoFar?.startsWith(`${algorithm}:`) || digestOf(running) === digestSoFar) return running
   throw new RegistryError(
     'BLOB_UPLOAD_UNKNOWN',
     'The bytes of this upload were damaged on the disk. Start a new one.',

@@ -61,7 +61,8 @@ export class UploadTurns {
   }
 }
 
-function overtakenError(): RegistryError {
+/** What the request hears that had to stop. */
+export function overtakenError(): RegistryError {
   return new RegistryError(
     'BLOB_UPLOAD_INVALID',
     'Another request goes on with this upload: this one was stopped.',

@@ -19,8 +19,8 @@ import { HashCache } from './running-hash.ts'
 import type { Settings } from './settings.ts'
 import type { Stores } from './stores.ts'
 import { type PurgeTotal, purgeIdleUploads } from './upload-purge.ts'
-import { type RequestBody, UploadSession } from './upload-session.ts'
-import { UploadTurns } from './upload-turns.ts'
+import { type Opening, type RequestBody, UploadSession } from './upload-session.ts'
+import { overtakenError, UploadTurns } from './upload-turns.ts'
 
 /** An upload, in the repository that its address names. */
 export interface UploadKey {
@@ -43,7 +43,6 @@ export interface UploadsDeps {
   readonly db: Db
   readonly stores: Stores
   readonly settings: Settings
-  readonly clock?: () => number
   readonly checkpointMs?: number
 }
 
@@ -54,7 +53,7 @@ export class Uploads implements AsyncDisposable {
   readonly #turns = new UploadTurns()
 
   constructor(deps: UploadsDeps) {
-    this.#deps = { clock: Date.now, checkpointMs: 15_000, ...deps }
+    this.#deps = { checkpointMs: 15_000, ...deps }
   }
 
   /** Requests that are writing to an upload now. */
@@ -103,6 +102,7 @@ export class Uploads implements AsyncDisposable {
       await using session = await this.#open(upload, {
         algorithm: upload.algorithm,
         isComplete: false,
+        signal,
       })
       await receiveChunk(session, upload, { chunk, signal })
       await session.checkpoint()
@@ -179,20 +179,23 @@ export class Uploads implements AsyncDisposable {
     if (upload) refuseOutOfOrder(upload, chunk.range)
   }
 
-  async #open(
-    upload: UploadRecord,
-    bytes: { readonly algorithm: DigestAlgorithm; readonly isComplete: boolean },
-  ): Promise<UploadSession> {
-    const { db, stores, settings, clock, checkpointMs } = this.#deps
+  /**
+   * Only for the upload's one writer. Claims may be answered in another order than they were made
+   * in: who is late must not touch bytes that a newer claim has written and vouched for.
+   */
+  async #open(upload: UploadRecord, opening: Opening): Promise<UploadSession> {
+    const { db, stores, settings, checkpointMs } = this.#deps
+    const now = await findUpload(db.read, upload)
+    if (!now) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+    if (now.epoch !== upload.epoch) throw overtakenError()
     const deps = {
       db,
       store: stores.get(upload.storeId),
       hashes: this.#hashes,
       graceMs: settings.graceMs(),
       checkpointMs,
-      clock,
     }
-    return UploadSession.open(deps, upload, bytes)
+    return UploadSession.open(deps, upload, opening)
   }
 
   async #commit(
@@ -228,9 +231,11 @@ export class Uploads implements AsyncDisposable {
     await using session = await this.#open(upload, {
       algorithm: algorithmOf(digest),
       isComplete: chunk.body.lengthBytes === 0,
+      signal,
     })
     await receiveChunk(session, upload, { chunk, signal })
     if (session.digest !== digest) {
+      await session.rollBack()
       throw new RegistryError(
         'DIGEST_INVALID',
         `The ${session.offsetBytes} bytes that arrived hash to ${session.digest}, not to ${digest}.`,

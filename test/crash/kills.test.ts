@@ -74,7 +74,7 @@ test(
     // A run in which hardly anything was pushed shows nothing.
     expect(ledger.counts.get('image') ?? 0).toBeGreaterThan(kills * 2)
   },
-  60_000 + kills * 6_000,
+  60_000 + kills * 12_000,
 )
 
 async function beginLife(server: ServerProcess): Promise<Life> {

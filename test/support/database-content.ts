@@ -35,7 +35,11 @@ export interface DatabaseContent {
   addStore(): Promise<number>
   addFeed(changes?: Partial<FeedRow>): Promise<number>
   startUpload(target?: Partial<Target>): Promise<UploadRecord>
-  commit(upload: UploadRecord, digest: string, changes?: { epoch?: number }): CommitOutcome
+  commit(
+    upload: UploadRecord,
+    digest: string,
+    changes?: { epoch?: number; graceMs?: number },
+  ): CommitOutcome
   /** Uploads a blob that is named after its content. Returns its digest. */
   pushBlob(name: string, target?: Partial<Target>): Promise<string>
   /** A manifest that refers to nothing but what is named. */

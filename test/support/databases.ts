@@ -26,11 +26,15 @@ export function describeDatabases(name: string, body: (databases: TestDatabases)
 
 /** New SQLite databases in a folder of their own, removed after the surrounding tests. */
 export function sqliteDatabases(): TestDatabases {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'entrepot-sqlite-'))
+  // Made when it is needed: the hooks of tests that are all skipped do not run.
+  let folder: string | undefined
   let count = 0
   // Hooks run last one first: the folder goes after the databases in it are closed.
-  afterAll(async () => rmSync(folder, { recursive: true, force: true }))
+  afterAll(async () => {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+  })
   return openAll('sqlite', async () => {
+    folder ??= mkdtempSync(path.join(os.tmpdir(), 'entrepot-sqlite-'))
     count += 1
     return `sqlite:${path.join(folder, `${count}.db`)}`
   })

@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
 } from 'node:fs'
 import os from 'node:os'
@@ -47,7 +48,7 @@ export async function startPostgres(postgres: Found): Promise<PostgresServer> {
     chownSync(folder, user.uid, user.gid)
   }
   await promisify(execFile)(
-    path.join(path.dirname(postgres.file), 'initdb'),
+    path.join(path.dirname(realpathSync(postgres.file)), 'initdb'),
     [
       '-D',
       data,

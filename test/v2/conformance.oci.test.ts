@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { type Algorithm, absentDigest, blob, contentOf, mediaTypes } from '../support/content.ts'
+import {
+  type Algorithm,
+  absentDigest,
+  blob,
+  contentOf,
+  type ManifestContent,
+  mediaTypes,
+} from '../support/content.ts'
 import { useServer } from '../support/server.ts'
 import { type Answer, headerLines, jsonOf } from '../support/wire.ts'
 import {
@@ -400,18 +407,7 @@ async function pushSet(set: DataSet) {
   const client = connect()
   for (const content of set.blobs) await pushAny(set.name, { client, name: repo1, content })
   for (const manifest of set.manifests) {
-    const names = [...set.tags].filter(([, one]) => one === manifest).map(([tag]) => tag)
-    if (set.badDigest) {
-      const headers = { 'content-type': manifest.mediaType }
-      const request = `PUT /v2/${repo1}/manifests/${manifest.digest}`
-      await client.must(400, request, { headers, body: manifest.bytes })
-    } else {
-      const query = names.map((tag) => `tag=${tag}`).join('&')
-      const reference = set.tagParameters ? `${manifest.digest}?${query}` : manifest.digest
-      const answer = await putManifest({ client, name: repo1, manifest }, reference)
-      if (set.tagParameters) checkTags(set.name, answer, names)
-      if (subjectOf(manifest) !== undefined) pass(set.name, 'Manifest put with subject')
-    }
+    await (set.badDigest ? pushBadDigest(manifest) : pushByDigest(set, manifest))
     pass(set.name, 'Manifest put by digest')
   }
   if (set.tagParameters) return
@@ -419,6 +415,20 @@ async function pushSet(set: DataSet) {
     await putManifest({ client, name: repo1, manifest }, tag)
     pass(set.name, 'Manifest put by tag')
   }
+}
+
+async function pushByDigest(set: DataSet, manifest: ManifestContent) {
+  const names = [...set.tags].filter(([, one]) => one === manifest).map(([tag]) => tag)
+  const query = names.map((tag) => `tag=${tag}`).join('&')
+  const reference = set.tagParameters ? `${manifest.digest}?${query}` : manifest.digest
+  const answer = await putManifest({ client: connect(), name: repo1, manifest }, reference)
+  if (set.tagParameters) checkTags(set.name, answer, names)
+  if (subjectOf(manifest) !== undefined) pass(set.name, 'Manifest put with subject')
+}
+
+async function pushBadDigest({ bytes, digest, mediaType }: ManifestContent) {
+  const ask = { headers: { 'content-type': mediaType }, body: bytes }
+  await connect().must(400, `PUT /v2/${repo1}/manifests/${digest}`, ask)
 }
 
 function checkTags(set: string, answer: Answer, names: readonly string[]) {
@@ -503,7 +513,7 @@ describe.each(dataSets)('$name', (set) => {
   test('list', () => listSet(set))
   test('head', () => readSet(set, 'HEAD'))
   test('pull', () => readSet(set, 'GET'))
-  test.runIf(set.referrers.size > 0)('referrers', () => lookUpSet(set))
+  if (set.referrers.size > 0) test('referrers', () => lookUpSet(set))
   test('delete', () => deleteSet(set))
 })
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { artifact, image, index } from '../support/content.ts'
 import { pushBlob, pushImage, pushManifest } from '../support/push.ts'
-import { type Row, Run, testRows } from '../support/rows.ts'
+import { compareHeadWithGet, type Row, Run, testRows } from '../support/rows.ts'
 import { useServer } from '../support/server.ts'
 import { type Answer, jsonOf } from '../support/wire.ts'
 
@@ -339,6 +339,21 @@ describe('pages', () => {
 
   test.for([1, 2, 5, 14])('following the links by %i gives every repository once', async (n) => {
     expect(await follow(`/v2/_catalog?n=${n}`, 'repositories')).toEqual(all)
+  })
+})
+
+describe('HEAD answers what GET answers', () => {
+  test.for([
+    '/v2/_catalog',
+    '/v2/_catalog?n=2',
+    '/v2/_catalog?n=x',
+    `${paged}`,
+    `${paged}?n=3&last=t03`,
+    '/v2/main/never/tags/list',
+    `/v2/main/one/referrers/${empty.digest}`,
+    `/v2/main/one/referrers/${empty.digest}?artifactType=application/vnd.example`,
+  ])('%s', async (target) => {
+    await compareHeadWithGet(table(), { target })
   })
 })
 

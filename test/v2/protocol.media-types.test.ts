@@ -289,19 +289,45 @@ const headers: readonly Row[] = [
   accepted('without Content-Type the mediaType field of an index counts', index([]), {
     contentType: null,
   }),
-  refused('Content-Type says index, mediaType says image', manifestOf(base), {
-    contentType: mediaTypes.index,
-    expect: { says: [mediaTypes.image, mediaTypes.index] },
-  }),
-  refused('Content-Type says Docker, mediaType says OCI', manifestOf(base), {
-    contentType: mediaTypes.dockerImage,
-  }),
-  refused('Content-Type says JSON, mediaType says OCI', manifestOf(base), {
-    contentType: 'application/json',
-  }),
-  refused('neither Content-Type nor mediaType', manifestOf(withoutType), { contentType: null }),
-  refused('a Content-Type that is none', manifestOf(withoutType), { contentType: 'nonsense' }),
+  refused(
+    'Content-Type says index, mediaType says image',
+    wrongManifest({ annotations: { conflict: '0' } }),
+    {
+      contentType: mediaTypes.index,
+      expect: { says: [mediaTypes.image, mediaTypes.index] },
+    },
+  ),
+  refused(
+    'Content-Type says Docker, mediaType says OCI',
+    wrongManifest({ annotations: { conflict: '1' } }),
+    {
+      contentType: mediaTypes.dockerImage,
+    },
+  ),
+  refused(
+    'Content-Type says JSON, mediaType says OCI',
+    wrongManifest({ annotations: { conflict: '2' } }),
+    {
+      contentType: 'application/json',
+    },
+  ),
+  refused(
+    'neither Content-Type nor mediaType',
+    manifestOf({ ...withoutType, annotations: { untyped: '0' } }),
+    { contentType: null },
+  ),
+  refused(
+    'a Content-Type that is none',
+    manifestOf({ ...withoutType, annotations: { untyped: '1' } }),
+    { contentType: 'nonsense' },
+  ),
   refused('a mediaType that is no text', wrongManifest({ mediaType: 7 }), { contentType: null }),
+]
+
+const untyped = manifestOf({ ...withoutType, annotations: { pushed: 'twice' } })
+const twoTypes: readonly Row[] = [
+  accepted('bytes that do not say what they are', untyped),
+  refused('the same bytes as something else', { ...untyped, mediaType: mediaTypes.dockerImage }),
 ]
 
 const text = (value: string): Content => contentOf(value)
@@ -563,7 +589,7 @@ function artifactWith(fields: object): ManifestContent {
 }
 
 describe('kinds of manifest', () => testRows([...kinds, ...nesting, ...buildkit], table))
-describe('content types', () => testRows(headers, table))
+describe('content types', () => testRows([...headers, ...twoTypes], table))
 describe('malformed manifests', () => testRows(malformed, table))
 describe('schema 1', () => testRows(old, table))
 describe('missing content', () => testRows(missing, table))

@@ -183,6 +183,15 @@ const done: readonly Row[] = [
     expect: mounted('main/l', layer),
   },
   {
+    // A client that asks for what the challenge names has a token for the target alone (the OCI
+    // conformance suite does so): whether its owner may pull from the source is what counts.
+    name: 'by a token for the target alone, of one who may pull from the source',
+    request: ask('main/n', layer.digest, '&from=main/source'),
+    as: 'mainAdd',
+    scopes: ['repository:main/n:pull,push'],
+    expect: mounted('main/n', layer),
+  },
+  {
     name: 'a whole image by mounts and its manifest',
     steps: [
       ...source.blobs.map((one) => ({
@@ -225,14 +234,15 @@ const impossible: readonly Row[] = [
     ],
   },
   {
-    name: 'a token without pull of the source goes on as an upload',
+    name: 'a token that claims the source does not help one who may not pull from it',
     steps: [
       {
-        request: ask('main/n10', layer.digest, '&from=main/source'),
-        scopes: ['repository:main/n10:pull,push'],
-        expect: begun('main/n10'),
+        request: ask('other/n3', layer.digest, '&from=main/source'),
+        as: 'otherAdd',
+        scopes: ['repository:other/n3:pull,push', 'repository:main/source:pull'],
+        expect: begun('other/n3'),
       },
-      absent('main/n10', layer),
+      absent('other/n3', layer),
     ],
   },
   {

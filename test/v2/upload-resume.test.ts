@@ -184,9 +184,7 @@ describe('a retry that overtakes', () => {
     const headers = { 'content-range': `400000-${content.size - 1}` }
     const retries = await within(
       soonMs,
-      Promise.all(
-        Array.from({ length: 8 }, () => ask('PATCH', location, { headers, body: rest })),
-      ),
+      Promise.all(Array.from({ length: 8 }, () => ask('PATCH', location, { headers, body: rest }))),
     )
     if (retries === 'late') return expect.fail('the retries waited')
     const statuses = retries.map((answer) => answer.status)

@@ -63,17 +63,17 @@ async function sendBlob(
   const [only] = ranges ?? []
   if (!ranges || !only || bytesIn(ranges) > sizeBytes) {
     res.writeHead(200, { ...headers, 'content-length': sizeBytes })
-    if (sizeBytes > 0) await sendPieces(res, reader.read(0, sizeBytes - 1))
+    if (sizeBytes > 0) await sendPieces(exchange, reader.read(0, sizeBytes - 1))
     res.end()
     return
   }
-  if (ranges.length > 1) return sendParts(res, reader, { headers, ranges })
+  if (ranges.length > 1) return sendParts(exchange, reader, { headers, ranges })
   res.writeHead(206, {
     ...headers,
     'content-range': `bytes ${only.start}-${only.end}/${sizeBytes}`,
     'content-length': bytesIn(ranges),
   })
-  await sendPieces(res, reader.read(only.start, only.end))
+  await sendPieces(exchange, reader.read(only.start, only.end))
   res.end()
 }
 

@@ -1,9 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { RegistryError } from '../../domain/errors.ts'
 import type { RequestBody } from '../../registry/upload-session.ts'
+import type { Exchange } from './exchange.ts'
 
-/** A body that sends nothing for so long is given up; what arrived is kept by who reads it. */
-const idleMs = 60_000
 /** Chunks that may wait in memory while the reader is busy with one. */
 const maxWaitingChunks = 4
 /** How much of a body that nobody wants is read, so that the client hears the answer. */
@@ -11,10 +10,10 @@ const maxDumpBytes = 16 * 1024 * 1024
 const maxDumpMs = 5_000
 
 /** The body of a request. Reading it lets a client go on that asked first (`Expect: 100-continue`). */
-export function bodyOf(req: IncomingMessage, res: ServerResponse): RequestBody {
+export function bodyOf(exchange: Exchange): RequestBody {
   return {
-    lengthBytes: lengthOf(req),
-    chunks: (signal) => readChunks(req, res, signal),
+    lengthBytes: lengthOf(exchange.req),
+    chunks: (signal) => readChunks(exchange, signal),
   }
 }
 
@@ -24,14 +23,10 @@ function lengthOf(req: IncomingMessage): number | null {
   return Number(req.headers['content-length'] ?? 0)
 }
 
-async function* readChunks(
-  req: IncomingMessage,
-  res: ServerResponse,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  const { expect } = req.headers
-  if (expect !== undefined && !res.headersSent) res.writeContinue()
-  using source = new ChunkSource(req, signal)
+async function* readChunks(exchange: Exchange, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const { req, res, patience } = exchange
+  if (req.headers.expect !== undefined && !res.headersSent) res.writeContinue()
+  using source = new ChunkSource(req, { signal, idleMs: patience.bodyIdleMs })
   for (;;) {
     const chunk = await source.next()
     if (chunk === undefined) return
@@ -47,12 +42,15 @@ class ChunkSource implements Disposable {
   readonly #idle: NodeJS.Timeout
   #failure: unknown
   #ended = false
-  #wake: () => void = () => {}
+  #wake: (() => void) | undefined
 
-  constructor(req: IncomingMessage, signal: AbortSignal) {
+  constructor(
+    req: IncomingMessage,
+    { signal, idleMs }: { readonly signal: AbortSignal; readonly idleMs: number },
+  ) {
     this.#req = req
     this.#signal = signal
-    this.#idle = setTimeout(() => this.#fail(new RegistryError('REQUEST_TIMEOUT')), idleMs)
+    this.#idle = setTimeout(() => this.#onIdle(), idleMs)
     if (signal.aborted) this.#failure = signal.reason
     if (req.destroyed && !req.readableEnded) this.#failure = new RegistryError('CLIENT_GONE')
     this.#ended = req.readableEnded
@@ -61,43 +59,52 @@ class ChunkSource implements Disposable {
     req.on('error', this.#onClose)
   }
 
+  /** The next chunk, undefined at the end. What came before the client went away is handed out. */
   async next(): Promise<Uint8Array | undefined> {
     for (;;) {
-      if (this.#failure !== undefined) throw this.#failure
       const chunk = this.#waiting.shift()
       if (chunk !== undefined) {
         if (this.#waiting.length === 0 && this.#req.isPaused()) this.#req.resume()
         return chunk
       }
+      if (this.#failure !== undefined) throw this.#failure
       if (this.#ended) return undefined
       this.#idle.refresh()
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
+      this.#wake = undefined
     }
   }
 
   readonly #onData = (chunk: Uint8Array) => {
     this.#waiting.push(chunk)
     if (this.#waiting.length >= maxWaitingChunks) this.#req.pause()
-    this.#idle.refresh()
-    this.#wake()
+    this.#wake?.()
   }
 
   readonly #onEnd = () => {
     this.#ended = true
-    this.#wake()
+    this.#wake?.()
   }
 
   readonly #onClose = () => {
     if (!this.#ended) this.#fail(new RegistryError('CLIENT_GONE'))
   }
 
-  readonly #onAbort = () => this.#fail(this.#signal.reason)
+  readonly #onAbort = () => {
+    this.#waiting.length = 0
+    this.#fail(this.#signal.reason)
+  }
+
+  /** A slow disk is not the client's silence. */
+  #onIdle() {
+    if (this.#wake !== undefined) this.#fail(new RegistryError('REQUEST_TIMEOUT'))
+  }
 
   #fail(reason: unknown) {
     this.#failure ??= reason
-    this.#wake()
+    this.#wake?.()
   }
 
   [Symbol.dispose]() {

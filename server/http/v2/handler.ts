@@ -8,36 +8,46 @@ import { admit } from './authorize.ts'
 import { dumpRest } from './body.ts'
 import { challenge } from './challenge.ts'
 import { sendError } from './errors.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, Patience } from './exchange.ts'
 import { getCatalog } from './lists.ts'
 import { neededScope } from './needed-scope.ts'
 import { type OperationDeps, operationsOf } from './operations.ts'
 import { sendJson } from './reply.ts'
 import { parseRoute, type RepositoryRoute, type Route } from './route.ts'
+import { giveUpWhenStalled } from './stream.ts'
 
 export interface V2Deps extends OperationDeps {
   readonly authenticator: Authenticator
   readonly readCaller: ReadCaller
   readonly serveToken: (exchange: Exchange) => Promise<void>
   readonly log: Log
+  readonly patience?: Partial<Patience>
 }
+
+const defaultPatience: Patience = { bodyIdleMs: 60_000, replyStalledMs: 120_000 }
 
 /** Answers everything under `/v2/`: find the route, find out who calls, decide, act. */
 export function createV2Handler(deps: V2Deps) {
+  const patience = { ...defaultPatience, ...deps.patience }
   return async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     res.setHeader('docker-distribution-api-version', 'registry/2.0')
     res.setHeader('x-content-type-options', 'nosniff')
     try {
       await deps.settings.refresh()
-      await answer(deps, exchangeOf(deps, req, res))
+      await answer(deps, exchangeOf(req, res, { caller: deps.readCaller(req), patience }))
     } catch (error) {
       sendError(res, error, deps.log)
     }
+    giveUpWhenStalled(res, patience)
     dumpRest(req)
   }
 }
 
-function exchangeOf(deps: V2Deps, req: IncomingMessage, res: ServerResponse): Exchange {
+function exchangeOf(
+  req: IncomingMessage,
+  res: ServerResponse,
+  known: Pick<Exchange, 'caller' | 'patience'>,
+): Exchange {
   const url = req.url ?? '/'
   const mark = url.indexOf('?')
   return {
@@ -45,7 +55,7 @@ function exchangeOf(deps: V2Deps, req: IncomingMessage, res: ServerResponse): Ex
     res,
     path: mark < 0 ? url : url.slice(0, mark),
     query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
-    caller: deps.readCaller(req),
+    ...known,
   }
 }
 

@@ -71,7 +71,7 @@ export async function getReferrers(
     ...(artifactType !== null && { 'oci-filters-applied': 'artifactType' }),
     ...linkHeader(`/v2/${name}/referrers/${subject}`, page, { listed, filter }),
   }
-  send(exchange.res, 200, headers, Buffer.from(JSON.stringify(body)))
+  send(exchange.res, 200, headers, JSON.stringify(body))
 }
 
 function readArtifactType({ query }: Exchange): string | null {

@@ -53,7 +53,7 @@ export async function serveManifest(deps: ManifestDeps, request: ManifestRequest
 function sendManifest(
   { req, res }: Exchange,
   reference: Reference,
-  { head, content }: { head: ManifestHead; content: Uint8Array | undefined },
+  { head, content }: { head: ManifestHead; content: string | undefined },
 ) {
   const headers: Headers = {
     'content-type': head.mediaType,
@@ -66,7 +66,8 @@ function sendManifest(
     return
   }
   res.writeHead(200, { ...headers, 'content-length': head.sizeBytes })
-  res.end(content)
+  if (content === undefined) res.end()
+  else res.end(content, 'latin1')
 }
 
 export async function putManifest(deps: ManifestDeps, request: ManifestRequest) {
@@ -75,7 +76,7 @@ export async function putManifest(deps: ManifestDeps, request: ManifestRequest) 
   const { principal } = admission.identity
   const target: ManifestTarget = { ...admission, reference: parseReference(request.reference) }
   const tags = readTags(exchange)
-  const content = await readWhole(bodyOf(req, res), maxManifestBytes, tooLarge)
+  const content = await readWhole(bodyOf(exchange), maxManifestBytes, tooLarge)
   const subjectOfRights = { feedId: admission.feed.id, repository: admission.repository }
   const { digest, subject } = await pushManifest(deps, {
     ...target,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { ServerResponse } from 'node:http'
 import type { BlobReader } from '../../blobs/blob-store.ts'
 import type { ByteRange } from '../../domain/byte-range.ts'
+import type { Exchange } from './exchange.ts'
 import type { Headers } from './reply.ts'
 import { sendPiece, sendPieces } from './stream.ts'
 
@@ -10,10 +10,11 @@ import { sendPiece, sendPieces } from './stream.ts'
  * asked for, in that order, since podman counts them.
  */
 export async function sendParts(
-  res: ServerResponse,
+  exchange: Exchange,
   reader: BlobReader,
   { headers, ranges }: { headers: Headers; ranges: readonly ByteRange[] },
 ) {
+  const { res } = exchange
   const boundary = randomUUID()
   const parts = ranges.map((range) => ({
     range,
@@ -31,7 +32,7 @@ export async function sendParts(
   })
   for (const { range, head } of parts) {
     await sendPiece(res, head)
-    await sendPieces(res, reader.read(range.start, range.end))
+    await sendPieces(exchange, reader.read(range.start, range.end))
   }
   res.end(tail)
 }

@@ -85,11 +85,13 @@ function blobOperations(digest: string): Operations {
 }
 
 function uploadOperations(id: string): Operations {
+  const status: Operation = {
+    action: 'push',
+    run: (deps, exchange, admission) => getUpload(deps, { exchange, admission, id }),
+  }
   return {
-    GET: {
-      action: 'push',
-      run: (deps, exchange, admission) => getUpload(deps, { exchange, admission, id }),
-    },
+    GET: status,
+    HEAD: status,
     PATCH: {
       action: 'push',
       run: (deps, exchange, admission) =>

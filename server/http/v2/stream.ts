@@ -1,23 +1,20 @@
 import type { ServerResponse } from 'node:http'
 import { RegistryError } from '../../domain/errors.ts'
-
-/** A client that takes nothing for so long is cut off. */
-const stalledMs = 120_000
+import type { Exchange, Patience } from './exchange.ts'
 
 /**
  * Sends pieces one after another. A piece's memory is used again for the next, so each must have
  * left this process before the next is asked for. Throws CLIENT_GONE.
  */
-export async function sendPieces(res: ServerResponse, pieces: AsyncIterable<Uint8Array>) {
-  for await (const piece of pieces) await sendPiece(res, piece)
+export async function sendPieces(exchange: Exchange, pieces: AsyncIterable<Uint8Array>) {
+  giveUpWhenStalled(exchange.res, exchange.patience)
+  for await (const piece of pieces) await sendPiece(exchange.res, piece)
 }
 
 /** Resolves once the bytes were handed to the operating system. */
 export function sendPiece(res: ServerResponse, piece: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => res.destroy(), stalledMs)
     const settle = (failed: boolean) => {
-      clearTimeout(timer)
       res.off('close', onClose)
       if (failed) reject(new RegistryError('CLIENT_GONE'))
       else resolve()
@@ -30,4 +27,12 @@ export function sendPiece(res: ServerResponse, piece: Uint8Array): Promise<void>
     res.once('close', onClose)
     res.write(piece, (error) => settle(error !== undefined && error !== null))
   })
+}
+
+/**
+ * From now on a client that takes nothing of the reply is cut off; one that is only slow is not,
+ * since every byte that leaves counts. It ends with the reply.
+ */
+export function giveUpWhenStalled(res: ServerResponse, { replyStalledMs }: Patience) {
+  if (!res.writableFinished) res.setTimeout(replyStalledMs)
 }

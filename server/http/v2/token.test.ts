@@ -45,8 +45,9 @@ async function listen({ db, authenticator, tokens }: Accounts): Promise<Server> 
   const endpoint = createTokenEndpoint({ db, authenticator, tokens, findFeed: find })
   const listening = createServer((req, res) => {
     const url = new URL(req.url ?? '', 'http://localhost')
+    const patience = { bodyIdleMs: 5_000, replyStalledMs: 5_000 }
     const caller = { baseUrl: `http://${service}`, service, address: '127.0.0.1' }
-    const exchange = { req, res, path: url.pathname, query: url.searchParams, caller }
+    const exchange = { req, res, path: url.pathname, query: url.searchParams, caller, patience }
     endpoint(exchange).catch((error) => {
       if (!(error instanceof RegistryError)) throw error
       const { status, headers, wireCode: code, message } = error

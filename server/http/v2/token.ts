@@ -90,7 +90,7 @@ async function readQuery(deps: TokenEndpointDeps, exchange: Exchange): Promise<T
 }
 
 async function readOauth(deps: TokenEndpointDeps, exchange: Exchange): Promise<TokenRequest> {
-  const form = await readForm(exchange.req)
+  const form = await readForm(exchange)
   return {
     principal: await authenticateGrant(deps.authenticator, form),
     scopes: form.getAll('scope'),

@@ -35,7 +35,7 @@ export async function postUpload(
   deps: UploadDeps,
   { exchange, admission }: { exchange: Exchange; admission: Admission },
 ) {
-  const { query, req, res } = exchange
+  const { query, res } = exchange
   const mountDigest = query.get('mount')
   if (mountDigest && (await tryMount(deps, { exchange, admission }, parseDigest(mountDigest)))) {
     return sendBlobCreated(exchange, admission, parseDigest(mountDigest))
@@ -43,7 +43,7 @@ export async function postUpload(
   const target = { ...admission, by: admission.identity.principal.name }
   const digest = query.get('digest')
   if (digest) {
-    await deps.uploads.pushWhole(target, parseDigest(digest), bodyOf(req, res))
+    await deps.uploads.pushWhole(target, parseDigest(digest), bodyOf(exchange))
     return sendBlobCreated(exchange, admission, parseDigest(digest))
   }
   const upload = await deps.uploads.start(target, readAlgorithm(exchange))
@@ -131,9 +131,9 @@ function keyOf(deps: UploadDeps, { admission, id }: UploadRequest): Promise<Uplo
   return getUploadKey(deps, { ...admission, id })
 }
 
-function readChunk({ req, res }: Exchange): Chunk {
-  const header = req.headers['content-range']
-  const body = bodyOf(req, res)
+function readChunk(exchange: Exchange): Chunk {
+  const header = exchange.req.headers['content-range']
+  const body = bodyOf(exchange)
   const range = header === undefined ? null : parseContentRange(header)
   const length = range && range.end - range.start + 1
   if (range === null || body.lengthBytes === null || body.lengthBytes === length) {

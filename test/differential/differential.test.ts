@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { needs } from '../support/require.ts'
+import { type DocumentedDifference, describes, readDocument } from './documented.ts'
+import { compare, type Difference, observe } from './observe.ts'
+import { Conversation, type Peers, startPeers } from './peers.ts'
+import { blobScenarios } from './scenarios/blobs.ts'
+import { listScenarios } from './scenarios/lists.ts'
+import { manifestDeletionScenarios } from './scenarios/manifest-deletions.ts'
+import { manifestScenarios } from './scenarios/manifests.ts'
+import { nameScenarios } from './scenarios/names.ts'
+import { uploadScenarios } from './scenarios/uploads.ts'
+import type { Scenario, Step } from './steps.ts'
+
+const registry = needs({ program: 'docker-registry', package: 'docker-registry' })
+/** The catalog shows what all scenarios left: those of the lists run first. */
+const scenarios: readonly Scenario[] = [
+  ...listScenarios,
+  ...uploadScenarios,
+  ...blobScenarios,
+  ...manifestScenarios,
+  ...manifestDeletionScenarios,
+  ...nameScenarios,
+]
+
+describe.skipIf(registry.skip)(
+  `beside Distribution${registry.reason && ` (skipped: ${registry.reason})`}`,
+  () => {
+    const rows = readDocument()
+    const shown = new Set<string>()
+    let peers: Peers
+
+    beforeAll(async () => {
+      peers = await startPeers(registry.file)
+    })
+
+    afterAll(() => peers[Symbol.asyncDispose]())
+
+    for (const [i, scenario] of scenarios.entries()) {
+      test(scenario.name, async () => {
+        const repository = `main/s${i}`
+        const distribution = new Conversation(peers.distribution, repository)
+        const entrepot = new Conversation(peers.entrepot, repository)
+        const wrong: string[] = []
+        for (const [at, step] of scenario.steps.entries()) {
+          const differences = compare(
+            observe(await distribution.ask(step), peers.distribution.url),
+            observe(await entrepot.ask(step), peers.entrepot.url),
+          )
+          const faults = judge(step, differences, { rows, shown })
+          if (faults.length > 0) wrong.push(`${at + 1}. ${step.request}`, ...faults)
+        }
+        expect(wrong, wrong.join('\n')).toEqual([])
+      })
+    }
+
+    test('every documented difference was seen', () => {
+      const unseen = rows.map(({ id }) => id).filter((id) => !shown.has(id))
+      expect(unseen).toEqual([])
+    })
+
+    test('there are enough requests', () => {
+      const requests = scenarios.reduce((sum, { steps }) => sum + steps.length, 0)
+      expect(requests).toBeGreaterThan(150)
+    })
+  },
+)
+
+interface Knowledge {
+  readonly rows: readonly DocumentedDifference[]
+  /** Ids of the rows that were seen. */
+  readonly shown: Set<string>
+}
+
+/** What no row explains, and what a row that the step names promises in vain. */
+function judge(step: Step, differences: readonly Difference[], known: Knowledge): string[] {
+  const named = step.shows ?? []
+  const unexplained = new Set(differences)
+  const faults: string[] = []
+  for (const id of named) {
+    const row = known.rows.find((one) => one.id === id && !one.general)
+    if (row === undefined) faults.push(`   the document has no row ${id}`)
+    for (const fact of row?.facts ?? []) {
+      const seen = differences.find((difference) => describes(fact, difference))
+      if (seen === undefined) faults.push(`   not as the row ${id} has it: ${format(fact)}`)
+      else unexplained.delete(seen)
+    }
+    known.shown.add(id)
+  }
+  for (const row of known.rows.filter(({ general }) => general)) {
+    for (const difference of unexplained) {
+      if (!row.facts.some((fact) => describes(fact, difference))) continue
+      unexplained.delete(difference)
+      known.shown.add(row.id)
+    }
+  }
+  return [...faults, ...[...unexplained].map((difference) => `   ${format(difference)}`)]
+}
+
+function format({ fact, distribution, entrepot }: Difference): string {
+  return `${fact}: Distribution ${distribution} | Entrepot ${entrepot}`
+}
