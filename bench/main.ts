@@ -30,7 +30,7 @@ async function main(options: BenchOptions): Promise<void> {
     return
   }
   const chosen = chooseRows(options.rows)
-  await using targets = await openTargets(options.folder)
+  await using targets = await openTargets(options)
   const results: Result[] = []
   for (const row of chosen) {
     process.stderr.write(`${row.name} `)

@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly scale: number
   /** Where the servers' data goes: on the disk that is to be measured. */
   readonly folder: string
+  /** Where the server's CPU profile goes; undefined: none is taken. */
+  readonly profile: string | undefined
   readonly help: boolean
 }
 
@@ -22,6 +24,7 @@ export const usage = `npm run bench -- [--rows NAME,NAME] [--rounds 5] [--second
   --seconds  how long a row that counts requests asks
   --scale    multiplies sizes and numbers: 0.05 is a quick look
   --folder   where the data goes (and is removed again); by default the temporary folder
+  --profile  a folder for a CPU profile of Entrepot (*.cpuprofile, for the browser's developer tools)
 `
 
 export function readOptions(args: readonly string[]): BenchOptions {
@@ -33,6 +36,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
       seconds: { type: 'string', default: '4' },
       scale: { type: 'string', default: '1' },
       folder: { type: 'string', default: os.tmpdir() },
+      profile: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -42,6 +46,7 @@ export function readOptions(args: readonly string[]): BenchOptions {
     seconds: positive('seconds', values.seconds),
     scale: positive('scale', values.scale),
     folder: path.resolve(values.folder),
+    profile: values.profile === undefined ? undefined : path.resolve(values.profile),
     help: values.help,
   }
 }

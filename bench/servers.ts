@@ -7,6 +7,7 @@ import { findFreePort } from '../test/support/free-port.ts'
 import { adminPassword, startProcess } from '../test/support/process.ts'
 import { fetchToken, type RegistryClient } from '../test/support/registry-client.ts'
 import { needs } from '../test/support/require.ts'
+import type { BenchOptions } from './options.ts'
 
 /** A server that is measured. */
 export interface Target {
@@ -23,12 +24,15 @@ export interface Targets extends AsyncDisposable {
   readonly peer: Target
 }
 
-/** Starts both servers with their data in one new folder below `folder`. */
-export async function openTargets(folder: string): Promise<Targets> {
+/** Starts both servers with their data in one new folder. */
+export async function openTargets({ folder, profile }: BenchOptions): Promise<Targets> {
   const program = needs({ program: 'docker-registry', package: 'docker-registry' })
   if (program.skip) throw new Error(`The comparison ${program.reason}`)
   const root = await mkdtemp(path.join(folder, 'entrepot-bench-'))
-  const entrepot = await startProcess({ dataDir: path.join(root, 'entrepot') })
+  const entrepot = await startProcess({
+    dataDir: path.join(root, 'entrepot'),
+    nodeOptions: profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile],
+  })
   const peer = await startDistribution(program.file, path.join(root, 'peer'))
   return {
     entrepot: {
@@ -49,7 +53,8 @@ export async function openTargets(folder: string): Promise<Targets> {
       openClient: async () => newClient(peer.url),
     },
     [Symbol.asyncDispose]: async () => {
-      await entrepot[Symbol.asyncDispose]()
+      // Node writes its profile when it ends by itself.
+      await entrepot.stop()
       await peer[Symbol.asyncDispose]()
       await rm(root, { recursive: true, force: true })
     },

@@ -15,6 +15,7 @@ import { hasUsers } from './db/users.ts'
 import { RegistryError } from './domain/errors.ts'
 import { may } from './domain/permission.ts'
 import { createReadCaller } from './http/base-url.ts'
+import { watchBaseUrl } from './http/base-url-watch.ts'
 import { openHttpServer } from './http/server.ts'
 import type { Patience } from './http/v2/exchange.ts'
 import { createV2Handler } from './http/v2/handler.ts'
@@ -177,7 +178,9 @@ async function openServer(
     passwords: openPasswords(),
     tokens,
   })
+  const watch = watchBaseUrl(log)
   const readCaller = createReadCaller({
+    watch,
     baseUrl: () => config.baseUrl ?? settings.baseUrl(),
     trustProxy: config.trustProxy,
     tls: config.tls !== null,
@@ -209,6 +212,7 @@ async function openServer(
     version: readVersion(),
     v2,
     mayReadMetrics,
+    baseUrlWarning: () => watch.warning(),
     checks: [
       { name: 'database', check: () => db.check() },
       { name: 'storage', check: () => checkStores(stores) },

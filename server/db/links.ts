@@ -5,7 +5,7 @@ import type { Queries } from './database.ts'
 import { fromNow, isFresh, renewedLease } from './lease.ts'
 import { type Params, prepared } from './prepared.ts'
 import { lockRepository } from './repositories.ts'
-import { nowMs } from './sql.ts'
+import { chunksOf, nowMs } from './sql.ts'
 
 /** A blob as a repository has it. */
 export interface LinkedBlob {
@@ -116,23 +116,19 @@ export async function upsertLink(
 async function linkWanted(trx: Queries, { repositoryId, digest }: LinkKey) {
   const wanted = await trx
     .selectFrom('wanted')
-    .select('manifest_id')
+    .select(['manifest_id', 'role'])
     .where('repository_id', '=', repositoryId)
     .where('digest', '=', digest)
     .execute()
   if (wanted.length === 0) return
-  await trx
-    .insertInto('manifest_blobs')
-    .values(
-      wanted.map((row) => ({
-        manifest_id: row.manifest_id,
-        repository_id: repositoryId,
-        digest,
-        role: 'child' as const,
-      })),
-    )
-    .onConflict((conflict) => conflict.doNothing())
-    .execute()
+  const key = { repository_id: repositoryId, digest }
+  for (const chunk of chunksOf(wanted)) {
+    await trx
+      .insertInto('manifest_blobs')
+      .values(chunk.map(({ manifest_id, role }) => ({ ...key, manifest_id, role })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
   await trx
     .deleteFrom('wanted')
     .where('repository_id', '=', repositoryId)
@@ -173,6 +169,7 @@ export async function listMountSources(
     ])
     .where('links.store_id', '=', input.storeId)
     .where('links.digest', '=', input.digest)
+    .orderBy('links.repository_id')
     .limit(input.limit)
     .execute()
 }

@@ -7,7 +7,8 @@ export interface References {
   /** Blobs that get an edge, by digest. */
   readonly blobs: ReadonlyMap<string, ManifestBlobRow['role']>
   readonly children: readonly { readonly id: number; readonly digest: string }[]
-  readonly wanted: readonly string[]
+  /** Blobs or manifests that are not here yet, by digest. */
+  readonly wanted: ReadonlyMap<string, ManifestBlobRow['role']>
 }
 
 /** The manifest's edges to blobs and children, and what it still waits for. */
@@ -32,10 +33,10 @@ export async function insertEdges(
       .execute()
   }
   await trx.deleteFrom('wanted').where('manifest_id', '=', manifest.id).execute()
-  for (const chunk of chunksOf(references.wanted)) {
+  for (const chunk of chunksOf([...references.wanted])) {
     await trx
       .insertInto('wanted')
-      .values(chunk.map((digest) => ({ ...key, digest })))
+      .values(chunk.map(([digest, role]) => ({ ...key, digest, role })))
       .onConflict((conflict) => conflict.doNothing())
       .execute()
   }
@@ -51,16 +52,20 @@ export async function becomeWantedChild(
     .select('manifest_id')
     .where('repository_id', '=', child.repositoryId)
     .where('digest', '=', child.digest)
+    .where('role', '=', 'child')
     .execute()
   if (parents.length === 0) return
-  await trx
-    .insertInto('manifest_children')
-    .values(parents.map((parent) => ({ parent_id: parent.manifest_id, child_id: child.id })))
-    .onConflict((conflict) => conflict.doNothing())
-    .execute()
+  for (const chunk of chunksOf(parents)) {
+    await trx
+      .insertInto('manifest_children')
+      .values(chunk.map((parent) => ({ parent_id: parent.manifest_id, child_id: child.id })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
   await trx
     .deleteFrom('wanted')
     .where('repository_id', '=', child.repositoryId)
     .where('digest', '=', child.digest)
+    .where('role', '=', 'child')
     .execute()
 }

@@ -94,15 +94,15 @@ async function promiseReferences(
   const blobChildren = push.children.filter((digest) => !known.has(digest))
   const roles = new Map<string, ManifestBlobRow['role']>()
   for (const digest of blobChildren) roles.set(digest, 'child')
-  for (const digest of [...push.layers, ...push.optional]) roles.set(digest, 'layer')
+  for (const digest of [...push.optional, ...push.layers]) roles.set(digest, 'layer')
   if (push.config !== null) roles.set(push.config, 'config')
   const live = await promiseLinks(trx, repositoryId, [...roles.keys()], push.graceMs)
-  const required = [...push.layers, ...(push.config === null ? [] : [push.config])]
-  const wanted = blobChildren.filter((digest) => !live.has(digest))
-  const missing = required.filter((digest) => !live.has(digest))
-  if (rules.sparse_indexes === 0) missing.push(...wanted)
-  if (missing.length > 0) throw unknownReferences(missing)
-  return { blobs: new Map([...roles].filter(([digest]) => live.has(digest))), children, wanted }
+  const blobs = new Map([...roles].filter(([digest]) => live.has(digest)))
+  const wanted = new Map([...roles].filter(([digest]) => !live.has(digest)))
+  const required = new Set([...blobChildren, ...push.layers, push.config])
+  const missing = [...wanted.keys()].filter((digest) => required.has(digest))
+  if (rules.sparse_indexes === 0 && missing.length > 0) throw unknownReferences(missing)
+  return { blobs, children, wanted }
 }
 
 function unknownReferences(digests: readonly string[]): RegistryError {

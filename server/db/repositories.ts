@@ -92,6 +92,8 @@ export async function relistRepository(trx: Queries, repositoryId: number): Prom
     .selectFrom('manifests')
     .select('id')
     .where('repository_id', '=', repositoryId)
+    // In an index's order: else PostgreSQL may go through the table for the first one.
+    .orderBy('digest')
     .limit(1)
     .executeTakeFirst()
   await trx

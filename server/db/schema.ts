@@ -132,11 +132,13 @@ export interface ManifestChildRow {
   child_id: number
 }
 
-/** Referred to, but not here yet. Key (manifest_id, digest). */
+/** Referred to, but not here yet: becomes an edge when it comes. Key (manifest_id, digest). */
 export interface WantedRow {
   manifest_id: number
   repository_id: number
   digest: string
+  /** `child`: an index's entry, which may turn out to be a manifest or a blob. */
+  role: ManifestBlobRow['role']
 }
 
 /** Key (repository_id, name). */

@@ -61,6 +61,7 @@ export async function listPurgingUploads(db: Queries, limit: number): Promise<Pu
     .selectFrom('uploads')
     .select(purged)
     .where('state', '=', 'purging')
+    .orderBy('last_progress')
     .limit(limit)
     .execute()
 }

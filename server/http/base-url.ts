@@ -9,6 +9,7 @@ import {
   parseBaseUrl,
 } from '../domain/base-url.ts'
 import { RegistryError } from '../domain/errors.ts'
+import type { BaseUrlWatch } from './base-url-watch.ts'
 
 /** What a request tells of the way it came, forwarded headers counted only from trusted proxies. */
 export interface Caller {
@@ -29,6 +30,8 @@ export interface CallerOptions {
   readonly trustProxy: readonly string[]
   /** Whether the server itself speaks TLS. */
   readonly tls: boolean
+  /** Told of every request. */
+  readonly watch?: BaseUrlWatch
 }
 
 /**
@@ -48,12 +51,14 @@ interface Way {
  *
  * Throws REQUEST_INVALID when the address must come from a host that is none.
  */
-export function createReadCaller({ baseUrl, trustProxy, tls }: CallerOptions): ReadCaller {
+export function createReadCaller({ baseUrl, trustProxy, tls, watch }: CallerOptions): ReadCaller {
   const trusts = trustProxy.length === 0 ? () => false : compile([...trustProxy])
   const findConfigured = rememberParsed(typeof baseUrl === 'function' ? baseUrl : () => baseUrl)
   return (req) => {
     const way = readWay(req, (address) => trusts(address, 0))
-    const { baseUrl, service } = findConfigured() ?? readPublicAddress(req, way.hops, tls)
+    const configured = findConfigured()
+    watch?.look({ req, configured, trusted: way.hops > 0 })
+    const { baseUrl, service } = configured ?? readPublicAddress(req, way.hops, tls)
     return { baseUrl, service, address: way.address }
   }
 }

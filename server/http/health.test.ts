@@ -45,8 +45,22 @@ test('tells versions and states as JSON, at both addresses', async () => {
       releaseNumber: '1.2.3',
       serviceStatus: 'OK',
       serviceStatusDetail: null,
+      baseUrlWarning: null,
     })
   }
+})
+
+test('a wrong base URL is a warning, and no failure', async () => {
+  const log = openLog({ logLevel: 'silent' })
+  await using app = Fastify()
+  healthRoutes(app, { checks: [], version: '1', log, baseUrlWarning: () => 'It is wrong.' })
+  const answer = await app.inject('/health/json')
+  expect(answer.statusCode).toBe(200)
+  expect(answer.json()).toMatchObject({
+    serviceStatus: 'OK',
+    serviceStatusDetail: null,
+    baseUrlWarning: 'It is wrong.',
+  })
 })
 
 test('a failed check is 500 with the reason, and one line in the log', async () => {

@@ -13,6 +13,8 @@ export interface HealthOptions {
   readonly checks: readonly HealthCheck[]
   readonly version: string
   readonly log: Log
+  /** What is wrong with the public address; the server works, but clients may not get to it. */
+  readonly baseUrlWarning?: () => string | null
   /** A check that takes longer has failed. Default 5. */
   readonly timeoutSeconds?: number
 }
@@ -30,18 +32,18 @@ export function healthRoutes(app: FastifyInstance, options: HealthOptions) {
     const failures = await examine()
     const { format } = request.query as Readonly<Record<string, unknown>>
     reply.code(failures.size === 0 ? 200 : 500).header('cache-control', 'no-store')
-    if (format === 'json') return describeHealth(failures, options.version)
+    if (format === 'json') return describeHealth(failures, options)
     reply.type('text/plain; charset=utf-8')
     return failures.size === 0 ? 'OK' : formatFailures(failures)
   })
   app.get('/health/json', async (_request, reply) => {
     const failures = await examine()
     reply.code(failures.size === 0 ? 200 : 500).header('cache-control', 'no-store')
-    return describeHealth(failures, options.version)
+    return describeHealth(failures, options)
   })
 }
 
-function describeHealth(failures: Failures, version: string) {
+function describeHealth(failures: Failures, { version, baseUrlWarning }: HealthOptions) {
   const statusOf = (name: string) => (failures.has(name) ? 'Error' : 'OK')
   return {
     applicationName: 'Entrepot',
@@ -53,6 +55,7 @@ function describeHealth(failures: Failures, version: string) {
     releaseNumber: version,
     serviceStatus: failures.size === 0 ? 'OK' : 'Error',
     serviceStatusDetail: failures.size === 0 ? null : formatFailures(failures),
+    baseUrlWarning: baseUrlWarning?.() ?? null,
   }
 }
 

@@ -17,6 +17,8 @@ export interface RouteOptions {
   /** Registers the other routes, with their full paths. */
   readonly api?: (app: FastifyInstance) => void | Promise<void>
   readonly checks: readonly HealthCheck[]
+  /** For `/health`: what is wrong with the public address, if anything is. */
+  readonly baseUrlWarning?: () => string | null
   readonly mayReadMetrics: (req: IncomingMessage) => Promise<boolean>
 }
 

@@ -26,7 +26,7 @@ export interface Feed {
   readonly active: boolean
   /** Whether `DELETE /v2/…/manifests/<tag>` is allowed. */
   readonly tagDeletion: boolean
-  /** Whether an index may refer to manifests that are not here. */
+  /** Whether manifests may refer to manifests and blobs that are not here. */
   readonly sparseIndexes: boolean
   readonly overwrite: OverwriteRule
   readonly storeId: number

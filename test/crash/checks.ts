@@ -190,7 +190,9 @@ async function checkTag(check: Check, life: Life, where: SeenTag): Promise<void>
   const possible = possibleDigests(moves)
   settleTag(check.ledger, where, seen)
   if (!possible.has(seen)) {
-    throw new Error(`${path}: ${seen}, when it can only be ${[...possible].map(String).join(' or ')}`)
+    throw new Error(
+      `${path}: ${seen}, when it can only be ${[...possible].map(String).join(' or ')}`,
+    )
   }
   if (seen !== null) await pullWhole(check, life, { repository: where.repository, digest: seen })
 }

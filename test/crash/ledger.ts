@@ -143,3 +143,24 @@ export function settleTag(ledger: Ledger, where: TagPlace, seen: string | null):
   const { tags } = repositoryOf(ledger, where.repository)
   tags.set(where.tag, [{ digest: seen, sentAt: at, heardAt: at }])
 }
+
+/** As it is now; what is pushed from here on does not show in it. Without the faults. */
+export function cloneLedger(ledger: Ledger): Ledger {
+  const repositories = [...ledger.repositories].map(
+    ([name, { blobs, manifests, tags }]): [string, RepositoryLedger] => [
+      name,
+      {
+        blobs: new Map(blobs),
+        manifests: new Map([...manifests].map(([digest, entry]) => [digest, { ...entry }])),
+        tags: new Map([...tags].map(([tag, moves]) => [tag, moves.map((move) => ({ ...move }))])),
+      },
+    ],
+  )
+  return {
+    repositories: new Map(repositories),
+    uploads: new Set([...ledger.uploads].map((upload) => ({ ...upload }))),
+    faults: [],
+    tick: ledger.tick,
+    counts: new Map(),
+  }
+}

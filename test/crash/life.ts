@@ -19,6 +19,7 @@ export class ServerGone extends Error {
 
 /** Sends a request and insists on one of these statuses. */
 export async function demand(life: Life, what: Ask, statuses: readonly number[]): Promise<Reply> {
+  if (life.killed) throw new ServerGone('before the request')
   const reply = await ask(life, what).catch((cause: unknown) => {
     if (life.killed) throw new ServerGone('before an answer')
     throw new Error(`${what.method} ${what.path}: no answer`, { cause })

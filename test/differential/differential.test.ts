@@ -73,27 +73,30 @@ interface Knowledge {
 
 /** What no row explains, and what a row that the step names promises in vain. */
 function judge(step: Step, differences: readonly Difference[], known: Knowledge): string[] {
-  const named = step.shows ?? []
   const unexplained = new Set(differences)
-  const faults: string[] = []
-  for (const id of named) {
-    const row = known.rows.find((one) => one.id === id && !one.general)
-    if (row === undefined) faults.push(`   the document has no row ${id}`)
-    for (const fact of row?.facts ?? []) {
-      const seen = differences.find((difference) => describes(fact, difference))
-      if (seen === undefined) faults.push(`   not as the row ${id} has it: ${format(fact)}`)
-      else unexplained.delete(seen)
-    }
+  const faults = (step.shows ?? []).flatMap((id) => {
     known.shown.add(id)
-  }
+    const row = known.rows.find((one) => one.id === id && !one.general)
+    return row === undefined ? [`   the document has no row ${id}`] : take(row, unexplained)
+  })
   for (const row of known.rows.filter(({ general }) => general)) {
-    for (const difference of unexplained) {
-      if (!row.facts.some((fact) => describes(fact, difference))) continue
-      unexplained.delete(difference)
-      known.shown.add(row.id)
-    }
+    const explained = [...unexplained].filter((difference) =>
+      row.facts.some((fact) => describes(fact, difference)),
+    )
+    for (const difference of explained) unexplained.delete(difference)
+    if (explained.length > 0) known.shown.add(row.id)
   }
   return [...faults, ...[...unexplained].map((difference) => `   ${format(difference)}`)]
+}
+
+/** Takes what the row explains out of the differences; returns what of it is not among them. */
+function take(row: DocumentedDifference, differences: Set<Difference>): string[] {
+  return row.facts.flatMap((fact) => {
+    const seen = [...differences].find((difference) => describes(fact, difference))
+    if (seen === undefined) return [`   not as the row ${row.id} has it: ${format(fact)}`]
+    differences.delete(seen)
+    return []
+  })
 }
 
 function format({ fact, distribution, entrepot }: Difference): string {

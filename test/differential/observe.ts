@@ -41,25 +41,32 @@ const headers = [
 
 /** What differs between the two from chance alone (ids, boundaries, ports) has one spelling. */
 export function observe(answer: Answer, url: string): Observed {
-  const isError = answer.status >= 400
   const boundary = /boundary=([^;]+)/.exec(answer.headers['content-type'] ?? '')?.[1]
-  const seen = new Map([
-    ['status', answer.status === brokenOff ? 'broken off' : `${answer.status}`],
-  ])
+  const broken = answer.status === brokenOff
+  const seen = new Map([['status', broken ? 'broken off' : `${answer.status}`]])
   for (const name of headers) {
     const value = answer.headers[name]
     seen.set(name, value === undefined ? absent : plain(value, url, boundary))
   }
-  if (answer.body.length > 0 || isError) seen.set('content-length', describeLength(answer))
   observeLocation(answer.headers.location, url, seen)
-  if (isError) seen.set('code', codesOf(answer))
-  else seen.set('body', bodyOf(answer, boundary))
-  const names = isError ? undefined : namesOf(answer)
-  if (names !== undefined) {
-    seen.set('body', JSON.stringify(names.toSorted()))
-    seen.set('order', `${names}` === `${names.toSorted()}` ? 'by bytes' : 'another')
-  }
+  observeBody(answer, boundary, seen)
   return seen
+}
+
+function observeBody(answer: Answer, boundary: string | undefined, seen: Map<string, string>) {
+  if (answer.status >= 400) {
+    seen.set('code', codesOf(answer))
+    seen.set('content-length', describeLength(answer))
+    return
+  }
+  if (answer.body.length === 0) {
+    seen.set('body', absent)
+    return
+  }
+  seen.set('content-length', describeLength(answer))
+  seen.set('body', boundary === undefined ? bodyOf(answer) : partsOf(answer.body, boundary))
+  const names = namesOf(answer)
+  if (names !== undefined) seen.set('order', isSorted(names) ? 'by bytes' : 'another')
 }
 
 /**
@@ -121,21 +128,30 @@ function codesOf({ body }: Answer): string {
   }
 }
 
-function bodyOf({ body }: Answer, boundary: string | undefined): string {
-  if (body.length === 0) return absent
-  if (boundary !== undefined) return partsOf(body, boundary)
+function bodyOf(answer: Answer): string {
+  const names = namesOf(answer)
+  // Of a list its order is a fact of its own.
+  if (names !== undefined && names.length > 0) return JSON.stringify(names.toSorted())
+  const { body } = answer
   const text = body.toString('utf8')
-  // The lists and `/v2/` itself: a JSON is what it says, however it is written.
-  if (/^\{("tags"|"name"|"repositories"|\})/.test(text)) return JSON.stringify(JSON.parse(text))
+  // A JSON is what it says, however it is written.
+  if (names !== undefined || /^\{\s*\}/.test(text)) return JSON.stringify(JSON.parse(text))
   return `${body.length} bytes ${createHash('sha256').update(body).digest('hex').slice(0, 12)}`
 }
 
-/** What a tag list or a catalog names; undefined for anything else. */
+function isSorted(names: readonly string[]): boolean {
+  return names.every((name, i) => i === 0 || name > (names[i - 1] ?? ''))
+}
+
+/** What a tag list or a catalog names (null is none); undefined for anything else. */
 function namesOf({ body }: Answer): string[] | undefined {
   const text = body.toString('utf8')
   if (!/^\{("tags"|"name"|"repositories")/.test(text)) return undefined
-  const { tags, repositories } = JSON.parse(text) as { tags?: string[]; repositories?: string[] }
-  return tags ?? repositories
+  const { tags, repositories } = JSON.parse(text) as {
+    readonly tags?: string[] | null
+    readonly repositories?: string[]
+  }
+  return tags ?? repositories ?? []
 }
 
 /** Each part: its Content-Range and what it holds. */

@@ -78,19 +78,16 @@ export class ContentModel {
     const repository = this.repository(name)
     const isLive = (blob: string) => this.promise(name, blob) === true
     const blobs = says.children.filter((child) => !repository.manifests.has(child))
-    const wanted = blobs.filter((blob) => !isLive(blob))
-    const missing = says.required.some((blob) => !isLive(blob))
-    if (missing || (wanted.length > 0 && !repository.sparse)) {
-      return refusal('MANIFEST_BLOB_UNKNOWN')
-    }
+    const all = [...says.required, ...says.optional, ...blobs]
+    const lacks = [...says.required, ...blobs].some((blob) => !isLive(blob))
+    if (lacks && !repository.sparse) return refusal('MANIFEST_BLOB_UNKNOWN')
     if (tags.some((tag) => !mayPoint(repository, tag, manifest))) return refusal('DENIED')
     const stored = repository.manifests.get(manifest) ?? newManifest(says)
     repository.manifests.set(manifest, stored)
-    const held = [...says.required, ...says.optional, ...blobs].filter(isLive)
-    for (const blob of held) stored.blobs.add(blob)
+    for (const blob of all.filter(isLive)) stored.blobs.add(blob)
     const children = says.children.filter((child) => repository.manifests.has(child))
     for (const child of children) stored.children.add(child)
-    stored.wanted = new Set(wanted)
+    stored.wanted = new Set(all.filter((blob) => !isLive(blob)))
     arrive(repository, manifest)
     for (const adopted of [manifest, ...stored.children]) unorphan(repository, adopted)
     for (const tag of tags) repository.tags.set(tag, manifest)

@@ -11,6 +11,7 @@ import { ensureStore } from '../../server/db/stores.ts'
 import { commitUpload, insertUpload, type UploadRecord } from '../../server/db/uploads.ts'
 import { writes as serverWrites, type Write, type WriteTable } from '../../server/db/writes.ts'
 import { digestOf, mediaTypes } from './content.ts'
+import { explainCall } from './database-plans.ts'
 import type { TestDatabases } from './databases.ts'
 
 /** Any statement, for what no write of the server does: moving times, breaking rows, filling. */
@@ -18,9 +19,9 @@ export async function runSql(trx: Queries, input: { readonly statement: string }
   await sql.raw(input.statement).execute(trx)
 }
 
-export const writes: Readonly<Record<string, Write>> = { ...serverWrites, runSql }
+export const writes: Readonly<Record<string, Write>> = { ...serverWrites, explainCall, runSql }
 
-/** The server's writes and `runSql`. */
+/** The server's writes, `runSql` and `explainCall`. */
 export const contentWrites: WriteTable = { module: import.meta.url, writes }
 
 export const hourMs = 3_600_000

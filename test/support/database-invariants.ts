@@ -39,7 +39,7 @@ const rules: Readonly<Record<string, string>> = {
     select t.name as digest from tags t join manifests m on m.id = t.manifest_id
     where m.repository_id <> t.repository_id`,
   'something wanted that is here': `
-    select w.digest from wanted w where exists (
+    select w.digest from wanted w where w.role = 'child' and exists (
       select 1 from manifests m
       where m.repository_id = w.repository_id and m.digest = w.digest)`,
   'an orphan with a tag or a parent': `

@@ -11,6 +11,8 @@ export interface ProcessOptions {
   /** A free one by default. */
   readonly port?: number
   readonly env?: Readonly<Record<string, string>>
+  /** Options of Node itself: `--cpu-prof`. */
+  readonly nodeOptions?: readonly string[]
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string }
 }
 
@@ -44,7 +46,7 @@ export async function startProcess(options: ProcessOptions): Promise<ServerProce
   const startedAt = performance.now()
   const daemon = startDaemon({
     program: process.execPath,
-    args: [main, 'serve'],
+    args: [...(options.nodeOptions ?? []), main, 'serve'],
     env: {
       ...withoutOwnSettings(process.env),
       ENTREPOT_LISTEN: `127.0.0.1:${port}`,

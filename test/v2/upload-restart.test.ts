@@ -111,18 +111,6 @@ describe('an upload goes on', () => {
     expect(await offsetOf(location)).toBe(3_000_000)
     await finish('stopped', location, content)
   })
-
-  test('after a graceful stop whose time ran out', async () => {
-    const content = blob('stopped late', 2 * mebibyte)
-    const location = await begin('late')
-    const patch = openRequest(server.url, { method: 'PATCH', target: location, headers })
-    await patch.write(content.bytes.subarray(0, 1_500_000))
-    await sleep(100)
-    expect(await server.stop()).toBe(0)
-    server = await startProcess({ dataDir, port: server.port })
-    expect(await offsetOf(location)).toBe(1_500_000)
-    await finish('late', location, content)
-  }, 60_000)
 })
 
 function openFiles(): string[] {

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openApp } from '../../server/app.ts'
 import { type Db, openDatabase } from '../../server/db/database.ts'
 import { blob, type Content } from '../support/content.ts'
 import { type OpenRequest, openRequest } from '../support/open-request.ts'
 import { startServer, type TestServer } from '../support/server.ts'
+import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { type Answer, type RequestHeaders, send } from '../support/wire.ts'
 
 let server: TestServer
@@ -337,4 +339,34 @@ test('a committed PUT that is sent again with 60 MiB hears 201', async () => {
     put.raw.end(content.bytes)
     expect(await put.answer).toMatchObject({ status: 201 })
   }
+})
+
+test('a stop that cuts what runs keeps the bytes that had come', async () => {
+  await using folder = makeTemporaryFolder('stopped')
+  const config = { ...server.config, dataDir: folder.path, databaseUrl: `sqlite:${folder.path}/db` }
+  const content = blob('stopped', 900_000)
+  const headers = { authorization: server.admin }
+  let target = ''
+  {
+    await using app = await openApp(config)
+    const start = await send(app.url, {
+      method: 'POST',
+      target: '/v2/main/stopped/blobs/uploads/',
+      headers,
+    })
+    target = start.headers.location ?? ''
+    const patch = openRequest(app.url, { method: 'PATCH', target, headers })
+    await patch.write(content.bytes.subarray(0, 600_000))
+    await sleep(100)
+  }
+  await using app = await openApp(config)
+  const status = await send(app.url, { method: 'GET', target, headers })
+  expect(status.headers.range).toBe('0-599999')
+  const put = await send(app.url, {
+    method: 'PUT',
+    target: `${target}?digest=${content.digest}`,
+    headers,
+    body: content.bytes.subarray(600_000),
+  })
+  expect(put.status).toBe(201)
 })

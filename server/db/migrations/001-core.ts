@@ -172,6 +172,7 @@ function edgeTables({ id, integer, text, table, keyed }: Words): string[] {
       manifest_id ${integer} not null references manifests (id),
       repository_id ${integer} not null references repositories (id),
       digest ${text} not null,
+      role ${text} not null,
       primary key (manifest_id, digest)
     ) ${keyed}`,
     'create index wanted_digest on wanted (repository_id, digest)',

@@ -5,7 +5,7 @@ import { type Digest, type DigestAlgorithm, isAlgorithm, parseDigest } from '../
 import { RegistryError } from '../../domain/errors.ts'
 import { may } from '../../domain/permission.ts'
 import { parseRepositoryPath } from '../../domain/reference.ts'
-import { attributesOf, covers } from '../../domain/scope.ts'
+import { attributesOf } from '../../domain/scope.ts'
 import { mount } from '../../registry/blobs.ts'
 import type { Feeds } from '../../registry/feeds.ts'
 import type { Settings } from '../../registry/settings.ts'
@@ -68,20 +68,22 @@ async function tryMount(
 ): Promise<boolean> {
   const { feed, repository, identity } = admission
   const fromName = exchange.query.get('from')
-  const from = fromName ? await findSource(deps, identity, fromName) : null
+  const from = fromName ? await findSource(deps, fromName) : null
   if (from === undefined) return false
   const mayPull = (source: { feedId: number; repository: string }) =>
     attributesOf('pull').every((attribute) => may(identity.principal, attribute, source))
   return mount(deps, { feed, repository, digest, from, mayPull })
 }
 
-async function findSource(deps: UploadDeps, identity: Admission['identity'], fromName: string) {
+/**
+ * The owner's right to the source decides, not the token's scope: clients ask for a token with the
+ * scope of the challenge, which names the target alone.
+ */
+async function findSource({ feeds }: UploadDeps, fromName: string) {
   const path = readPath(fromName)
   if (!path) return undefined
-  const feed = await deps.feeds.find(path.feedKey)
-  const name = `${path.feedKey}/${path.repository}`
-  const inScope = identity.access === null || covers(identity.access, name, 'pull')
-  return feed?.active && inScope ? { feed, repository: path.repository } : undefined
+  const feed = await feeds.find(path.feedKey)
+  return feed?.active ? { feed, repository: path.repository } : undefined
 }
 
 function readPath(name: string) {

@@ -1,0 +1,220 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import {
+  type DatabaseContent,
+  digestFor,
+  hourMs,
+  openContent,
+} from '../../test/support/database-content.ts'
+import {
+  type ExplainedStatement,
+  explainCall,
+  listUnindexedKeys,
+} from '../../test/support/database-plans.ts'
+import { describeDatabases } from '../../test/support/databases.ts'
+import { claimUpload, type UploadRecord } from './uploads.ts'
+
+const rowCount = 20_000
+
+describeDatabases('with twenty thousand rows in each table', (databases) => {
+  let content: DatabaseContent
+  let upload: UploadRecord
+  let big = 0
+  beforeAll(async () => {
+    content = await openContent(databases)
+    const started = await content.startUpload({ repository: 'a-big' })
+    big = started.repositoryId
+    await fill(content, big)
+    if (databases.dialect === 'postgres') await content.run('analyze')
+    const config = await content.pushBlob('config', { repository: 'a-big' })
+    await content.pushBlob('mountable')
+    const child = await content.put(content.manifest('child', { repository: 'a-big', config }))
+    const parent = { repository: 'a-big', children: [child], tags: ['moves'] }
+    await content.put(content.manifest('parent', parent))
+    await content.put(content.manifest('signature', { repository: 'a-big', subject: child }))
+    upload = (await content.db.write(claimUpload, started)) ?? started
+  }, 120_000)
+
+  const explain = (name: string, input: unknown): Promise<ExplainedStatement[]> =>
+    content.db.write(explainCall, { name, input })
+  /** Looks things up, in every statement, and never goes through one of the big tables. */
+  const expectIndexed = async (name: string, input: unknown) => {
+    const explained = await explain(name, input)
+    expect(explained.length).toBeGreaterThan(0)
+    expect(explained.flatMap(scansOf)).toEqual([])
+    return explained
+  }
+  const plansOf = (explained: readonly ExplainedStatement[]) =>
+    explained.flatMap(({ plan }) => plan).join('\n')
+  const at = () => ({ feedId: content.feedId, repository: 'a-big' })
+  const key = () => ({ repositoryId: big, digest: 'b77' })
+  const page = { after: '', count: 100 }
+  const lease = { graceMs: hourMs, by: 'ann' }
+
+  describe('no read goes through a table:', () => {
+    const rows: readonly [string, () => unknown][] = [
+      ['findFeedByKey', () => 'n77'],
+      ['findLinkedBlob', key],
+      ['findManifestByDigest', () => ({ ...at(), digest: 'm77' })],
+      ['findManifestByTag', () => ({ ...at(), tag: 't77' })],
+      ['findManifestContent', () => 77],
+      ['findRepository', () => ({ feedId: content.feedId, name: 'r77' })],
+      ['findSetting', () => 'name'],
+      ['findUpload', () => upload],
+      ['isLocationNamed', () => ({ storeId: content.storeId, location: 'b77' })],
+      ['listBlobUsers', key],
+      ['listMountSources', () => ({ storeId: content.storeId, digest: 'b77', limit: 50 })],
+      ['listPurgingUploads', () => 100],
+      ['listReferrers', () => ({ repositoryId: big, subject: 's7', artifactType: null, ...page })],
+      ['listReferrers', () => ({ repositoryId: big, subject: 's7', artifactType: 'a', ...page })],
+      ['listRepositories', () => ({ feedId: content.feedId, ...page })],
+      ['listTags', () => ({ repositoryId: big, ...page })],
+      ['needsKeepAlive', () => ({ ...upload, ...lease })],
+    ]
+    test.each(rows)('%s', async (name, input) => {
+      await expectIndexed(name, input())
+    })
+  })
+
+  describe('no page is sorted:', () => {
+    const rows: readonly [string, () => unknown][] = [
+      ['listReferrers', () => ({ repositoryId: big, subject: 's7', artifactType: null, ...page })],
+      ['listRepositories', () => ({ feedId: content.feedId, ...page, after: 'r2' })],
+      ['listTags', () => ({ repositoryId: big, ...page, after: 't5' })],
+      ['purgeIdle', () => ({ idleMs: 15_000 * 1000, limit: 10 })],
+    ]
+    test.each(rows)('%s', async (name, input) => {
+      const [first] = await explain(name, input())
+      expect(first?.plan.filter((line) => /\bsort\b|temp b-tree/i.test(line))).toEqual([])
+    })
+  })
+
+  describe('no write goes through a table:', () => {
+    const blob = () => ({ repositoryId: big, digest: digestFor('config') })
+    const target = () => ({ repositoryId: big, digest: digestFor('child') })
+    const rows: readonly [string, () => unknown][] = [
+      ['insertUpload', () => newUpload(content)],
+      ['claimUpload', () => upload],
+      ['advanceUpload', () => ({ ...claimedAgain(upload), offsetBytes: 1, digestSoFar: 'd' })],
+      ['promiseBlob', () => ({ ...key(), graceMs: hourMs })],
+      ['promiseManifest', () => ({ id: 77, graceMs: hourMs })],
+      ['mountBlob', () => mountOf(content, big)],
+      ['commitUpload', () => ({ ...claimedAgain(upload), ...commitOf(hourMs) })],
+      ['putManifest', () => pushOf(content)],
+      ['createTag', () => ({ ...target(), tag: 'moves', mayOverwrite: true, by: 'ann' })],
+      ['deleteTag', () => ({ repositoryId: big, tag: 't78', by: 'ann' })],
+      ['deleteManifest', () => ({ repositoryId: big, digest: digestFor('parent'), ...lease })],
+      ['deleteManifest', () => ({ ...target(), digest: digestFor('pushed'), ...lease })],
+      ['deleteManifest', () => ({ ...target(), ...lease })],
+      ['deleteLink', blob],
+      ['markDamaged', () => ({ storeId: content.storeId, location: 'b80' })],
+      ['purgeUpload', () => ({ id: 'u80', repositoryId: big })],
+      ['purgeIdle', () => ({ idleMs: 19_990 * 1000, limit: 10 })],
+      ['purgeIdle', () => ({ idleMs: 19_990 * 1000, limit: 10, feedId: content.feedId })],
+      ['deletePurgedUploads', () => ({ ids: ['u80', 'u81'] })],
+    ]
+    test.each(rows)('%s', async (name, input) => {
+      await expectIndexed(name, input())
+    })
+  })
+
+  test('keep-alive finds what to renew by the leases, not by going through a repository', async () => {
+    const started = await content.startUpload({ repository: 'a-big' })
+    const explained = await expectIndexed('keepUploadAlive', { ...started, ...lease })
+    expect(plansOf(explained)).toMatch(/links_lease/)
+    expect(plansOf(explained)).toMatch(/manifests_lease/)
+  })
+
+  test('the removal of a deleted feed finds its next rows', async () => {
+    await content.run(`delete from feed_names where feed_id = ${content.feedId}`)
+    await expectIndexed('deleteFeedContent', { feedId: content.feedId, limit: 100 })
+    const [, first] = await explain('deleteFeedContent', { feedId: content.feedId, limit: 100 })
+    expect(first?.plan.filter((line) => /\bsort\b|temp b-tree/i.test(line))).toEqual([])
+  })
+
+  test.runIf(databases.dialect === 'postgres')('foreign keys can be checked by index', async () => {
+    expect(await listUnindexedKeys(content.db.read)).toEqual([])
+  })
+})
+
+const bigTables = [
+  ...['repositories', 'blobs', 'links', 'manifests', 'manifest_contents', 'manifest_blobs'],
+  ...['manifest_children', 'wanted', 'tags', 'tag_history', 'uploads', 'candidates'],
+  ...['freed_locations', 'feed_names'],
+]
+
+/** Lines of a plan that go through a whole big table, or through a whole index of one. */
+function scansOf({ sql, plan }: ExplainedStatement): string[] {
+  const tables = bigTables.join('|')
+  const scan = new RegExp(`Seq Scan on (${tables})\\b|^SCAN (${tables})\\b`)
+  return plan
+    .filter((line) => scan.test(line))
+    .map((line) => `${line.trim()}, of ${sql.slice(0, 200)}`)
+}
+
+async function fill({ run, storeId, feedId, db }: DatabaseContent, big: number) {
+  const n = `with recursive n(i) as (select 1 union all select i + 1 from n where i < ${rowCount})`
+  const zero = db.dialect === 'postgres' ? `'\\x00'::bytea` : `x'00'`
+  const statements = [
+    `insert into feed_names ("key", name, feed_id, alternate)
+     ${n} select 'n' || i, 'n' || i, ${feedId}, 1 from n`,
+    `insert into repositories (feed_id, name, listed, created_at)
+     ${n} select ${feedId}, 'r' || i, 1, 0 from n`,
+    `insert into blobs (store_id, digest, location, size_bytes, state, created_at)
+     ${n} select ${storeId}, 'b' || i, 'b' || i, 1, 'live', 0 from n`,
+    `insert into links (repository_id, digest, store_id, promised_at, lease_until)
+     ${n} select ${big}, 'b' || i, ${storeId}, now_ms() - i * 60000, now_ms() - i * 60000 from n`,
+    `insert into links (repository_id, digest, store_id, promised_at, lease_until)
+     select id, 'b' || substr(name, 2), ${storeId}, 0, 0 from repositories where name like 'r%'`,
+    `insert into manifests (repository_id, digest, media_type, artifact_type, subject, annotations,
+       size_bytes, orphaned_since, promised_at, lease_until, pushed_at, pushed_by)
+     ${n} select ${big}, 'm' || i, 't', 'a', 's' || (i % 100), null, 1, null,
+       now_ms() - i * 60000, now_ms() - i * 60000, 0, 'a' from n`,
+    `insert into manifest_contents (manifest_id, content) select id, ${zero} from manifests`,
+    `insert into manifest_blobs (manifest_id, repository_id, digest, role)
+     select id, repository_id, 'b' || substr(digest, 2), 'layer' from manifests`,
+    `insert into manifest_children (parent_id, child_id)
+     select a.id, b.id from manifests a join manifests b on b.id = a.id + 1`,
+    `insert into wanted (manifest_id, repository_id, digest, role)
+     select id, repository_id, 'w' || id, 'child' from manifests`,
+    `insert into tags (repository_id, name, manifest_id, created_at, updated_at, updated_by)
+     select repository_id, 't' || id, id, 0, 0, 'a' from manifests`,
+    `insert into tag_history (repository_id, name, digest, previous_digest, at, "by")
+     select repository_id, 't' || id, digest, null, 0, 'a' from manifests`,
+    `insert into uploads (id, repository_id, store_id, location, state, epoch, offset_bytes,
+       digest_so_far, algorithm, started_at, last_progress, started_by)
+     ${n} select 'u' || i, ${big}, ${storeId}, 'u' || i, 'open', 0, 0, null, 'sha256',
+       now_ms() - i * 1000, now_ms() - i * 1000, 'a' from n`,
+    `insert into candidates (kind, scope_id, digest, due)
+     ${n} select 'link', ${big}, 'b' || i, i from n`,
+    `insert into freed_locations (store_id, location, since)
+     ${n} select ${storeId}, 'f' || i, i from n`,
+  ]
+  for (const statement of statements) await run(statement)
+}
+
+function newUpload({ feedId, storeId }: DatabaseContent) {
+  const place = { id: 'new', feedId, repository: 'new', storeId, location: 'new' }
+  return { ...place, algorithm: 'sha256', by: 'ann' }
+}
+
+/** The upload after one more claim. */
+function claimedAgain(upload: UploadRecord) {
+  return { ...upload, epoch: upload.epoch + 1 }
+}
+
+function commitOf(graceMs: number) {
+  return { digest: digestFor('config'), sizeBytes: 1, graceMs }
+}
+
+function mountOf({ feedId, storeId }: DatabaseContent, sourceRepositoryId: number) {
+  const target = { feedId, repository: 'r5', storeId }
+  return { ...target, sourceRepositoryId, digest: 'b99', graceMs: hourMs }
+}
+
+function pushOf(content: DatabaseContent) {
+  const config = digestFor('config')
+  return content.manifest('pushed', {
+    ...{ repository: 'a-big', config, layers: ['b78', 'b79'], children: ['m78', 'm79'] },
+    ...{ subject: 'm80', tags: ['moves', 't77'] },
+  })
+}

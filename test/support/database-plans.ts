@@ -1,0 +1,115 @@
+import { type CompiledQuery, Kysely, type QueryExecutor, sql } from 'kysely'
+import { isLocationNamed } from '../../server/db/blobs.ts'
+import type { Queries } from '../../server/db/database.ts'
+import { findFeedByKey } from '../../server/db/feeds.ts'
+import { needsKeepAlive } from '../../server/db/keep-alive.ts'
+import {
+  findLinkedBlob,
+  type LinkKey,
+  listBlobUsers,
+  listMountSources,
+} from '../../server/db/links.ts'
+import {
+  findManifestByDigest,
+  findManifestByTag,
+  findManifestContent,
+  listReferrers,
+} from '../../server/db/manifests.ts'
+import { findRepository, listRepositories } from '../../server/db/repositories.ts'
+import { findSetting } from '../../server/db/settings.ts'
+import { listTags } from '../../server/db/tags.ts'
+import { listPurgingUploads } from '../../server/db/upload-purge.ts'
+import { findUpload } from '../../server/db/uploads.ts'
+import { writes } from '../../server/db/writes.ts'
+
+interface At {
+  readonly storeId: number
+  readonly location: string
+}
+interface Named {
+  readonly feedId: number
+  readonly name: string
+}
+
+/** Reads with one input each, as writes have it. */
+export const reads = {
+  findFeedByKey,
+  findLinkedBlob,
+  findManifestByDigest,
+  findManifestByTag,
+  findManifestContent,
+  findRepository: (db: Queries, { feedId, name }: Named) => findRepository(db, feedId, name),
+  findSetting,
+  findUpload,
+  isLocationNamed: (db: Queries, at: At) => isLocationNamed(db, at.storeId, at.location),
+  listBlobUsers: (db: Queries, key: LinkKey) => listBlobUsers(db, key, 10),
+  listMountSources,
+  listPurgingUploads,
+  listReferrers,
+  listRepositories,
+  listTags,
+  needsKeepAlive,
+}
+
+export interface ExplainedStatement {
+  readonly sql: string
+  /** The lines of the database's plan. */
+  readonly plan: readonly string[]
+}
+
+/** Runs a read or a write by its name and explains each of its statements before it runs. */
+export async function explainCall(
+  trx: Queries,
+  call: { readonly name: string; readonly input: unknown },
+): Promise<ExplainedStatement[]> {
+  const calls: Readonly<Record<string, (db: Queries, input: never) => Promise<unknown>>> = {
+    ...writes,
+    ...reads,
+  }
+  const called = calls[call.name]
+  if (called === undefined) throw new Error(`there is no ${call.name}`)
+  const explained: ExplainedStatement[] = []
+  await called(explaining(trx, explained), call.input as never)
+  return explained
+}
+
+/** The same transaction, telling the plan of each statement that passes. */
+function explaining(trx: Queries, explained: ExplainedStatement[]): Queries {
+  const executor = trx.getExecutor()
+  const executeQuery = async (query: CompiledQuery) => {
+    const plan = await planOf(executor, query)
+    explained.push({ sql: query.sql, plan })
+    return executor.executeQuery(query)
+  }
+  const watching = new Proxy(executor, {
+    get: (target, name) => {
+      if (name === 'executeQuery') return executeQuery
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+  const unused = {} as never
+  return new Kysely({ config: unused, dialect: unused, driver: unused, executor: watching })
+}
+
+async function planOf(executor: QueryExecutor, query: CompiledQuery): Promise<string[]> {
+  if (!/^(select|with|insert|update|delete)/.test(query.sql)) return []
+  const isPostgres = executor.adapter.supportsTransactionalDdl
+  const prefix = isPostgres ? 'explain ' : 'explain query plan '
+  const { rows } = await executor.executeQuery<Record<string, unknown>>({
+    ...query,
+    sql: prefix + query.sql,
+  })
+  return rows.map((row) => String(row['QUERY PLAN'] ?? row.detail))
+}
+
+/** Foreign keys without an index by which the other side's deletion could look them up. */
+export async function listUnindexedKeys(db: Queries): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`
+    select c.conrelid::regclass || '.' || c.conname as name from pg_constraint c
+    where c.contype = 'f' and not exists (
+      select 1 from pg_index i
+      where i.indrelid = c.conrelid and i.indpred is null
+      and (i.indkey::int2[])[0:cardinality(c.conkey) - 1] @> c.conkey)`.execute(db)
+  return rows.map(({ name }) => name)
+}
