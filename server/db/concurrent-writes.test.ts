@@ -35,7 +35,8 @@ describeDatabases(`concurrent writes (ENTREPOT_TEST_SEED=${seed})`, (databases) 
     timeout: 60_000,
   }, async () => {
     const content = await openContent(databases)
-    const targets = await openTargets(content, content.feedId)
+    const sparse = await content.addFeed({ sparse_indexes: 1 })
+    const targets = await openTargets(content, [content.feedId, sparse])
     const cast = inventCast(seededRandom(seed))
     const outcomes = await playAll({ content, targets, cast, graceMs }, Date.now() + runMs)
     expect(outcomes.size).toBeGreaterThan(8)
@@ -50,7 +51,7 @@ describeDatabases(`concurrent writes (ENTREPOT_TEST_SEED=${seed})`, (databases) 
   test('into a feed that goes meanwhile do not keep it', { timeout: 60_000 }, async () => {
     const content = await openContent(databases)
     const feedId = await content.addFeed()
-    const targets = await openTargets(content, feedId)
+    const targets = await openTargets(content, [feedId, feedId])
     const cast = inventCast(seededRandom(seed))
     const playing = playAll({ content, targets, cast, graceMs }, Date.now() + 1500)
     await wait(500)
@@ -64,9 +65,11 @@ describeDatabases(`concurrent writes (ENTREPOT_TEST_SEED=${seed})`, (databases) 
   })
 })
 
-async function openTargets(content: DatabaseContent, feedId: number): Promise<OperationTarget[]> {
-  const targets = []
-  for (const name of ['one', 'two']) {
+/** A repository in each of the feeds. */
+async function openTargets(content: DatabaseContent, feedIds: readonly number[]) {
+  const targets: OperationTarget[] = []
+  for (const feedId of feedIds) {
+    const name = `repository-${targets.length}`
     const { repositoryId } = await content.startUpload({ repository: name, feedId })
     targets.push({ name, feedId, id: repositoryId })
   }

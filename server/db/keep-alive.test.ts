@@ -76,6 +76,21 @@ describeDatabases('keep-alive', (databases) => {
     })
   }
 
+  test('renews exactly those, when there are others beside', async () => {
+    const [held, over, old] = [
+      await content.pushBlob('held', { repository }),
+      await content.pushBlob('over', { repository }),
+      await content.pushBlob('old', { repository }),
+    ]
+    await setTimes('links', held, { leaseMs: 0, promisedMs: -9 * hourMs })
+    await setTimes('links', over, { leaseMs: -12 * hourMs, promisedMs: -13 * hourMs })
+    await setTimes('links', old, { leaseMs: 0, promisedMs: -25 * hourMs })
+    await content.db.write(keepUploadAlive, lease())
+    expect(await leftMs('links', held)).toBeGreaterThan(hourMs - 10_000)
+    expect(await leftMs('links', over)).toBeLessThan(-11 * hourMs)
+    expect(await leftMs('links', old)).toBeLessThanOrEqual(0)
+  })
+
   test('does not count as a promise', async () => {
     const blob = await content.pushBlob('blob', { repository })
     await setTimes('links', blob, { leaseMs: 0, promisedMs: -9 * hourMs })

@@ -96,11 +96,12 @@ async function promiseReferences(
   for (const digest of blobChildren) roles.set(digest, 'child')
   for (const digest of [...push.optional, ...push.layers]) roles.set(digest, 'layer')
   if (push.config !== null) roles.set(push.config, 'config')
-  const live = await promiseLinks(trx, repositoryId, [...roles.keys()], push.graceMs)
-  const blobs = new Map([...roles].filter(([digest]) => live.has(digest)))
-  const wanted = new Map([...roles].filter(([digest]) => !live.has(digest)))
+  const { linked, live } = await promiseLinks(trx, repositoryId, [...roles.keys()], push.graceMs)
+  // Also those whose bytes are damaged: another repository's push may mend them.
+  const blobs = new Map([...roles].filter(([digest]) => linked.has(digest)))
+  const wanted = new Map([...roles].filter(([digest]) => !linked.has(digest)))
   const required = new Set([...blobChildren, ...push.layers, push.config])
-  const missing = [...wanted.keys()].filter((digest) => required.has(digest))
+  const missing = [...roles.keys()].filter((digest) => required.has(digest) && !live.has(digest))
   if (rules.sparse_indexes === 0 && missing.length > 0) throw unknownReferences(missing)
   return { blobs, children, wanted }
 }
@@ -134,7 +135,8 @@ async function promiseLinks(
   repositoryId: number,
   digests: readonly string[],
   graceMs: number,
-): Promise<Set<string>> {
+): Promise<{ linked: Set<string>; live: Set<string> }> {
+  const linked = new Set<string>()
   const live = new Set<string>()
   for (const chunk of chunksOf([...digests].sort())) {
     const locked = await trx
@@ -147,6 +149,7 @@ async function promiseLinks(
       .execute()
     if (locked.length === 0) continue
     const held = locked.map((row) => row.digest)
+    for (const digest of held) linked.add(digest)
     await trx
       .updateTable('links')
       .set({ lease_until: renewedLease('lease_until', graceMs), promised_at: nowMs })
@@ -167,7 +170,7 @@ async function promiseLinks(
       .execute()
     for (const row of rows) live.add(row.digest)
   }
-  return live
+  return { linked, live }
 }
 
 /**

@@ -17,7 +17,7 @@ import { describeDatabases } from '../../test/support/databases.ts'
 import { type Random, seededRandom } from '../../test/support/random.ts'
 
 const seed = Number(process.env.ENTREPOT_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32))
-const steps = Number(process.env.ENTREPOT_TEST_STEPS ?? 250)
+const steps = Number(process.env.ENTREPOT_TEST_STEPS ?? 200)
 
 describeDatabases(`random writes (ENTREPOT_TEST_SEED=${seed})`, (databases) => {
   test('leave what a model in memory leaves, step by step', { timeout: 120_000 }, async () => {
@@ -38,6 +38,7 @@ describeDatabases(`random writes (ENTREPOT_TEST_SEED=${seed})`, (databases) => {
         snapshotOfModel(model),
       )
       expect(await listViolations(content.db.read), story).toEqual([])
+      await forgetCandidates(content)
     }
   })
 })
@@ -57,6 +58,18 @@ async function openRepositories(content: DatabaseContent) {
     model.add(name, { sparse: feedId === strict, tagsMove: feedId !== strict })
   }
   return { model, targets }
+}
+
+/** Clean-up looks at what it was told of and forgets what is in use. */
+async function forgetCandidates({ run }: DatabaseContent) {
+  await run(`delete from candidates where kind = 'link' and exists (
+    select 1 from manifest_blobs e where e.repository_id = scope_id
+    and e.digest = candidates.digest)`)
+  await run(`delete from candidates where kind = 'manifest' and exists (
+    select 1 from manifests m where m.repository_id = scope_id
+    and m.digest = candidates.digest and m.orphaned_since is null)`)
+  await run(`delete from candidates where kind = 'blob' and exists (
+    select 1 from links l where l.store_id = scope_id and l.digest = candidates.digest)`)
 }
 
 interface Stage {
@@ -81,6 +94,11 @@ function player({ content, model, targets, cast, random }: Stage): () => Promise
   const blob = () => random.pick(cast.blobs)
   const manifest = () => random.pick(manifests)
   const tag = () => random.pick(cast.tags)
+  /** Mostly one that is there. */
+  const known = ({ name }: OperationTarget) => {
+    const there = [...model.repository(name).manifests.keys()]
+    return there.length > 0 && random.chance(0.8) ? random.pick(there) : manifest()
+  }
   const commit = async (target: OperationTarget, name: string): Promise<Step> => {
     const { outcome, location } = await database.commit(target, name)
     const expected = model.commit(target.name, name, location)
@@ -113,7 +131,7 @@ function player({ content, model, targets, cast, random }: Stage): () => Promise
     actual: await database.damage(model.blobs.get(name)?.location ?? 'nowhere'),
     expected: model.damage(name),
   })
-  const deleteManifest = async (target: OperationTarget, name: string) => ({
+  const deleteManifest = async (target: OperationTarget, name = known(target)) => ({
     what: `delete ${name} of ${target.name}`,
     actual: await database.deleteManifest(target, name),
     expected: model.deleteManifest(target.name, name),
@@ -123,7 +141,7 @@ function player({ content, model, targets, cast, random }: Stage): () => Promise
     actual: await database.deleteLink(target, name),
     expected: model.deleteLink(target.name, name),
   })
-  const createTag = async (target: OperationTarget, name: string, points: string) => ({
+  const createTag = async (target: OperationTarget, name: string, points = known(target)) => ({
     what: `tag ${points} of ${target.name} as ${name}`,
     actual: await database.createTag(target, name, points),
     expected: model.createTag(target.name, name, points),
@@ -137,21 +155,30 @@ function player({ content, model, targets, cast, random }: Stage): () => Promise
     await database.abandon(target)
     return { what: `abandon an upload to ${target.name}`, expected: undefined, actual: undefined }
   }
-  const plays: readonly [weight: number, play: () => Promise<Step>][] = [
-    [22, () => commit(to(), blob())],
-    [9, () => mount(to(), to(), blob())],
-    [34, () => put(to(), manifest())],
-    [12, () => deleteManifest(to(), manifest())],
-    [6, () => deleteLink(to(), blob())],
-    [7, () => createTag(to(), tag(), manifest())],
-    [3, () => deleteTag(to(), tag())],
-    [2, () => damage(blob())],
-    [3, () => promise(to(), blob())],
-    [2, () => abandon(to())],
+  const plays: readonly [growing: number, shrinking: number, play: () => Promise<Step>][] = [
+    [30, 8, () => commit(to(), blob())],
+    [10, 4, () => mount(to(), to(), blob())],
+    [40, 10, () => put(to(), manifest())],
+    [4, 40, () => deleteManifest(to())],
+    [4, 12, () => deleteLink(to(), blob())],
+    [8, 8, () => createTag(to(), tag())],
+    [2, 12, () => deleteTag(to(), tag())],
+    [4, 4, () => damage(blob())],
+    [3, 3, () => promise(to(), blob())],
+    [2, 2, () => abandon(to())],
   ]
-  const bag = plays.flatMap(([weight, play]) => Array.from({ length: weight }, () => play))
-  return () => random.pick(bag)()
+  const bagOf = (phase: 0 | 1) =>
+    plays.flatMap((row) => Array.from({ length: row[phase] }, () => row[2]))
+  const bags = [bagOf(0), bagOf(1)] as const
+  let step = 0
+  return () => {
+    step += 1
+    return random.pick(bags[step % phaseSteps[0] < phaseSteps[1] ? 0 : 1])()
+  }
 }
+
+/** Of so many steps the first ones let repositories grow, the others empty them. */
+const phaseSteps = [80, 45] as const
 
 function withDigest(name: string): [digest: string, name: string] {
   return [digestFor(name), name]

@@ -85,7 +85,6 @@ export async function mount(
   request: MountRequest,
 ): Promise<boolean> {
   for (const source of await findSources(db, request)) {
-    if (!request.mayPull(source)) continue
     const mounted = await tryMount(db, {
       feedId: request.feed.id,
       repository: request.repository,
@@ -99,9 +98,14 @@ export async function mount(
   return false
 }
 
+/** Rights first: how long a refusal takes must not depend on what is there. */
 async function findSources(db: Db, request: MountRequest): Promise<MountSource[]> {
-  const { from, feed, digest } = request
-  if (from === null) return listMountSources(db.read, { storeId: feed.storeId, digest, limit: 50 })
+  const { from, feed, digest, mayPull } = request
+  if (from === null) {
+    const all = await listMountSources(db.read, { storeId: feed.storeId, digest, limit: 50 })
+    return all.filter(mayPull)
+  }
+  if (!mayPull({ feedId: from.feed.id, repository: from.repository })) return []
   const source = await findRepository(db.read, from.feed.id, from.repository)
   if (!source) return []
   return [{ repositoryId: source.id, feedId: from.feed.id, repository: from.repository }]

@@ -51,6 +51,8 @@ export interface FeedChanges {
 /** Feeds by name, remembered for at most a second: each request asks. */
 export interface Feeds {
   find(key: string): Promise<Feed | undefined>
+  /** As long as it takes to find that a name is not there: a refusal must not be quicker. */
+  miss(): Promise<void>
   list(): Promise<Feed[]>
 }
 
@@ -68,6 +70,9 @@ export function openFeeds(db: Db, clock: () => number = Date.now): Feeds {
       if (feed) known.set(key, { feed, readAt })
       else known.delete(key)
       return feed
+    },
+    async miss() {
+      await findFeed(db, '')
     },
     list: () => listFeeds(db),
   }

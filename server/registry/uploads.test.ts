@@ -149,7 +149,7 @@ test('a commit that was overtaken while its rename ran does not end the upload',
   const slow = await open(around('commitUpload', { before: () => db.write(claimUpload, key) }))
   await slow.append(key, chunkOf(content.bytes))
   await expect(slow.commit(key, parseDigest(content.digest), chunkOf())).rejects.toMatchObject({
-    code: 'BLOB_UPLOAD_UNKNOWN',
+    code: 'BLOB_UPLOAD_INVALID',
   })
   const next = await open()
   await next.commit(key, parseDigest(content.digest), chunkOf())

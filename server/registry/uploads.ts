@@ -12,7 +12,7 @@ import {
 } from '../db/uploads.ts'
 import type { ByteRange } from '../domain/byte-range.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm } from '../domain/digest.ts'
-import { RegistryError } from '../domain/errors.ts'
+import { isRefusal, RegistryError } from '../domain/errors.ts'
 import type { RepositoryName } from '../domain/reference.ts'
 import type { Feed } from './feeds.ts'
 import { HashCache } from './running-hash.ts'
@@ -119,9 +119,16 @@ export class Uploads implements AsyncDisposable {
     await this.#refuseOutOfOrder(key, chunk)
     const upload = await this.#deps.db.write(claimUpload, key)
     if (!upload) return this.#acceptCommitted(key, digest)
-    await this.#turns.take(upload.id, upload.epoch, (signal) =>
-      this.#commit(upload, digest, { chunk, signal }),
-    )
+    try {
+      await this.#turns.take(upload.id, upload.epoch, (signal) =>
+        this.#commit(upload, digest, { chunk, signal }),
+      )
+    } catch (error) {
+      const ended =
+        isRefusal(error, 'BLOB_UPLOAD_INVALID') || isRefusal(error, 'BLOB_UPLOAD_UNKNOWN')
+      if (!ended || (await findUpload(this.#deps.db.read, key))) throw error
+      await this.#acceptCommitted(key, digest)
+    }
   }
 
   /** Ends the upload and removes its bytes. Throws BLOB_UPLOAD_UNKNOWN when there is none. */
@@ -218,7 +225,7 @@ export class Uploads implements AsyncDisposable {
       sizeBytes,
       graceMs: settings.graceMs(),
     })
-    if (outcome === 'unknown') throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+    if (outcome === 'unknown') throw overtakenError()
     this.#hashes.forget(upload.id)
   }
 

@@ -21,14 +21,22 @@ export interface Cut {
   readonly story: readonly string[]
 }
 
-/** When to cut, counted in file operations that begin or end. */
-export interface Moments {
-  /** One while the server starts, if it comes to that. */
-  readonly start: number
-  /** While clients push, in order; the last one ends the life. */
-  readonly pushing: readonly number[]
+/** The next operation of this kind, begun or ended, after so many operations; any, if none comes soon. */
+export interface Moment {
+  readonly after: number
+  /** Empty: any. */
+  readonly kind: string
 }
 
+export interface Moments {
+  /** One while the server starts, if it comes to that. */
+  readonly start: Moment
+  /** While clients push, in order; the last one ends the life. */
+  readonly pushing: readonly Moment[]
+}
+
+/** So many operations a cut waits for one of its kind. */
+const patience = 150
 const databaseFile = /^(entrepot\.db(-wal|-shm)?|.*\.lock)$/
 
 /**
@@ -41,17 +49,18 @@ export async function liveAndCut(history: History, moments: Moments): Promise<Cu
   const disk = new DiskModel(history.folder)
   if (existsSync(dataDir)) addTree(disk, history.folder, dataDir)
   const cuts: Cut[] = []
+  let waiting: readonly Moment[] = [moments.start]
   let life: Life | undefined
   let count = 0
-  const onMoment = () => {
+  const onMoment = (operation: string) => {
     count += 1
-    const atStart = life === undefined && count === moments.start
-    if (!atStart && !(life?.killed === false && moments.pushing.includes(count))) return
-    const isLast = life !== undefined && count === moments.pushing.at(-1)
+    const [next, ...later] = waiting
+    if (next === undefined || count < next.after) return
+    if (count < next.after + patience && !operation.startsWith(next.kind)) return
+    waiting = later
+    const isLast = life !== undefined && later.length === 0
+    if (isLast && life !== undefined) endLife(life)
     cuts.push(cutNow({ history, disk, isLast, story: recorder.recent }))
-    if (!isLast || life === undefined) return
-    life.killed = true
-    life.agent.destroy()
   }
   const random = seededRandom(history.random.between(0, 2 ** 32 - 1))
   const recorder = recordFiles({ root: history.folder, disk, random, onMoment })
@@ -59,6 +68,7 @@ export async function liveAndCut(history: History, moments: Moments): Promise<Cu
     await using app = await openHere(history, dataDir, history.ledger.faults)
     const begun = await beginLife(history, app)
     count = 0
+    waiting = moments.pushing
     life = begun
     await Promise.all(history.pushers.map((pusher) => pushUntilKilled(pusher, begun)))
     await app.drain()
@@ -69,6 +79,12 @@ export async function liveAndCut(history: History, moments: Moments): Promise<Cu
   const last = cuts.at(-1)
   if (last !== undefined) history.dataDir = last.dataDir
   return cuts
+}
+
+/** No answer is heard any more. */
+function endLife(life: Life): void {
+  life.killed = true
+  life.agent.destroy()
 }
 
 interface CutSource {

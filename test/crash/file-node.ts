@@ -92,7 +92,10 @@ function torn(states: readonly Buffer[], random: Random): Buffer {
   const dirt = random.chance(0.5) ? 0 : random.between(1, 255)
   const bytes = Buffer.alloc(byteLength, dirt)
   for (let at = 0; at < byteLength; at += pageBytes) {
-    random.pick(states).copy(bytes, at, at, Math.min(at + pageBytes, byteLength))
+    random
+      .pick(states)
+      .subarray(at, at + pageBytes)
+      .copy(bytes, at)
   }
   return bytes
 }

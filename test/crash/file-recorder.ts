@@ -11,8 +11,8 @@ export interface RecorderOptions {
   readonly disk: DiskModel
   /** Makes the disk slow now and then: what waits for it and what does not comes apart. */
   readonly random: Random
-  /** Just before an operation begins, and just after it has ended: a moment for a cut. */
-  readonly onMoment: () => void
+  /** An operation begins, or has ended: a moment for a cut. */
+  readonly onMoment: (operation: string) => void
 }
 
 /** The last operations, oldest first, those under way with dots: for the report of a failure. */
@@ -36,18 +36,18 @@ export function recordFiles(options: RecorderOptions): FileRecorder {
   ) as unknown as typeof fs
   const recent: { readonly text: string; end: string }[] = []
   const run: Run = async (text, step, work) => {
-    options.onMoment()
     const begun = step()
     const note = { text, end: ' …' }
     recent.push(note)
     if (recent.length > remembered) recent.shift()
+    options.onMoment(text)
     try {
       await hesitate(options.random)
       const result = await work()
       await hesitate(options.random)
       begun.end()
       note.end = ''
-      options.onMoment()
+      options.onMoment(text)
       return result
     } catch (error) {
       begun.fail()

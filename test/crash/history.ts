@@ -26,7 +26,7 @@ export interface History {
   dataDir: string
   /** Of every life: a token names the address that it is good for. */
   readonly port: number
-  /** A token outlives every life; empty before there is one. */
+  /** The token of this life, which outlives it; empty before there is one. */
   authorization: string
   /** Names of folders. */
   serial: number
@@ -89,15 +89,15 @@ export function openHere(
   return openApp(config, { log, checkpointMs: 20 })
 }
 
-/** A life with a token; the first one of a history fetches it, and allows tags to be deleted. */
+/** A life with a token of its own; the first one of a history also allows tags to be deleted. */
 export async function beginLife(history: History, app: App): Promise<Life> {
   if (history.authorization === '') {
     const config = configOf(history, history.dataDir)
     await using administration = await openAdministration(config)
     await administration.feeds.set('main', { tagDeletion: true })
     await sleep(settingsArriveMs)
-    history.authorization = await logIn(app.url)
   }
+  history.authorization = await logIn(app.url)
   return lifeOf(app.url, history.authorization)
 }
 

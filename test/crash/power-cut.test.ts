@@ -5,7 +5,7 @@ import { openDatabase } from '../../server/db/database.ts'
 import { type Random, seededRandom } from '../support/random.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { checkCut } from './cut-checks.ts'
-import { type Cut, liveAndCut, type Moments } from './cuts.ts'
+import { type Cut, liveAndCut, type Moment, type Moments } from './cuts.ts'
 import type { Losses } from './disk-node.ts'
 import { durabilityWrites, readDurability } from './durability-write.ts'
 import { beginHistory, type History } from './history.ts'
@@ -17,6 +17,9 @@ const livesPerHistory = 5
 /** File operations, begun or ended. */
 const longestStart = 40
 const longestLife = 1500
+/** Most cuts come where something is on its way to the disk. */
+const kinds = ['', 'fdatasync', 'fsync', 'mkdir', 'rename', 'truncate', 'unlink', 'write']
+const never: Moment = { after: Number.POSITIVE_INFINITY, kind: '' }
 
 test('commits reach the disk before anybody hears of them', async () => {
   await using folder = makeTemporaryFolder('durability')
@@ -65,10 +68,14 @@ test(
 
 function chooseMoments(random: Random, wanted: number): Moments {
   const count = Math.min(cutsPerLife - 1, wanted)
-  const pushing = new Set(Array.from({ length: count }, () => random.between(1, longestLife)))
+  const moment = (longest: number): Moment => ({
+    after: random.between(1, longest),
+    kind: random.pick(kinds),
+  })
+  const pushing = Array.from({ length: count }, () => moment(longestLife))
   return {
-    start: wanted > count ? random.between(1, longestStart) : 0,
-    pushing: [...pushing].sort((one, other) => one - other),
+    start: wanted > count ? moment(longestStart) : never,
+    pushing: pushing.sort((one, other) => one.after - other.after),
   }
 }
 

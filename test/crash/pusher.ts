@@ -44,7 +44,7 @@ interface OwnManifest {
 /** Works until the server is gone. Any other surprise is a fault. */
 export async function pushUntilKilled(pusher: Pusher, life: Life): Promise<void> {
   try {
-    while (!life.killed) await doSomething(pusher, life)
+    while (!life.killed && pusher.ledger.faults.length === 0) await doSomething(pusher, life)
   } catch (error) {
     if (error instanceof ServerGone) return
     pusher.ledger.faults.push(`client ${pusher.number}: ${String(error)}`)

@@ -42,9 +42,10 @@ describe.skipIf(registry.skip)(
         const entrepot = new Conversation(peers.entrepot, repository)
         const wrong: string[] = []
         for (const [at, step] of scenario.steps.entries()) {
+          const [theirs, ours] = await Promise.all([distribution.ask(step), entrepot.ask(step)])
           const differences = compare(
-            observe(await distribution.ask(step), peers.distribution.url),
-            observe(await entrepot.ask(step), peers.entrepot.url),
+            observe(theirs, peers.distribution.url),
+            observe(ours, peers.entrepot.url),
           )
           const faults = judge(step, differences, { rows, shown })
           if (faults.length > 0) wrong.push(`${at + 1}. ${step.request}`, ...faults)

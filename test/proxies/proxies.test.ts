@@ -15,11 +15,11 @@ import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { documentedSettings } from './documented.ts'
 import {
   askSecurely,
-  type Proxy,
   type SecureAnswer,
   type SecureRequest,
   startApache,
   startNginx,
+  type TlsProxy,
 } from './proxy.ts'
 
 const sbin = { folders: ['/usr/sbin'] }
@@ -40,6 +40,8 @@ const proxies = [
 const { engine, reason: noEngine } = await startDockerEngine()
 const folder = makeTemporaryFolder('proxies')
 const authorization = basicAuthorization('Admin', adminPassword)
+/** Made once: hashing it takes a while. */
+let big: BigLayer | undefined
 
 afterAll(async () => {
   await engine?.[Symbol.asyncDispose]()
@@ -57,7 +59,7 @@ for (const { name, found, start } of proxies) {
       let certificates: Certificates
       let ca: Buffer
       let server: ServerProcess
-      let proxy: Proxy
+      let proxy: TlsProxy
       let started = 0
 
       beforeAll(async () => {
@@ -70,8 +72,8 @@ for (const { name, found, start } of proxies) {
       })
 
       afterAll(async () => {
-        await proxy[Symbol.asyncDispose]()
-        expect(await server.stop()).toBe(0)
+        await proxy?.[Symbol.asyncDispose]()
+        expect(await server?.stop()).toBe(0)
       })
 
       test('sends clients to its own address for tokens', async () => {
@@ -82,7 +84,11 @@ for (const { name, found, start } of proxies) {
       })
 
       test('believes no forwarded headers of a client', async () => {
-        const headers = { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'http' }
+        const headers = {
+          'x-forwarded-host': 'evil.example',
+          'x-forwarded-proto': 'http',
+          'x-forwarded-port': '1',
+        }
         const answer = await ask({ method: 'GET', path: '/v2/', headers })
         expect(answer.headers['www-authenticate']).toContain(`realm="${proxy.url}/v2/_auth"`)
       })
@@ -121,7 +127,8 @@ for (const { name, found, start } of proxies) {
       )
 
       test('takes a layer of 300 MiB in one request and gives it back', async () => {
-        const layer = bigLayer(300)
+        big ??= bigLayer(300)
+        const layer = big
         const started = await ask({ method: 'POST', path: '/v2/main/big/blobs/uploads/' }, true)
         expect(started.status).toBe(202)
         const patched = await ask(
@@ -176,26 +183,29 @@ for (const { name, found, start } of proxies) {
         }
       })
 
-      test('a wrong base URL fails logins, and log and health say so', async () => {
-        const wrong = 'https://wrong.example:5443'
-        await using other = await serve('wrong', { ENTREPOT_BASE_URL: wrong })
-        await using before = await startProxy(other)
-        expect((await loginThrough(before)).code).not.toBe(0)
-        const said = `as ${before.url}, but the base URL is ${wrong}`
-        expect(await readFile(other.logFile, 'utf8')).toContain(said)
-        const health = await readHealth(other)
-        expect(health.baseUrlWarning).toContain(said)
-        expect(health).toMatchObject({ serviceStatus: 'OK', serviceStatusDetail: null })
-      })
+      // What a wrong setting does has nothing to do with the kind of proxy: once is enough.
+      if (start === startNginx) {
+        test('a wrong base URL fails logins, and log and health say so', async () => {
+          const wrong = 'https://wrong.example:5443'
+          await using other = await serve('wrong', { ENTREPOT_BASE_URL: wrong })
+          await using before = await startProxy(other)
+          expect((await loginThrough(before)).code).not.toBe(0)
+          const said = `as ${before.url}, but the base URL is ${wrong}`
+          expect(await readFile(other.logFile, 'utf8')).toContain(said)
+          const health = await readHealth(other)
+          expect(health.baseUrlWarning).toContain(said)
+          expect(health).toMatchObject({ serviceStatus: 'OK', serviceStatusDetail: null })
+        })
 
-      test('a proxy that is not trusted fails logins, and log and health say so', async () => {
-        await using other = await serve('untrusted', {})
-        await using before = await startProxy(other)
-        expect((await loginThrough(before)).code).not.toBe(0)
-        const said = '127.0.0.1 sends x-forwarded-proto'
-        expect(await readFile(other.logFile, 'utf8')).toContain(said)
-        expect((await readHealth(other)).baseUrlWarning).toContain(said)
-      })
+        test('a proxy that is not trusted fails logins, and log and health say so', async () => {
+          await using other = await serve('untrusted', {})
+          await using before = await startProxy(other)
+          expect((await loginThrough(before)).code).not.toBe(0)
+          const said = '127.0.0.1 sends x-forwarded-proto'
+          expect(await readFile(other.logFile, 'utf8')).toContain(said)
+          expect((await readHealth(other)).baseUrlWarning).toContain(said)
+        })
+      }
 
       test('the right base URL needs no trust, and nothing is complained of', async () => {
         const port = await findFreePort()
@@ -205,14 +215,14 @@ for (const { name, found, start } of proxies) {
         const login = await loginThrough(before)
         expect(login.code, login.output).toBe(0)
         expect((await readHealth(other)).baseUrlWarning).toBeNull()
-        expect(await readFile(other.logFile, 'utf8')).toBe('')
+        expect(await readFile(other.logFile, 'utf8')).not.toContain(baseUrl)
       })
 
       function serve(data: string, env: Readonly<Record<string, string>>) {
         return startProcess({ dataDir: path.join(here, data), env })
       }
 
-      function startProxy(backend: ServerProcess, port?: number): Promise<Proxy> {
+      function startProxy(backend: ServerProcess, port?: number): Promise<TlsProxy> {
         started += 1
         return start({
           program: found.file,
@@ -223,7 +233,7 @@ for (const { name, found, start } of proxies) {
         })
       }
 
-      function loginThrough(through: Proxy) {
+      function loginThrough(through: TlsProxy) {
         const trust = ['--cert-dir', path.join(here, 'trusted')]
         const authFile = ['--authfile', path.join(here, `auth-${started}.json`)]
         const user = ['--username', 'Admin', '--password', adminPassword]
@@ -239,8 +249,14 @@ for (const { name, found, start } of proxies) {
   )
 }
 
+interface BigLayer {
+  readonly sizeBytes: number
+  readonly digest: string
+  readonly pieces: () => Iterable<Uint8Array>
+}
+
 /** A layer made of a piece that is repeated with a number in it, and so never held whole. */
-function bigLayer(mebibytes: number) {
+function bigLayer(mebibytes: number): BigLayer {
   const piece = seededBytes('big layer', 1 << 20)
   const numbered = (i: number) => {
     const copy = Buffer.from(piece)

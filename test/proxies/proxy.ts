@@ -21,17 +21,15 @@ export interface ProxyOptions {
 }
 
 /** A proxy that ends TLS. */
-export interface Proxy extends AsyncDisposable {
+export interface TlsProxy extends AsyncDisposable {
   /** `https://127.0.0.1:port`. */
   readonly url: string
   readonly host: string
   readonly logFile: string
 }
 
-export type StartProxy = (options: ProxyOptions) => Promise<Proxy>
-
 /** nginx in one process, so that its own pid is all there is to end. */
-export async function startNginx(options: ProxyOptions): Promise<Proxy> {
+export async function startNginx(options: ProxyOptions): Promise<TlsProxy> {
   const { folder, certificates, backend } = options
   const port = options.port ?? (await findFreePort())
   const block = documentedBlock('nginx', {
@@ -66,7 +64,7 @@ const modulesFolder = '/usr/lib/apache2/modules'
 const ownModules = ['mpm_event', 'authz_core']
 
 /** Apache in one process (`-X`), with the modules that the document names. */
-export async function startApache(options: ProxyOptions): Promise<Proxy> {
+export async function startApache(options: ProxyOptions): Promise<TlsProxy> {
   const { folder, certificates, backend } = options
   const port = options.port ?? (await findFreePort())
   const block = documentedBlock('apache', {
@@ -102,7 +100,7 @@ async function runProxy(started: {
   readonly program: string
   readonly args: readonly string[]
   readonly folder: string
-}): Promise<Proxy> {
+}): Promise<TlsProxy> {
   const { port, program, args, folder } = started
   const logFile = path.join(folder, 'log')
   const daemon: Daemon = startDaemon({ program, args, cwd: folder, logFile })
@@ -142,7 +140,7 @@ export interface SecureAnswer {
 
 /** One request over TLS that trusts one authority. Hands the body out piece by piece if asked to. */
 export function askSecurely(
-  proxy: Pick<Proxy, 'url'>,
+  proxy: Pick<TlsProxy, 'url'>,
   ca: Uint8Array,
   request: SecureRequest,
   onPiece?: (piece: Buffer) => void,

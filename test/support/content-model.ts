@@ -77,6 +77,7 @@ export class ContentModel {
   put(name: string, manifest: string, says: ModelManifest, tags: readonly string[]): Outcome {
     const repository = this.repository(name)
     const isLive = (blob: string) => this.promise(name, blob) === true
+    const isLinked = (blob: string) => repository.links.has(blob)
     const blobs = says.children.filter((child) => !repository.manifests.has(child))
     const all = [...says.required, ...says.optional, ...blobs]
     const lacks = [...says.required, ...blobs].some((blob) => !isLive(blob))
@@ -84,10 +85,10 @@ export class ContentModel {
     if (tags.some((tag) => !mayPoint(repository, tag, manifest))) return refusal('DENIED')
     const stored = repository.manifests.get(manifest) ?? newManifest(says)
     repository.manifests.set(manifest, stored)
-    for (const blob of all.filter(isLive)) stored.blobs.add(blob)
+    for (const blob of all.filter(isLinked)) stored.blobs.add(blob)
     const children = says.children.filter((child) => repository.manifests.has(child))
     for (const child of children) stored.children.add(child)
-    stored.wanted = new Set(all.filter((blob) => !isLive(blob)))
+    stored.wanted = new Set(all.filter((blob) => !isLinked(blob)))
     arrive(repository, manifest)
     for (const adopted of [manifest, ...stored.children]) unorphan(repository, adopted)
     for (const tag of tags) repository.tags.set(tag, manifest)

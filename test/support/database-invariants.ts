@@ -41,7 +41,10 @@ const rules: Readonly<Record<string, string>> = {
   'something wanted that is here': `
     select w.digest from wanted w where w.role = 'child' and exists (
       select 1 from manifests m
-      where m.repository_id = w.repository_id and m.digest = w.digest)`,
+      where m.repository_id = w.repository_id and m.digest = w.digest)
+    union all
+    select w.digest from wanted w join links l
+      on l.repository_id = w.repository_id and l.digest = w.digest`,
   'an orphan with a tag or a parent': `
     select m.digest from manifests m where m.orphaned_since is not null and (
       exists (select 1 from tags t where t.manifest_id = m.id)

@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openDatabase } from '../../server/db/database.ts'
+import { putManifest } from '../../server/db/manifest-push.ts'
+import { commitUpload, insertUpload } from '../../server/db/uploads.ts'
 import {
+  type Content,
   contentOf,
   type Descriptor,
   descriptor,
+  type Image,
   image,
   index,
   type ManifestContent,
@@ -39,12 +44,7 @@ test('a manifest with 10,000 layers: refused while one is missing, then pushed a
   const blobs = Array.from({ length: many }, (_, i) => contentOf(`layer ${i}`))
   const config = contentOf('{}')
   await pushBlob(table, name, config)
-  const pieces = 20
-  await Promise.all(
-    Array.from({ length: pieces }, async (_, piece) => {
-      for (let i = piece; i < many - 1; i += pieces) await pushSmall(name, blobs[i])
-    }),
-  )
+  await linkAll(name, blobs.slice(0, -1))
   const layers = blobs.map((layer) => descriptor(layer, mediaTypes.layer))
   const body = {
     schemaVersion: 2,
@@ -61,7 +61,7 @@ test('a manifest with 10,000 layers: refused while one is missing, then pushed a
   })
   expect(refused.status).toBe(400)
   expect(refused.body.toString()).toContain(blobs.at(-1)?.digest)
-  await pushSmall(name, blobs.at(-1))
+  await linkAll(name, blobs.slice(-1))
   await pushManifest(table, name, manifest, 'v1')
   await pushManifest(table, name, manifest, 'v2')
   await expectServed(name, manifest)
@@ -69,32 +69,35 @@ test('a manifest with 10,000 layers: refused while one is missing, then pushed a
   expect((await ask('DELETE', `/v2/${name}/manifests/${manifest.digest}`)).status).toBe(202)
 }, 120_000)
 
-async function pushSmall(name: string, content: { bytes: Buffer; digest: string } | undefined) {
-  if (!content) throw new Error('no such layer')
-  const answer = await send(server.url, {
-    method: 'POST',
-    target: `/v2/${name}/blobs/uploads/?digest=${content.digest}`,
-    headers: { authorization: server.admin },
-    body: content.bytes,
-  })
-  expect(answer.status).toBe(201)
+/** As their commits would: ten thousand pushes take minutes, and their bytes are not read here. */
+async function linkAll(name: string, contents: readonly Content[]) {
+  await using db = await openDatabase({ url: server.config.databaseUrl })
+  const { id: feedId, store_id: storeId } = await db.read
+    .selectFrom('feeds')
+    .select(['id', 'store_id'])
+    .executeTakeFirstOrThrow()
+  const repository = name.slice('main/'.length)
+  const link = async ({ digest, size }: Content) => {
+    const upload = { id: digest, feedId, repository, storeId, location: digest, by: 'test' }
+    const { repositoryId, epoch } = await db.write(insertUpload, { ...upload, algorithm: 'sha256' })
+    const commit = { id: digest, epoch, repositoryId, storeId, location: digest, digest }
+    await db.write(commitUpload, { ...commit, sizeBytes: size, graceMs: 3_600_000 })
+  }
+  for (let at = 0; at < contents.length; at += 500) {
+    await Promise.all(contents.slice(at, at + 500).map(link))
+  }
 }
 
 test('an index with 10,000 children is accepted, and deleted before them', async () => {
   const name = 'main/children'
   const one = image('child')
   await pushImage(table, name, one)
-  const children: Descriptor[] = []
-  const pieces = 20
-  await Promise.all(
-    Array.from({ length: pieces }, async (_, piece) => {
-      for (let i = piece; i < many; i += pieces) {
-        const child = image('child', { fields: { annotations: { number: String(i) } } }).manifest
-        await pushManifest(table, name, child)
-        children.push(descriptor(child))
-      }
-    }),
+  const manifests = Array.from(
+    { length: many },
+    (_, i) => image('child', { fields: { annotations: { number: String(i) } } }).manifest,
   )
+  await putAll(name, manifests, one)
+  const children = manifests.map((child) => descriptor(child))
   const whole = index(children)
   await pushManifest(table, name, whole, 'v1')
   await expectServed(name, whole)
@@ -103,6 +106,34 @@ test('an index with 10,000 children is accepted, and deleted before them', async
   expect((await ask('DELETE', `/v2/${name}/manifests/${whole.digest}`)).status).toBe(202)
   expect((await ask('DELETE', `/v2/${name}/manifests/${child}`)).status).toBe(202)
 }, 120_000)
+
+/** Puts manifests of one config and the same layers, as pushing each would. */
+async function putAll(name: string, manifests: readonly ManifestContent[], like: Image) {
+  await using db = await openDatabase({ url: server.config.databaseUrl })
+  const { id: feedId } = await db.read.selectFrom('feeds').select('id').executeTakeFirstOrThrow()
+  const put = (manifest: ManifestContent) =>
+    db.write(putManifest, {
+      feedId,
+      repository: name.slice('main/'.length),
+      digest: manifest.digest,
+      mediaType: manifest.mediaType,
+      artifactType: null,
+      subject: null,
+      annotations: null,
+      content: new Uint8Array(manifest.bytes),
+      config: like.config.digest,
+      layers: like.layers.map((layer) => layer.digest),
+      optional: [],
+      children: [],
+      tags: [],
+      mayOverwrite: false,
+      graceMs: 3_600_000,
+      by: 'test',
+    })
+  for (let at = 0; at < manifests.length; at += 500) {
+    await Promise.all(manifests.slice(at, at + 500).map(put))
+  }
+}
 
 test('referrers with huge annotations come in pages below 4 MiB, each exactly once', async () => {
   const name = 'main/referrers'

@@ -36,10 +36,12 @@ export async function admit(
   const has = (wanted: Action) =>
     subject !== undefined &&
     attributesOf(wanted).every((attribute) => may(principal, attribute, subject))
+  const isHidden = !feed || !subject || !may(principal, 'Feeds_ViewFeed', subject)
+  if (feed && isHidden) await feeds.miss()
   if (principal.kind === 'anonymous' && !has(action)) {
     throw challenge(exchange, { scope, lacksScope: access !== null })
   }
-  if (!feed || !subject || !may(principal, 'Feeds_ViewFeed', subject)) throw unknownName(name)
+  if (isHidden) throw unknownName(name)
   if (!has(action)) {
     throw new RegistryError(
       'DENIED',
