@@ -54,7 +54,7 @@ export class DiskSpace {
     const freeBytes = Math.max(0, this.#leftBytes())
     return new RegistryError(
       'STORAGE_FULL',
-      `The blob store's disk has ${formatBytes(freeBytes)} free and must keep ${formatBytes(this.#reserveBytes)}. Delete images and run the clean-up, or enlarge the disk; then push again.`,
+      `The blob store's disk has ${formatBytes(freeBytes)} free and must keep ${formatBytes(this.#reserveBytes)}. Make room on that disk or enlarge it, then push again.`,
       { detail: { freeBytes, neededBytes: this.#reserveBytes } },
     )
   }

@@ -36,7 +36,7 @@ const changeOptions = {
   'sparse-indexes': {
     type: 'string',
     sample: 'on|off',
-    help: 'Whether a multi-platform index may name images that are not here.',
+    help: 'Whether manifests may refer to images and layers that are not here; then pushes are not checked for completeness.',
   },
   overwrite: {
     type: 'string',

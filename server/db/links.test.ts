@@ -7,6 +7,7 @@ import {
 } from '../../test/support/database-content.ts'
 import { describeDatabases } from '../../test/support/databases.ts'
 import { markDamaged } from './blobs.ts'
+import { retireFeed, updateFeed } from './feeds.ts'
 import {
   deleteLink,
   findLinkedBlob,
@@ -128,6 +129,21 @@ describeDatabases('links', (databases) => {
     expect(await list(otherStore, 10)).toMatchObject([{ feedId: otherFeed, repository: 'app' }])
   })
 
+  test('mount sources are in active feeds only', async () => {
+    const [off, deleted] = [await content.addFeed(), await content.addFeed()]
+    const digest = await content.pushBlob('hidden source', { feedId: off })
+    await content.pushBlob('hidden source', { feedId: deleted })
+    const list = () =>
+      listMountSources(content.db.read, { storeId: content.storeId, digest, limit: 10 })
+    expect(await list()).toHaveLength(2)
+    await content.db.write(updateFeed, { id: off, row: { active: 0 }, by: 'ann' })
+    expect(await list()).toMatchObject([{ feedId: deleted }])
+    await content.db.write(retireFeed, { id: deleted, by: 'ann' })
+    expect(await list()).toEqual([])
+    await content.db.write(updateFeed, { id: off, row: { active: 1 }, by: 'ann' })
+    expect(await list()).toMatchObject([{ feedId: off }])
+  })
+
   test('the users of a blob are the manifests of the repository, each with its use', async () => {
     const blob = await content.pushBlob('used')
     await content.pushBlob('used', { repository: 'beside' })
@@ -136,13 +152,14 @@ describeDatabases('links', (databases) => {
     const asChild = await content.put(content.manifest('by child', { children: [blob] }))
     await content.put(content.manifest('beside', { layers: [blob], repository: 'beside' }))
     const key = await keyOf(blob)
-    expect(await listBlobUsers(content.db.read, key, 10)).toEqual(
-      [
-        { digest: asLayer, role: 'layer' },
-        { digest: asConfig, role: 'config' },
-        { digest: asChild, role: 'child' },
-      ].sort((a, b) => (a.digest < b.digest ? -1 : 1)),
-    )
+    expect(await listBlobUsers(content.db.read, key, 10)).toEqual([
+      { digest: asChild, role: 'child' },
+      { digest: asConfig, role: 'config' },
+      { digest: asLayer, role: 'layer' },
+    ])
+    expect(await listBlobUsers(content.db.read, { ...key, role: 'config' }, 10)).toEqual([
+      { digest: asConfig, role: 'config' },
+    ])
     expect(await listBlobUsers(content.db.read, key, 2)).toHaveLength(2)
   })
 

@@ -10,6 +10,7 @@ import { listViolations } from '../../test/support/database-invariants.ts'
 import { describeDatabases } from '../../test/support/databases.ts'
 import { markDamaged } from './blobs.ts'
 import { findLinkedBlob, listBlobUsers } from './links.ts'
+import { deleteManifest } from './manifest-deletion.ts'
 import type { ManifestPush } from './manifest-push.ts'
 import { findManifestByTag, findManifestContent } from './manifests.ts'
 import { findRepository } from './repositories.ts'
@@ -370,6 +371,29 @@ describeDatabases('a manifest push', (databases) => {
         expect(await at(repository, 'other', feedId)).toBe(first)
       },
     )
+  })
+
+  test('of what an index has as a blob makes it a child of the index too', async () => {
+    const repository = newRepository()
+    const child = await content.pushBlob('child, first a blob', { repository })
+    const other = await content.pushBlob('layer, first a blob', { repository })
+    await content.put(content.manifest('its index', { repository, children: [child] }))
+    await content.put(content.manifest('its image', { repository, layers: [other] }))
+    expect((await rows(repository)).children).toEqual([])
+    for (const name of ['child, first a blob', 'layer, first a blob']) {
+      await content.put(content.manifest(name, { repository }))
+    }
+    const { manifest, blobs, children } = await rows(repository)
+    const idOf = (digest: string) => manifest.find((row) => row.digest === digest)?.id
+    const parent = idOf(digestFor('its index'))
+    expect(children).toEqual([{ parent_id: parent, child_id: idOf(child) }])
+    expect(blobs).toContainEqual({ manifest_id: parent, digest: child, role: 'child' })
+    const repositoryId = await content.repositoryId(repository)
+    const remove = (digest: string) =>
+      content.db.write(deleteManifest, { repositoryId, digest, graceMs: hourMs, by: 'ann' })
+    await expect(remove(child)).rejects.toMatchObject({ code: 'IN_USE' })
+    expect(await remove(other)).toEqual({ tags: [] })
+    expect(await listViolations(content.db.read)).toEqual([])
   })
 
   test('that thousands of sparse indexes wait for becomes a child of all of them', async () => {

@@ -78,6 +78,58 @@ export async function findManifestContent(
   return (await content.find(db, { id }))?.content
 }
 
+const damagedUser = prepared((db, p: Params<{ id: number }>) =>
+  db
+    .selectFrom('manifests as head')
+    .innerJoin('blobs', (join) => join.on('blobs.state', '=', sql.lit('damaged')))
+    .innerJoin('manifest_blobs', (join) =>
+      join
+        .onRef('manifest_blobs.repository_id', '=', 'head.repository_id')
+        .onRef('manifest_blobs.digest', '=', 'blobs.digest'),
+    )
+    .select('manifest_blobs.manifest_id as id')
+    .where('head.id', '=', p.id)
+    .limit(sql.lit(1)),
+)
+
+/**
+ * Whether the manifest, or one below it, uses a damaged blob. Costs one look into an index while
+ * no blob is damaged.
+ */
+export async function usesDamagedBlob(db: Queries, id: number): Promise<boolean> {
+  if (!(await damagedUser.find(db, { id }))) return false
+  const found = await db
+    .withRecursive('tree(id)', (qb) =>
+      qb
+        .selectFrom('manifests')
+        .select('manifests.id')
+        .where('manifests.id', '=', id)
+        .union(
+          qb
+            .selectFrom('tree')
+            .innerJoin('manifest_children', 'manifest_children.parent_id', 'tree.id')
+            .select('manifest_children.child_id as id'),
+        ),
+    )
+    .selectFrom('tree')
+    .innerJoin('manifest_blobs', 'manifest_blobs.manifest_id', 'tree.id')
+    .innerJoin('links', (join) =>
+      join
+        .onRef('links.repository_id', '=', 'manifest_blobs.repository_id')
+        .onRef('links.digest', '=', 'manifest_blobs.digest'),
+    )
+    .innerJoin('blobs', (join) =>
+      join
+        .onRef('blobs.store_id', '=', 'links.store_id')
+        .onRef('blobs.digest', '=', 'links.digest'),
+    )
+    .select('tree.id')
+    .where('blobs.state', '=', 'damaged')
+    .limit(1)
+    .executeTakeFirst()
+  return found !== undefined
+}
+
 /** Whether a HEAD by a caller who may push has to renew the manifest's lease. */
 export function needsPromise(manifest: ManifestHead, graceMs: number): boolean {
   return !isFresh(manifest, graceMs)

@@ -4,6 +4,7 @@ import { describe, expect, inject, test } from 'vitest'
 import {
   addSetting,
   lockBoth,
+  readDurability,
   sleepThenAdd,
   testWrites,
 } from '../../test/support/database-writes.ts'
@@ -68,6 +69,44 @@ describe.skipIf(missing !== '')(`PostgreSQL${missing && ` (${missing})`}`, () =>
     }
   })
 
+  describe('commits durably', () => {
+    const settingOf = async (url: string) => {
+      const db = await databases.open({ url, writes: testWrites })
+      return (await db.write(readDurability, {})).value
+    }
+    const withOptions = (url: string, options: string) => {
+      const address = new URL(url)
+      address.searchParams.set('options', options)
+      return address.href
+    }
+
+    test('whatever the server, the database or the role has set', async () => {
+      const url = await databases.newUrl()
+      const { pathname } = new URL(url)
+      await withClient(url, async (client) => {
+        await client.query(`alter database ${pathname.slice(1)} set synchronous_commit = off`)
+        await client.query(
+          `alter role test in database ${pathname.slice(1)} set synchronous_commit = off`,
+        )
+      })
+      expect(await withClient(url, durabilityOf)).toBe('off')
+      expect(await settingOf(url)).toBe('on')
+    })
+
+    test('also with other options in the URL', async () => {
+      const url = await databases.newUrl()
+      expect(await settingOf(withOptions(url, '-c work_mem=5MB'))).toBe('on')
+      const db = await databases.open({ url: withOptions(url, '-c work_mem=5MB') })
+      const { rows } = await sql<{ work_mem: string }>`show work_mem`.execute(db.read)
+      expect(rows).toEqual([{ work_mem: '5MB' }])
+    })
+
+    test('unless the URL says otherwise', async () => {
+      const options = '-c synchronous_commit=remote_apply'
+      expect(await settingOf(withOptions(await databases.newUrl(), options))).toBe('remote_apply')
+    })
+  })
+
   test('compares all text byte by byte, as SQLite does', async () => {
     const db = await databases.open()
     const { rows } = await sql`
@@ -100,6 +139,11 @@ async function withClient<T>(url: string, use: (client: pg.Client) => Promise<T>
   } finally {
     await client.end()
   }
+}
+
+async function durabilityOf(client: pg.Client): Promise<unknown> {
+  const { rows } = await client.query('show synchronous_commit')
+  return rows[0]?.synchronous_commit
 }
 
 async function deadlocksOf(url: string): Promise<number> {

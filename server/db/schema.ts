@@ -3,7 +3,7 @@ import type { Generated } from 'kysely'
 /**
  * The tables, one interface each. Times are whole milliseconds of the database's clock
  * (`now_ms()`), truth values are 0 and 1, digests are `sha256:…` texts. `reference` columns end in
- * `_id`. What each guard is for stands in docs/decisions/clean-up-protocol.md.
+ * `_id`. What each guard is for stands in docs/decisions/0001-clean-up-protocol.md.
  */
 export interface Schema {
   stores: StoreRow

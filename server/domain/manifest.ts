@@ -57,6 +57,7 @@ export function parseManifest(text: string, contentType: string | undefined): Ma
   if (config === null && (mediaType === ociManifest || mediaType === dockerManifest)) {
     throw invalid('its config is missing.')
   }
+  refuseAmbiguous(json, mediaType)
   const subject = descriptor(json.subject, 'subject')
   return {
     mediaType,
@@ -100,6 +101,16 @@ function mediaTypeOf(json: Json, contentType: string | undefined): string {
     throw invalid(`${show(mediaType)} is not the type of a manifest: it has to end in +json.`)
   }
   return mediaType
+}
+
+/** Image-spec 1.0.2: clients disagree on what such a document is, so it could be two things at once. */
+function refuseAmbiguous(json: Json, mediaType: string) {
+  const isImage = mediaType === ociManifest || mediaType === dockerManifest
+  if (isImage && json.manifests !== undefined) {
+    throw invalid('an image has no "manifests": that is an index.')
+  }
+  const field = ['config', 'layers'].find((name) => json[name] !== undefined)
+  if (isIndex(mediaType) && field) throw invalid(`an index has no "${field}": that is an image.`)
 }
 
 function refuseSchema1(json: Json, mediaType: string) {

@@ -35,11 +35,13 @@ export function createDispatch({ v2, log, metrics, begin, other }: DispatchOptio
   }
   return {
     request: (req, res) => {
+      req.url = originForm(req.url)
       begin(req, res)
       if (isV2(req.url)) void runV2(req, res)
       else other(req, res)
     },
     checkContinue: (req, res) => {
+      req.url = originForm(req.url)
       begin(req, res)
       if (!isV2(req.url)) {
         res.writeContinue()
@@ -50,6 +52,11 @@ export function createDispatch({ v2, log, metrics, begin, other }: DispatchOptio
       void runV2(req, res)
     },
   }
+}
+
+/** RFC 9112, 3.2.2: a server takes the absolute form too, `GET http://host/v2/ HTTP/1.1`. */
+function originForm(url = '/'): string {
+  return url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?]*(?=[/?]|$)/i, '') || '/'
 }
 
 function isV2(url = ''): boolean {

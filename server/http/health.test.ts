@@ -63,6 +63,19 @@ test('a wrong base URL is a warning, and no failure', async () => {
   })
 })
 
+test('a disk without room for pushes is a warning: pulls work', async () => {
+  const check = async () => {
+    throw new RegistryError('STORAGE_FULL', 'The disk has 1 MiB free.')
+  }
+  const { answers } = await ask([{ name: 'storage', check }], '/health', '/health/json')
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200])
+  expect(answers[1]?.json()).toMatchObject({
+    storageStatus: 'OK',
+    storageStatusDetail: 'The disk has 1 MiB free.',
+    serviceStatus: 'OK',
+  })
+})
+
 test('a failed check is 500 with the reason, and one line in the log', async () => {
   const checks: HealthCheck[] = [
     { name: 'database', check: well },

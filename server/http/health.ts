@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { RegistryError } from '../domain/errors.ts'
+import { isRefusal, RegistryError } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
 
 /** Something that must work for the server to be healthy. */
@@ -22,6 +22,12 @@ export interface HealthOptions {
 /** Names of failed checks with one plain reason each. */
 type Failures = ReadonlyMap<string, string>
 
+interface Examination {
+  readonly failures: Failures
+  /** A disk without room for pushes: pulls work, so nobody shall take the server out of service. */
+  readonly storageWarning: string | null
+}
+
 /** How long an answer holds: probes come often, from anybody, and a check costs the disk a write. */
 const holdsMs = 1000
 
@@ -29,28 +35,33 @@ const holdsMs = 1000
 export function healthRoutes(app: FastifyInstance, options: HealthOptions) {
   const examine = rememberShortly(createExamination(options))
   app.get('/health', async (request, reply) => {
-    const failures = await examine()
+    const examination = await examine()
+    const { failures } = examination
     const { format } = request.query as Readonly<Record<string, unknown>>
     reply.code(failures.size === 0 ? 200 : 500).header('cache-control', 'no-store')
-    if (format === 'json') return describeHealth(failures, options)
+    if (format === 'json') return describeHealth(examination, options)
     reply.type('text/plain; charset=utf-8')
     return failures.size === 0 ? 'OK' : formatFailures(failures)
   })
   app.get('/health/json', async (_request, reply) => {
-    const failures = await examine()
+    const examination = await examine()
+    const { failures } = examination
     reply.code(failures.size === 0 ? 200 : 500).header('cache-control', 'no-store')
-    return describeHealth(failures, options)
+    return describeHealth(examination, options)
   })
 }
 
-function describeHealth(failures: Failures, { version, baseUrlWarning }: HealthOptions) {
+function describeHealth(
+  { failures, storageWarning }: Examination,
+  { version, baseUrlWarning }: HealthOptions,
+) {
   const statusOf = (name: string) => (failures.has(name) ? 'Error' : 'OK')
   return {
     applicationName: 'Entrepot',
     databaseStatus: statusOf('database'),
     databaseStatusDetails: failures.get('database') ?? null,
     storageStatus: statusOf('storage'),
-    storageStatusDetail: failures.get('storage') ?? null,
+    storageStatusDetail: failures.get('storage') ?? storageWarning,
     versionNumber: version,
     releaseNumber: version,
     serviceStatus: failures.size === 0 ? 'OK' : 'Error',
@@ -66,20 +77,33 @@ function formatFailures(failures: Failures): string {
 function createExamination({ checks, log, timeoutSeconds = 5 }: HealthOptions) {
   const runs = checks.map(({ name, check }) => ({ name, run: joinRunning(check) }))
   let before = ''
-  return async (): Promise<Failures> => {
+  return async (): Promise<Examination> => {
     const results = await Promise.all(
       runs.map(async ({ name, run }) => [name, await findFailure(run, timeoutSeconds)] as const),
     )
-    const failures = new Map<string, string>()
-    for (const [name, failure] of results) {
-      if (failure !== undefined) failures.set(name, failure.reason)
-    }
+    const { failures, storageWarning } = sortOut(results)
     const now = formatFailures(failures)
     if (now !== before && now !== '') log.error({ failures: results }, 'unhealthy')
     if (now !== before && now === '') log.info({}, 'healthy again')
     before = now
-    return failures
+    return { failures, storageWarning }
   }
+}
+
+function sortOut(
+  results: readonly (readonly [name: string, failure: Failure | undefined])[],
+): Examination {
+  const failures = new Map<string, string>()
+  let storageWarning: string | null = null
+  for (const [name, failure] of results) {
+    if (failure === undefined) continue
+    if (name === 'storage' && isRefusal(failure.cause, 'STORAGE_FULL')) {
+      storageWarning = failure.reason
+    } else {
+      failures.set(name, failure.reason)
+    }
+  }
+  return { failures, storageWarning }
 }
 
 interface Failure {
@@ -118,8 +142,8 @@ function joinRunning(check: () => Promise<void>): () => Promise<void> {
   }
 }
 
-function rememberShortly(examine: () => Promise<Failures>): () => Promise<Failures> {
-  let last: { readonly atMs: number; readonly result: Promise<Failures> } | undefined
+function rememberShortly(examine: () => Promise<Examination>): () => Promise<Examination> {
+  let last: { readonly atMs: number; readonly result: Promise<Examination> } | undefined
   return () => {
     const nowMs = performance.now()
     if (last === undefined || nowMs - last.atMs > holdsMs) last = { atMs: nowMs, result: examine() }

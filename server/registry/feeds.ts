@@ -48,34 +48,48 @@ export interface FeedChanges {
   readonly overwrite?: OverwriteRule
 }
 
-/** Feeds by name, remembered for at most a second: each request asks. */
+/**
+ * Feeds by name, from a list that is at most a second old: each request asks. A name that is not
+ * there costs the same as one that is, so that time tells nobody which feeds there are.
+ */
 export interface Feeds {
+  /** By a lower-case name, its own or an alternate. */
   find(key: string): Promise<Feed | undefined>
-  /** As long as it takes to find that a name is not there: a refusal must not be quicker. */
-  miss(): Promise<void>
+  /** Reads the list now, so that who was refused by an old one is not; for absent and hidden alike. */
+  reread(): Promise<void>
   list(): Promise<Feed[]>
 }
 
 const maxAgeMs = 1000
 
 export function openFeeds(db: Db, clock: () => number = Date.now): Feeds {
-  const known = new Map<string, { feed: Feed | undefined; readAt: number }>()
+  let known: ReadonlyMap<string, Feed> = new Map()
+  let readAt = Number.NEGATIVE_INFINITY
+  let reading: Promise<void> | undefined
+  const read = async () => {
+    const startedAt = clock()
+    const feeds = await listFeeds(db)
+    known = new Map(feeds.flatMap((feed) => keysOf(feed).map((key) => [key, feed] as const)))
+    readAt = startedAt
+  }
+  const reread = () => {
+    reading ??= read().finally(() => {
+      reading = undefined
+    })
+    return reading
+  }
   return {
     async find(key) {
-      const entry = known.get(key)
-      if (entry && Math.abs(clock() - entry.readAt) < maxAgeMs) return entry.feed
-      const readAt = clock()
-      const feed = await findFeed(db, key)
-      // Names come from clients: only those that exist are worth remembering.
-      if (feed) known.set(key, { feed, readAt })
-      else known.delete(key)
-      return feed
+      if (Math.abs(clock() - readAt) >= maxAgeMs) await reread()
+      return known.get(key)
     },
-    async miss() {
-      await findFeed(db, '')
-    },
+    reread,
     list: () => listFeeds(db),
   }
+}
+
+function keysOf(feed: Feed): string[] {
+  return [feed.key, ...feed.alternateNames.map((name) => name.toLowerCase())]
 }
 
 /** The feed that a name, in any case, leads to; its own or an alternate one. */

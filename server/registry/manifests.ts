@@ -9,6 +9,7 @@ import {
   type ManifestHead,
   needsPromise,
   promiseManifest,
+  usesDamagedBlob,
 } from '../db/manifests.ts'
 import { findRepository } from '../db/repositories.ts'
 import { algorithmOf, type Digest, formatDigest } from '../domain/digest.ts'
@@ -36,7 +37,11 @@ export async function getManifest(
   return { head, content }
 }
 
-/** What there is to know without the bytes; promised to a caller who may push. */
+/**
+ * What there is to know without the bytes; promised to a caller who may push. To such a caller a
+ * manifest with a damaged blob is not there: clients that find it push no layers, and pushing again
+ * is what heals.
+ */
 export async function headManifest(
   { db, settings }: { db: Db; settings: Settings },
   target: ManifestTarget,
@@ -44,8 +49,10 @@ export async function headManifest(
 ): Promise<ManifestHead> {
   const head = await findHead(db, target)
   if (!head) throw await unknownManifest(db, target)
+  if (!mayPush) return head
+  if (await usesDamagedBlob(db.read, head.id)) throw await unknownManifest(db, target)
   const graceMs = settings.graceMs()
-  if (!mayPush || !needsPromise(head, graceMs)) return head
+  if (!needsPromise(head, graceMs)) return head
   if (await db.write(promiseManifest, { id: head.id, graceMs })) return head
   throw await unknownManifest(db, target)
 }

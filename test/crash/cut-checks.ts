@@ -19,7 +19,7 @@ export async function checkCut(history: History, cut: Cut): Promise<string[]> {
   const hasDatabase = existsSync(path.join(dataDir, 'entrepot.db'))
   const faults = hasDatabase ? checkDisk({ dataDir, scratch, hashed: new Set(), whole: true }) : []
   try {
-    await using app = await openHere(history, dataDir, faults)
+    await using app = await openHere(history, dataDir, (line) => faults.push(`logged: ${line}`))
     const life = lifeOf(app.url, cut.authorization || (await logIn(app.url)))
     const pushers = ledger === history.ledger ? history.pushers : []
     const check: Check = {

@@ -62,10 +62,14 @@ export async function liveAndCut(history: History, moments: Moments): Promise<Cu
     if (isLast && life !== undefined) endLife(life)
     cuts.push(cutNow({ history, disk, isLast, story: recorder.recent }))
   }
+  const onError = (line: string) => {
+    // Requests whose clients are gone may meet a database that is closed.
+    if (life?.killed !== true) history.ledger.faults.push(`logged: ${line}`)
+  }
   const random = seededRandom(history.random.between(0, 2 ** 32 - 1))
   const recorder = recordFiles({ root: history.folder, disk, random, onMoment })
   try {
-    await using app = await openHere(history, dataDir, history.ledger.faults)
+    await using app = await openHere(history, dataDir, onError)
     const begun = await beginLife(history, app)
     count = 0
     waiting = moments.pushing

@@ -78,14 +78,14 @@ function configOf({ port }: Pick<History, 'port'>, dataDir: string): Config {
   }
 }
 
-/** The real server, in this thread. What it logs as an error is a fault: nothing here is one. */
+/** The real server, in this thread; `onError` hears what it logs as an error. */
 export function openHere(
   history: Pick<History, 'port'>,
   dataDir: string,
-  faults: string[],
+  onError: (line: string) => void,
 ): Promise<App> {
   const config = configOf(history, dataDir)
-  const log = openLog({ logLevel: 'error' }, { write: (line) => faults.push(`logged: ${line}`) })
+  const log = openLog({ logLevel: 'error' }, { write: onError })
   return openApp(config, { log, checkpointMs: 20 })
 }
 

@@ -160,7 +160,8 @@ function mayPoint(repository: Repository, tag: string, manifest: string): boolea
 /** Who waited for this manifest has it; those that refer to it are no orphans. */
 function arrive(repository: Repository, manifest: string) {
   for (const other of repository.manifests.values()) {
-    if (other.wanted.delete(manifest)) other.children.add(manifest)
+    const hasAsBlob = other.says.children.includes(manifest) && other.blobs.has(manifest)
+    if (other.wanted.delete(manifest) || hasAsBlob) other.children.add(manifest)
     if (other.says.subject === manifest) other.orphan = false
   }
 }

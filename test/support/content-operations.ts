@@ -40,7 +40,9 @@ export function inventCast(random: Random): OperationCast {
       subject: random.chance(0.3) ? `manifest ${(i + random.between(1, 11)) % 12}` : null,
     }
   }
-  return { blobs, manifests, tags: ['latest', '1.0', '1.1', 'a-b', 'a.b'] }
+  // Nothing keeps a client from pushing a manifest's bytes as a blob.
+  const pushed = [...blobs, 'manifest 0', 'manifest 7']
+  return { blobs: pushed, manifests, tags: ['latest', '1.0', '1.1', 'a-b', 'a.b'] }
 }
 
 /** The operations on a database, each with an outcome that can be compared with a model's. */

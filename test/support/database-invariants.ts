@@ -45,6 +45,11 @@ const rules: Readonly<Record<string, string>> = {
     union all
     select w.digest from wanted w join links l
       on l.repository_id = w.repository_id and l.digest = w.digest`,
+  'an index that holds the bytes of its child and not the child': `
+    select m.digest from manifests m join manifest_blobs e
+      on e.repository_id = m.repository_id and e.digest = m.digest and e.role = 'child'
+    where not exists (
+      select 1 from manifest_children c where c.parent_id = e.manifest_id and c.child_id = m.id)`,
   'an orphan with a tag or a parent': `
     select m.digest from manifests m where m.orphaned_since is not null and (
       exists (select 1 from tags t where t.manifest_id = m.id)

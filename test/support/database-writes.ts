@@ -110,6 +110,13 @@ export async function addAndDeleteStore(trx: Queries) {
   return { id }
 }
 
+/** What a commit on this connection waits for; PostgreSQL only. */
+export async function readDurability(trx: Queries, _: object) {
+  const { rows } = await sql<{ value: string }>`
+    select current_setting('synchronous_commit') as value`.execute(trx)
+  return { value: rows[0]?.value }
+}
+
 export const writes: Readonly<Record<string, Write>> = {
   addAndDeleteStore,
   addPrepared,
@@ -123,6 +130,7 @@ export const writes: Readonly<Record<string, Write>> = {
   lockBoth,
   loseTransaction,
   markNewer,
+  readDurability,
   returnFunction,
   sleepThenAdd,
   throwBeforeAwaiting,

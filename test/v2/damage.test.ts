@@ -138,11 +138,19 @@ test('a manifest is refused while one of its layers is damaged', async () => {
       headers: { authorization: server.admin, 'content-type': one.manifest.mediaType },
       body: one.manifest.bytes,
     })
+  // Clients that find the manifest push no layers: to one who may push it is not there.
+  const byTag = {
+    target: '/v2/main/damaged/manifests/v1',
+    headers: { authorization: server.admin },
+  }
+  expect((await send(server.url, { method: 'HEAD', ...byTag })).status).toBe(404)
+  expect((await send(server.url, { method: 'GET', ...byTag })).status).toBe(200)
   const refused = await put()
   expect(refused.status).toBe(400)
   expect(codeOf(refused)).toBe('MANIFEST_BLOB_UNKNOWN')
   await push('damaged', layer)
   expect((await put()).status).toBe(201)
+  expect((await send(server.url, { method: 'HEAD', ...byTag })).status).toBe(200)
 })
 
 describe('a store that is not there', () => {

@@ -244,3 +244,13 @@ test('a refusal that leaves a body unread does not spoil the connection', async 
   // Either the body was drained and the ping answered, or the connection was closed.
   expect(['404,200', '404']).toContain(statuses.join())
 })
+
+test('a request in absolute form is read like any other', async () => {
+  const { url } = table()
+  const text = await exchangeRaw(
+    url,
+    'GET http://registry/v2/ HTTP/1.1\r\nHost: registry\r\nConnection: close\r\n\r\n',
+  )
+  expect(text).toMatch(/^HTTP\/1\.1 401 /)
+  expect(text).toContain('"code":"UNAUTHORIZED"')
+})

@@ -114,6 +114,7 @@ function contentTables({ id, integer, text, bytes, table, keyed }: Words): strin
       primary key (store_id, digest),
       unique (store_id, location)
     ) ${keyed}`,
+    "create index blobs_damaged on blobs (digest) where state = 'damaged'",
     `create table links (
       repository_id ${integer} not null references repositories (id),
       digest ${text} not null,

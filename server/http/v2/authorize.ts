@@ -1,6 +1,6 @@
 import type { Identity } from '../../auth/authenticate.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import { may } from '../../domain/permission.ts'
+import { may, type Principal } from '../../domain/permission.ts'
 import type { RepositoryName, RepositoryPath } from '../../domain/reference.ts'
 import { type Action, attributesOf, covers, repositoryScope } from '../../domain/scope.ts'
 import type { Feed, Feeds } from '../../registry/feeds.ts'
@@ -31,17 +31,15 @@ export async function admit(
   const { principal, access } = identity
   const name = `${path.feedKey}/${path.repository}`
   const scope = repositoryScope(name, action)
-  const feed = await feeds.find(path.feedKey)
-  const subject = feed?.active ? { feedId: feed.id, repository: path.repository } : undefined
+  const feed = await findVisible(feeds, principal, path)
+  const subject = feed && { feedId: feed.id, repository: path.repository }
   const has = (wanted: Action) =>
     subject !== undefined &&
     attributesOf(wanted).every((attribute) => may(principal, attribute, subject))
-  const isHidden = !feed || !subject || !may(principal, 'Feeds_ViewFeed', subject)
-  if (feed && isHidden) await feeds.miss()
   if (principal.kind === 'anonymous' && !has(action)) {
     throw challenge(exchange, { scope, lacksScope: access !== null })
   }
-  if (isHidden) throw unknownName(name)
+  if (!feed) throw unknownName(name)
   if (!has(action)) {
     throw new RegistryError(
       'DENIED',
@@ -53,6 +51,19 @@ export async function admit(
   }
   const can = (wanted: Action) => has(wanted) && (access === null || covers(access, name, wanted))
   return { identity, feed, repository: path.repository, name, can }
+}
+
+/** The feed, if it is there, active, and the principal may view it: all else is one and the same. */
+async function findVisible(feeds: Feeds, principal: Principal, path: RepositoryPath) {
+  const find = async () => {
+    const feed = await feeds.find(path.feedKey)
+    const subject = feed?.active && { feedId: feed.id, repository: path.repository }
+    return subject && may(principal, 'Feeds_ViewFeed', subject) ? feed : undefined
+  }
+  const feed = await find()
+  if (feed) return feed
+  await feeds.reread()
+  return find()
 }
 
 /** The same words for what is not there and for what the caller may not see. */

@@ -61,6 +61,10 @@ function parseNameless(segments: readonly string[]): RepositoryRoute | undefined
 
 function decode(segment: string): string {
   if (!segment.includes('%')) return segment
+  // A proxy that guards paths sees another path than what an encoded slash would make of it.
+  if (/%2f/i.test(segment)) {
+    throw new RegistryError('NAME_INVALID', 'A slash in a name must not be percent-encoded.')
+  }
   try {
     return decodeURIComponent(segment)
   } catch (error) {

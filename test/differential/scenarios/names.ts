@@ -42,7 +42,7 @@ export const nameScenarios: readonly Scenario[] = [
       start('main/a..b'),
       start('main/a___b'),
       start('main//app', ['path-cleaned']),
-      start('main/a%2fb', []),
+      start('main/a%2fb', ['escaped-slash']),
       start('main/%C3%A4'),
       start('main/a%20b'),
       start('main/..', ['path-cleaned']),
