@@ -22,7 +22,8 @@ export interface BlobStore extends AsyncDisposable {
 
   /**
    * The first `lengthBytes` of the staged bytes, to be hashed again; pieces are valid until the
-   * next is asked for. Throws UNAVAILABLE when fewer are there. No writer is open meanwhile.
+   * next is asked for. Throws UNAVAILABLE when fewer are there. A writer that is open meanwhile was
+   * opened at `lengthBytes` or beyond.
    */
   readStaged(location: string, lengthBytes: number): AsyncIterable<Uint8Array>
 

@@ -110,7 +110,6 @@ class DiskStore implements FileStore {
   openUpload(location: string, offsetBytes: number): Promise<UploadWriter | undefined> {
     return this.#at(location, async () => {
       await this.#marker.verifyNowAndThen()
-      await this.#space.requireRoom(0)
       this.#outcomes.delete(location)
       const handle = await openStaged(this.#layout, location, offsetBytes)
       if (handle === undefined) {

@@ -35,7 +35,10 @@ describeDatabases('feeds', (databases) => {
   }
   const find = (key: string) => findFeedByKey(content.db.read, key)
   const rename = (id: number, name: string, alternates: readonly string[] = []) =>
-    content.db.write(updateFeed, { id, row: { name }, names: namesOf(name, alternates), by: 'bob' })
+    content.db.write(updateFeed, {
+      ...{ id, row: {}, by: 'bob', name: { key: name.toLowerCase(), name, alternate: 0 } },
+      alternateNames: namesOf(name, alternates).slice(1),
+    })
   const retire = (id: number) => content.db.write(retireFeed, { id, by: 'bob' })
   const events = (feedId: number) =>
     content.db.read

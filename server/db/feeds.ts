@@ -70,7 +70,7 @@ export interface NewFeed {
   readonly by: string
 }
 
-/** Throws CONFLICT when one of the names is taken. */
+/** Throws CONFLICT when one of the names is taken or given twice. */
 export async function insertFeed(trx: Queries, input: NewFeed): Promise<{ id: number }> {
   const { id } = await trx
     .insertInto('feeds')
@@ -89,34 +89,60 @@ export async function insertFeed(trx: Queries, input: NewFeed): Promise<{ id: nu
 
 export interface FeedChange {
   readonly id: number
-  readonly row: Partial<Omit<FeedRow, 'id' | 'created_at' | 'store_id'>>
-  /** All names from now on; absent: as they are. */
-  readonly names?: readonly FeedName[]
+  readonly row: Partial<Omit<FeedRow, 'id' | 'name' | 'created_at' | 'store_id'>>
+  /** Its own name from now on; absent: as it is. */
+  readonly name?: FeedName
+  /** All its alternate names from now on; absent: as they are. */
+  readonly alternateNames?: readonly FeedName[]
   readonly by: string
 }
 
-/** Throws CONFLICT when one of the names is taken, NAME_UNKNOWN when the feed is gone. */
-export async function updateFeed(trx: Queries, input: FeedChange): Promise<void> {
-  await lockFeed(trx, input.id)
-  if (Object.keys(input.row).length > 0) {
-    await trx.updateTable('feeds').set(input.row).where('id', '=', input.id).execute()
+/**
+ * Changes what is named, and nothing else, also while others do. Returns the feed as it then is.
+ * Throws CONFLICT when one of the names is taken or given twice, NAME_UNKNOWN when the feed is gone.
+ */
+export async function updateFeed(trx: Queries, input: FeedChange): Promise<FeedRecord> {
+  const { id, name, alternateNames } = input
+  const current = await lockFeed(trx, id)
+  const row = { ...input.row, ...(name && { name: name.name }) }
+  if (Object.keys(row).length > 0) {
+    await trx.updateTable('feeds').set(row).where('id', '=', id).execute()
   }
-  if (input.names) {
-    await trx.deleteFrom('feed_names').where('feed_id', '=', input.id).execute()
-    await insertNames(trx, input.id, input.names)
+  const names = name || alternateNames ? changedNames(current, input) : undefined
+  if (names) {
+    await trx.deleteFrom('feed_names').where('feed_id', '=', id).execute()
+    await insertNames(trx, id, names)
   }
   await insertEvent(trx, {
     kind: 'feed.changed',
     by: input.by,
-    feedId: input.id,
-    detail: { ...input.row, ...(input.names && { names: input.names.map((name) => name.name) }) },
+    feedId: id,
+    detail: { ...row, ...(names && { names: names.map((each) => each.name) }) },
   })
+  const record = await trx
+    .selectFrom('feeds')
+    .select(columns)
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow()
+  return { ...record, names: await namesOf.list(trx, { feedId: id }) }
 }
 
-/** Throws NAME_UNKNOWN when the feed is gone, or has no names any more: it must not get new ones. */
-async function lockFeed(trx: Queries, id: number) {
+function changedNames(current: readonly FeedName[], { name, alternateNames }: FeedChange) {
+  return [
+    ...(name ? [name] : current.filter((each) => each.alternate === 0)),
+    ...(alternateNames ?? current.filter((each) => each.alternate === 1)),
+  ]
+}
+
+/**
+ * Returns the feed's names, which nobody else can change now. Throws NAME_UNKNOWN when the feed is
+ * gone, or has none any more: it must not get new ones.
+ */
+async function lockFeed(trx: Queries, id: number): Promise<FeedName[]> {
   await trx.selectFrom('feeds').select('id').where('id', '=', id).forNoKeyUpdate().execute()
-  if (!(await hasNames(trx, id))) throw new RegistryError('NAME_UNKNOWN')
+  const names = await namesOf.list(trx, { feedId: id })
+  if (names.length === 0) throw new RegistryError('NAME_UNKNOWN')
+  return names
 }
 
 /** Whether the feed is there and nobody has deleted it. */
@@ -125,6 +151,8 @@ export async function hasNames(trx: Queries, feedId: number): Promise<boolean> {
 }
 
 async function insertNames(trx: Queries, feedId: number, names: readonly FeedName[]) {
+  const twice = names.find(({ key }, at) => names.findIndex((other) => other.key === key) !== at)
+  if (twice) throw new RegistryError('CONFLICT', `The name "${twice.name}" is given twice.`)
   for (const name of names) {
     const { numInsertedOrUpdatedRows } = await trx
       .insertInto('feed_names')

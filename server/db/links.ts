@@ -5,6 +5,7 @@ import type { Queries } from './database.ts'
 import { fromNow, isFresh, renewedLease } from './lease.ts'
 import { type Params, prepared } from './prepared.ts'
 import { lockRepository } from './repositories.ts'
+import type { ManifestBlobRow } from './schema.ts'
 import { chunksOf, nowMs } from './sql.ts'
 
 /** A blob as a repository has it. */
@@ -154,7 +155,7 @@ export interface MountSource {
   readonly repository: string
 }
 
-/** Repositories that have the blob in this store, at most `limit`. */
+/** Repositories of active feeds that have the blob in this store, at most `limit`. */
 export async function listMountSources(
   db: Queries,
   input: { readonly storeId: number; readonly digest: string; readonly limit: number },
@@ -162,31 +163,39 @@ export async function listMountSources(
   return db
     .selectFrom('links')
     .innerJoin('repositories', 'repositories.id', 'links.repository_id')
+    .innerJoin('feeds', 'feeds.id', 'repositories.feed_id')
     .select([
       'repositories.id as repositoryId',
       'repositories.feed_id as feedId',
-      'name as repository',
+      'repositories.name as repository',
     ])
     .where('links.store_id', '=', input.storeId)
     .where('links.digest', '=', input.digest)
+    .where('feeds.active', '=', 1)
     .orderBy('links.repository_id')
     .limit(input.limit)
     .execute()
 }
 
-/** Manifests of the repository that use the blob, at most `limit`. */
+/**
+ * Manifests of the repository that use the blob, or that use it so, at most `limit`: the oldest of
+ * each role, as the index has them. There may be a hundred thousand.
+ */
 export async function listBlobUsers(
   db: Queries,
-  key: LinkKey,
+  key: LinkKey & { readonly role?: ManifestBlobRow['role'] },
   limit: number,
-): Promise<{ digest: string; role: 'config' | 'layer' | 'child' }[]> {
-  return db
+): Promise<{ digest: string; role: ManifestBlobRow['role'] }[]> {
+  let query = db
     .selectFrom('manifest_blobs')
     .innerJoin('manifests', 'manifests.id', 'manifest_blobs.manifest_id')
     .select(['manifests.digest', 'manifest_blobs.role'])
     .where('manifest_blobs.repository_id', '=', key.repositoryId)
     .where('manifest_blobs.digest', '=', key.digest)
-    .orderBy('manifests.digest')
+  if (key.role !== undefined) query = query.where('manifest_blobs.role', '=', key.role)
+  return query
+    .orderBy('manifest_blobs.role')
+    .orderBy('manifest_blobs.manifest_id')
     .limit(limit)
     .execute()
 }

@@ -42,28 +42,40 @@ export async function insertEdges(
   }
 }
 
-/** Sparse indexes that waited for this manifest get their edge. */
-export async function becomeWantedChild(
+/**
+ * Indexes that have this manifest as a child get their edge: sparse ones that waited for it, and
+ * those that came while the repository had its bytes as a blob. The latter keep the blob too.
+ */
+export async function becomeChild(
   trx: Queries,
   child: { readonly id: number; readonly repositoryId: number; readonly digest: string },
 ) {
-  const parents = await trx
-    .selectFrom('wanted')
-    .select('manifest_id')
-    .where('repository_id', '=', child.repositoryId)
-    .where('digest', '=', child.digest)
-    .where('role', '=', 'child')
-    .execute()
-  if (parents.length === 0) return
-  for (const chunk of chunksOf(parents)) {
+  const waiting = await parentsIn(trx, 'wanted', child)
+  const holding = await parentsIn(trx, 'manifest_blobs', child)
+  for (const chunk of chunksOf([...waiting, ...holding])) {
     await trx
       .insertInto('manifest_children')
       .values(chunk.map((parent) => ({ parent_id: parent.manifest_id, child_id: child.id })))
       .onConflict((conflict) => conflict.doNothing())
       .execute()
   }
+  if (waiting.length === 0) return
   await trx
     .deleteFrom('wanted')
+    .where('repository_id', '=', child.repositoryId)
+    .where('digest', '=', child.digest)
+    .where('role', '=', 'child')
+    .execute()
+}
+
+function parentsIn(
+  trx: Queries,
+  table: 'wanted' | 'manifest_blobs',
+  child: { readonly repositoryId: number; readonly digest: string },
+) {
+  return trx
+    .selectFrom(table)
+    .select('manifest_id')
     .where('repository_id', '=', child.repositoryId)
     .where('digest', '=', child.digest)
     .where('role', '=', 'child')

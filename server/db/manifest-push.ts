@@ -2,7 +2,7 @@ import { RegistryError } from '../domain/errors.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { fromNow, renewedLease } from './lease.ts'
-import { becomeWantedChild, insertEdges, type References } from './manifest-edges.ts'
+import { becomeChild, insertEdges, type References } from './manifest-edges.ts'
 import { ensureRepository, lockRepository } from './repositories.ts'
 import type { ManifestBlobRow, OverwriteRule } from './schema.ts'
 import { chunksOf, nowMs } from './sql.ts'
@@ -48,7 +48,7 @@ export async function putManifest(trx: Queries, push: ManifestPush): Promise<voi
   const children = await adoptRelatives(trx, repositoryId, push, references)
   const id = await upsertManifest(trx, repositoryId, push)
   await insertEdges(trx, { id, repositoryId }, { ...references, children })
-  await becomeWantedChild(trx, { id, repositoryId, digest: push.digest })
+  await becomeChild(trx, { id, repositoryId, digest: push.digest })
   const moved = await moveTags(trx, {
     repositoryId,
     tags: push.tags,

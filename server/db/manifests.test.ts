@@ -9,6 +9,7 @@ import {
 import { describeDatabases } from '../../test/support/databases.ts'
 import { deleteManifest } from './manifest-deletion.ts'
 import {
+  findAnnotations,
   findManifestByDigest,
   findManifestByTag,
   findManifestContent,
@@ -130,8 +131,18 @@ describeDatabases('manifests', (databases) => {
       expect(found.map(({ digest }) => digest)).toEqual([...signatures, sbom].sort())
       expect(found.find(({ digest }) => digest === sbom)).toEqual({
         ...{ digest: sbom, mediaType: mediaTypes.image, sizeBytes: 'sbom'.length },
-        ...{ artifactType: 'application/x-sbom', annotations: '{"org.example.note":"é"}' },
+        ...{ artifactType: 'application/x-sbom', annotationsBytes: 25 },
       })
+      expect(found.filter(({ digest }) => digest !== sbom)).toMatchObject(
+        signatures.map(() => ({ annotationsBytes: 0 })),
+      )
+      expect(await findAnnotations(content.db.read, { repositoryId, digest: sbom })).toBe(
+        '{"org.example.note":"é"}',
+      )
+      const [digest = ''] = signatures
+      expect(await findAnnotations(content.db.read, { repositoryId, digest })).toBeNull()
+      const gone = { repositoryId, digest: digestFor('gone') }
+      expect(await findAnnotations(content.db.read, gone)).toBeUndefined()
     })
 
     test('are filtered by their exact type', async () => {

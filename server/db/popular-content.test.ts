@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type DatabaseContent, hourMs, openContent } from '../../test/support/database-content.ts'
+import { type DatabaseContent, openContent } from '../../test/support/database-content.ts'
 import { explainCall } from '../../test/support/database-plans.ts'
 import { describeDatabases } from '../../test/support/databases.ts'
 import { listBlobUsers, listMountSources } from './links.ts'
@@ -68,20 +68,15 @@ describeDatabases(`content that ${count} others refer to`, (databases) => {
     })
 
     test('has many referrers, read by the page', async () => {
-      for (const artifactType of [null, 'common/type']) {
-        const input = { repositoryId, subject, artifactType, ...page, after: 'm2' }
-        expect(await listReferrers(content.db.read, input)).toHaveLength(100)
-        await expectLean('listReferrers', input)
-      }
+      const input = { repositoryId, subject, artifactType: null, ...page, after: 'm2' }
+      expect(await listReferrers(content.db.read, input)).toHaveLength(100)
+      await expectLean('listReferrers', input)
+      // A type that all have may as well be filtered.
+      const common = { ...input, artifactType: 'common/type' }
+      expect(await listReferrers(content.db.read, common)).toHaveLength(100)
+      const plan = await planOf('listReferrers', common)
+      expect(plan.filter((line) => /\bsort\b|temp b-tree|bitmap/i.test(line))).toEqual([])
     })
-  })
-
-  test('a push of what many wait for does not go through a table', async () => {
-    const push = content.manifest('pushed', { repository: 'big', layers: ['layer'] })
-    const plan = await planOf('putManifest', { ...push, graceMs: hourMs })
-    expect(plan.filter((line) => /Seq Scan on (manifest|links|wanted)|^SCAN m/.test(line))).toEqual(
-      [],
-    )
   })
 })
 
@@ -102,10 +97,14 @@ async function fill({ run, storeId, feedId }: DatabaseContent, big: number) {
      ${n} select ${big}, 'm' || i, 't',
        case when i = ${count} then 'rare/type' else 'common/type' end,
        'popular', null, 1, null, 0, 0, 0, 'a' from n`,
+    `insert into manifests (repository_id, digest, media_type, artifact_type, subject, annotations,
+       size_bytes, orphaned_since, promised_at, lease_until, pushed_at, pushed_by)
+     ${n} select ${big}, 'n' || i, 't', 'common/type', 'other' || (i % 10), null, 1, null, 0, 0, 0,
+       'a' from n`,
     `insert into manifest_blobs (manifest_id, repository_id, digest, role)
-     select id, repository_id, 'layer', 'layer' from manifests`,
+     select id, repository_id, 'layer', 'layer' from manifests where subject = 'popular'`,
     `insert into manifest_blobs (manifest_id, repository_id, digest, role)
-     select id, repository_id, 'config', 'config' from manifests`,
+     select id, repository_id, 'config', 'config' from manifests where subject = 'popular'`,
   ]
   for (const statement of statements) await run(statement)
 }

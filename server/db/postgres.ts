@@ -65,7 +65,7 @@ interface PoolOptions {
 
 function openPool<S>({ url, log, purpose }: PoolOptions): Kysely<S> {
   const pool = new pg.Pool({
-    connectionString: url,
+    ...durable(url),
     application_name: 'entrepot',
     keepAlive: true,
     connectionTimeoutMillis: connectTimeoutMilliseconds,
@@ -91,6 +91,20 @@ function openPool<S>({ url, log, purpose }: PoolOptions): Kysely<S> {
       pool: { connect: () => lendClient(pool, limit), end: () => pool.end() },
     }),
   })
+}
+
+/**
+ * A commit is on the disk before it is answered, whatever the server, the database or the role has
+ * set. What the URL itself says in `options` comes later, and counts.
+ */
+function durable(url: string): { connectionString: string; options: string } {
+  const [address = '', ...query] = url.split('?')
+  const parameters = new URLSearchParams(query.join('?'))
+  const options = ['-c synchronous_commit=on', ...parameters.getAll('options')].join(' ')
+  if (!parameters.has('options')) return { connectionString: url, options }
+  // pg would take the URL's instead of ours.
+  parameters.delete('options')
+  return { connectionString: `${address}?${parameters}`, options }
 }
 
 async function lendClient(pool: pg.Pool, limitMilliseconds: number): Promise<LentClient> {

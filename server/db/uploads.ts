@@ -119,6 +119,33 @@ export async function advanceUpload(
   return numUpdatedRows > 0n
 }
 
+/**
+ * A second, empty upload beside one that the caller holds: same repository, store and leases.
+ * Undefined: the upload has another writer, or is gone.
+ */
+export async function forkUpload(
+  trx: Queries,
+  input: Holder & { readonly forkId: string },
+): Promise<UploadRecord | undefined> {
+  // The update keeps others from ending the upload in between.
+  const from = await trx
+    .updateTable('uploads')
+    .set({ last_progress: nowMs })
+    .where('id', '=', input.id)
+    .where('epoch', '=', input.epoch)
+    .where('state', '=', 'open')
+    .returning(['repository_id', 'store_id', 'algorithm', 'started_at', 'started_by'])
+    .executeTakeFirst()
+  if (!from) return undefined
+  const { forkId } = input
+  const fresh = { state: 'open' as const, epoch: 0, offset_bytes: 0, digest_so_far: null }
+  return trx
+    .insertInto('uploads')
+    .values({ ...from, ...fresh, id: forkId, location: forkId, last_progress: nowMs })
+    .returning(columns)
+    .executeTakeFirstOrThrow()
+}
+
 export interface CommitUpload extends Holder {
   readonly repositoryId: number
   readonly storeId: number

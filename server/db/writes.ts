@@ -13,7 +13,7 @@ import { setSetting } from './settings.ts'
 import { ensureStore, setStoreMarker } from './stores.ts'
 import { createTag, deleteTag } from './tags.ts'
 import { deletePurgedUploads, purgeIdle, purgeUpload } from './upload-purge.ts'
-import { advanceUpload, claimUpload, commitUpload, insertUpload } from './uploads.ts'
+import { advanceUpload, claimUpload, commitUpload, forkUpload, insertUpload } from './uploads.ts'
 import { ensureAdministrator, insertUser, setPassword, setUserActive } from './users.ts'
 
 /** `(transaction, plain data) → plain data`, waiting for nothing but the database. */
@@ -36,6 +36,7 @@ export const writes: Readonly<Record<string, Write>> = {
   deleteTag,
   ensureAdministrator,
   ensureStore,
+  forkUpload,
   insertApiKey,
   insertFeed,
   insertRefreshToken,

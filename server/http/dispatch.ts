@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { RegistryError } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { answerExpectation, answerMissingHost } from './client-error.ts'
 import { labelV2Route } from './route-label.ts'
 
 /** Answers a request on `/v2`, errors included. */
@@ -16,10 +17,11 @@ export interface DispatchOptions {
   readonly other: RequestListener
 }
 
-/** What listens to the two events of a request. */
+/** What listens to the events of a request. */
 export interface Dispatch {
   readonly request: RequestListener
   readonly checkContinue: RequestListener
+  readonly checkExpectation: RequestListener
 }
 
 /** `/v2` and below go to their own handler, everything else to the other. */
@@ -33,16 +35,21 @@ export function createDispatch({ v2, log, metrics, begin, other }: DispatchOptio
       answerFailure(res)
     }
   }
+  const isRefused = (req: IncomingMessage, res: ServerResponse) => {
+    req.url = originForm(req.url)
+    begin(req, res)
+    if (req.headers.host !== undefined || req.httpVersion === '1.0') return false
+    answerMissingHost(res)
+    return true
+  }
   return {
     request: (req, res) => {
-      req.url = originForm(req.url)
-      begin(req, res)
+      if (isRefused(req, res)) return
       if (isV2(req.url)) void runV2(req, res)
       else other(req, res)
     },
     checkContinue: (req, res) => {
-      req.url = originForm(req.url)
-      begin(req, res)
+      if (isRefused(req, res)) return
       if (!isV2(req.url)) {
         res.writeContinue()
         other(req, res)
@@ -50,6 +57,10 @@ export function createDispatch({ v2, log, metrics, begin, other }: DispatchOptio
       }
       closeUnlessContinued(res)
       void runV2(req, res)
+    },
+    checkExpectation: (req, res) => {
+      begin(req, res)
+      answerExpectation(res)
     },
   }
 }

@@ -31,6 +31,8 @@ export function createListener(certificate: CertificatePair | null, timeouts: Ti
     // Tokens and long lists of scopes travel in headers and addresses.
     maxHeaderSize: 32 * 1024,
     noDelay: true,
+    // Node would answer without a body; the dispatch does it.
+    requireHostHeader: false,
   }
   if (certificate === null) return http.createServer(options)
   return https.createServer({ ...options, ...certificate, minVersion: 'TLSv1.2' })

@@ -73,6 +73,16 @@ test('everything else does not', async () => {
   }
 })
 
+test('an address that cannot be decoded is a problem like any other', async () => {
+  await using server = await open()
+  const heard = await say(server, 'GET /a%ff HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n')
+  const [head = '', body = ''] = heard.split('\r\n\r\n')
+  expect(head).toMatch(/^HTTP\/1\.1 400 /)
+  expect(head).toContain('content-type: application/problem+json')
+  expect(head).toContain('x-content-type-options: nosniff')
+  expect(JSON.parse(body)).toMatchObject({ status: 400, code: 'REQUEST_INVALID' })
+})
+
 test('errors of the API are problems; the reason of a failure is not told', async () => {
   await using server = await open({
     api: (app) => {
@@ -117,13 +127,19 @@ test.for([
   ],
   ['a line break in a header', 'GET / HTTP/1.1\r\nHost: h\r\nA: b\nc\r\n\r\n', 400],
   ['huge headers', `GET /v2/ HTTP/1.1\r\nHost: h\r\nA: ${'a'.repeat(40_000)}\r\n\r\n`, 431],
+  ['a request without a host', 'GET /v2/ HTTP/1.1\r\n\r\n', 400],
+  [
+    'an expectation that nobody knows',
+    'GET /v2/ HTTP/1.1\r\nHost: h\r\nExpect: 200-ok\r\n\r\n',
+    417,
+  ],
 ] as const)('answers %s with clean JSON', async ([, text, status]) => {
   await using server = await open()
   const heard = await say(server, text)
   expect(heard).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
   const [head = '', body = ''] = heard.split('\r\n\r\n')
-  expect(head).toContain('Content-Type: application/json')
-  expect(head).toContain(`Content-Length: ${body.length}`)
+  expect(head).toMatch(/^content-type: application\/json$/im)
+  expect(head.toLowerCase()).toContain(`content-length: ${body.length}`)
   expect(JSON.parse(body)).toMatchObject({ errors: [{ code: 'UNSUPPORTED' }] })
 })
 

@@ -3,6 +3,7 @@ import { Server as HttpsServer } from 'node:https'
 import type { Socket } from 'node:net'
 import Fastify from 'fastify'
 import type { Config } from '../config.ts'
+import { sendProblem } from './api/problem.ts'
 import { type CertificatePair, readCertificate, watchCertificate } from './certificate.ts'
 import { answerClientError, answerPlainHttp } from './client-error.ts'
 import { createDispatch, type HandleV2 } from './dispatch.ts'
@@ -38,7 +39,14 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   const app = Fastify({
     serverFactory: (other) => {
       const dispatch = createDispatch({ ...options, other, begin: traffic.begin })
-      return server.on('request', dispatch.request).on('checkContinue', dispatch.checkContinue)
+      return server
+        .on('request', dispatch.request)
+        .on('checkContinue', dispatch.checkContinue)
+        .on('checkExpectation', dispatch.checkExpectation)
+    },
+    // What is refused before there is a route.
+    frameworkErrors: (error, _request, reply) => {
+      void sendProblem(reply.header('x-content-type-options', 'nosniff'), error)
     },
     clientErrorHandler: (error, socket) => refuse(error, socket, traffic),
     routerOptions: { ignoreTrailingSlash: true },

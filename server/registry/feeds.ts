@@ -107,9 +107,8 @@ export async function createFeed(
   { db, storeId, by }: { db: Db; storeId: number; by: string },
   feed: NewFeed,
 ): Promise<Feed> {
-  const names = namesOf(feed.name, feed.alternateNames ?? [])
   await db.write(insertFeed, {
-    names,
+    names: [ownName(feed.name), ...(feed.alternateNames ?? []).map(alternateName)],
     row: {
       name: feed.name,
       description: feed.description ?? '',
@@ -130,23 +129,21 @@ export async function changeFeed(
   name: string,
   changes: FeedChanges,
 ): Promise<Feed> {
-  const feed = await getFeed(db, name)
-  const renames = changes.name !== undefined || changes.alternateNames !== undefined
-  const newName = changes.name ?? feed.name
-  await db.write(updateFeed, {
-    id: feed.id,
+  const { id } = await getFeed(db, name)
+  const changed = await db.write(updateFeed, {
+    id,
     row: {
-      ...(changes.name !== undefined && { name: changes.name }),
       ...(changes.description !== undefined && { description: changes.description }),
       ...(changes.active !== undefined && { active: bit(changes.active) }),
       ...(changes.tagDeletion !== undefined && { tag_deletion: bit(changes.tagDeletion) }),
       ...(changes.sparseIndexes !== undefined && { sparse_indexes: bit(changes.sparseIndexes) }),
       ...(changes.overwrite !== undefined && { overwrite: changes.overwrite }),
     },
-    ...(renames && { names: namesOf(newName, changes.alternateNames ?? feed.alternateNames) }),
+    ...(changes.name !== undefined && { name: ownName(changes.name) }),
+    ...(changes.alternateNames && { alternateNames: changes.alternateNames.map(alternateName) }),
     by,
   })
-  return getFeed(db, newName)
+  return feedOf(changed)
 }
 
 /**
@@ -179,14 +176,12 @@ export async function getFeed(db: Db, name: string): Promise<Feed> {
   throw new RegistryError('NAME_UNKNOWN', `There is no registry named "${name.slice(0, 120)}".`)
 }
 
-function namesOf(name: string, alternateNames: readonly string[]): FeedName[] {
-  const names = [
-    { ...parseFeedName(name), alternate: 0 as const },
-    ...alternateNames.map((each) => ({ ...parseFeedName(each), alternate: 1 as const })),
-  ]
-  const twice = names.find(({ key }, at) => names.findIndex((other) => other.key === key) !== at)
-  if (!twice) return names
-  throw new RegistryError('CONFLICT', `The name "${twice.name}" is given twice.`)
+function ownName(name: string): FeedName {
+  return { ...parseFeedName(name), alternate: 0 }
+}
+
+function alternateName(name: string): FeedName {
+  return { ...parseFeedName(name), alternate: 1 }
 }
 
 function feedOf(record: FeedRecord): Feed {

@@ -177,6 +177,6 @@ async function unknownManifest(db: Db, target: ManifestTarget): Promise<Registry
 async function imagesOfConfig(db: Db, target: ManifestTarget, digest: Digest): Promise<string[]> {
   const row = await findRepository(db.read, target.feed.id, target.repository)
   if (!row) return []
-  const users = await listBlobUsers(db.read, { repositoryId: row.id, digest }, 5)
-  return users.filter((user) => user.role === 'config').map((user) => user.digest)
+  const key = { repositoryId: row.id, digest, role: 'config' } as const
+  return (await listBlobUsers(db.read, key, 5)).map((user) => user.digest)
 }

@@ -1,5 +1,5 @@
 import type { Db } from '../db/database.ts'
-import { listReferrers, type Referrer } from '../db/manifests.ts'
+import { findAnnotations, listReferrers, type Referrer } from '../db/manifests.ts'
 import { findRepository } from '../db/repositories.ts'
 import type { Digest } from '../domain/digest.ts'
 import type { RepositoryName } from '../domain/reference.ts'
@@ -13,26 +13,33 @@ export interface ReferrersQuery {
   readonly artifactType: string | null
 }
 
+export interface AnnotatedReferrer extends Referrer {
+  /** JSON object or null. */
+  readonly annotations: string | null
+}
+
 /** Clients cap such answers at 4 MiB; annotations can be as long as a manifest. */
 const maxPageBytes = 3 * 1024 * 1024
 /** What a descriptor takes beside its annotations, at the most. */
 const descriptorBytes = 700
-/** Read at a time: each may carry 4 MiB. */
-const batchSize = 20
+/** Read at a time, without annotations. */
+const batchSize = 100
 
 /**
  * Manifests that have the subject, by digest. Empty, never an error, for a subject or repository
- * that is not there (OCI distribution-spec, "Listing Referrers").
+ * that is not there (OCI distribution-spec, "Listing Referrers"). A page holds what fits an
+ * answer: 3 MiB, or one referrer that is larger. Nothing else of the annotations is read.
  */
 export async function pageReferrers(
   { db }: { db: Db },
   query: ReferrersQuery,
   page: Page,
-): Promise<Listed<Referrer>> {
+): Promise<Listed<AnnotatedReferrer>> {
   const row = await findRepository(db.read, query.feed.id, query.repository)
   if (!row) return { items: [], next: null }
   const rows = await readWithin(db, { ...query, repositoryId: row.id }, page)
-  return cut(rows, Math.min(page.count, fitting(rows)), (referrer) => referrer.digest)
+  const { items, next } = cut(rows, Math.min(page.count, fitting(rows)), ({ digest }) => digest)
+  return { items: await annotate(db, row.id, items), next }
 }
 
 /** Reads on in small batches until there is one more than asked for, or than fits. */
@@ -60,8 +67,24 @@ async function readWithin(
 function fitting(rows: readonly Referrer[]): number {
   let bytes = 0
   const over = rows.findIndex((row) => {
-    bytes += descriptorBytes + Buffer.byteLength(row.annotations ?? '')
+    bytes += descriptorBytes + row.annotationsBytes
     return bytes > maxPageBytes
   })
   return over < 0 ? rows.length : Math.max(1, over)
+}
+
+/** One row after the other. What was deleted meanwhile is left out. */
+async function annotate(
+  db: Db,
+  repositoryId: number,
+  referrers: readonly Referrer[],
+): Promise<AnnotatedReferrer[]> {
+  const annotated: AnnotatedReferrer[] = []
+  for (const referrer of referrers) {
+    const { digest, annotationsBytes } = referrer
+    const annotations =
+      annotationsBytes === 0 ? null : await findAnnotations(db.read, { repositoryId, digest })
+    if (annotations !== undefined) annotated.push({ ...referrer, annotations })
+  }
+  return annotated
 }

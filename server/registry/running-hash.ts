@@ -49,6 +49,7 @@ export class HashCache {
   }
 }
 
-function copyOf({ algorithm, hash }: RunningHash): RunningHash {
+/** Goes on by itself. */
+export function copyOf({ algorithm, hash }: RunningHash): RunningHash {
   return { algorithm, hash: hash.copy() }
 }

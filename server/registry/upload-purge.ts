@@ -1,5 +1,13 @@
+import { isLocationNamed } from '../db/blobs.ts'
 import type { Db } from '../db/database.ts'
-import { listPurgingUploads, type PurgedUpload, purgeIdle } from '../db/upload-purge.ts'
+import {
+  deletePurgedUploads,
+  listPurgingUploads,
+  type PurgedUpload,
+  purgeIdle,
+} from '../db/upload-purge.ts'
+import type { HashCache } from './running-hash.ts'
+import type { Stores } from './stores.ts'
 
 export interface PurgeTotal {
   readonly uploads: number
@@ -32,4 +40,18 @@ export async function purgeIdleUploads(
   const pick = { idleMs, limit: batchSize, ...(feedId !== undefined && { feedId }) }
   while (await take(await db.write(purgeIdle, pick)));
   return { uploads, bytes }
+}
+
+/** Removes the bytes of purged uploads that nobody in this process writes to, then their rows. */
+export async function removePurged(
+  { db, stores, hashes }: { readonly db: Db; readonly stores: Stores; readonly hashes: HashCache },
+  uploads: readonly PurgedUpload[],
+): Promise<void> {
+  if (uploads.length === 0) return
+  for (const { id, storeId, location } of uploads) {
+    hashes.forget(id)
+    if (await isLocationNamed(db.read, storeId, location)) continue
+    await stores.get(storeId).abort(location)
+  }
+  await db.write(deletePurgedUploads, { ids: uploads.map(({ id }) => id) })
 }

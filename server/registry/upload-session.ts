@@ -5,7 +5,7 @@ import { advanceUpload, type UploadRecord } from '../db/uploads.ts'
 import type { Digest, DigestAlgorithm } from '../domain/digest.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import { Checkpoints } from './checkpoints.ts'
-import { digestOf, type HashCache, type RunningHash, startHash } from './running-hash.ts'
+import { copyOf, digestOf, type HashCache, type RunningHash, startHash } from './running-hash.ts'
 
 /** A request's body: read once, to its end or until the signal fires (then its reason is thrown). */
 export interface RequestBody {
@@ -82,6 +82,11 @@ export class UploadSession implements AsyncDisposable {
     return this.#writer.offsetBytes
   }
 
+  /** Of all bytes up to the offset; a copy. Not for a session that was opened as complete. */
+  copyHash(): RunningHash {
+    return copyOf(this.#running)
+  }
+
   get digest(): Digest {
     const { offsetBytes, digestSoFar } = this.#upload
     const isKnown =
@@ -123,7 +128,7 @@ export class UploadSession implements AsyncDisposable {
   /** Makes the bytes durable, then the row vouch for them. Throws when the upload was taken over. */
   async checkpoint(): Promise<void> {
     const digest = this.digest
-    const offsetBytes = await this.#writer.sync()
+    const offsetBytes = await this.sync()
     const { id, epoch } = this.#upload
     const { db, hashes } = this.#deps
     const mine = await db.write(advanceUpload, { id, epoch, offsetBytes, digestSoFar: digest })
@@ -152,19 +157,27 @@ export class UploadSession implements AsyncDisposable {
     if (!(await db.write(keepUploadAlive, lease))) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
   }
 
-  /** Makes the bytes durable, without a row that says so: a commit follows. */
-  async sync(): Promise<void> {
-    await this.#writer.sync()
+  /** Makes the bytes durable, without a row that says so. Returns how many they are. */
+  async sync(): Promise<number> {
+    try {
+      return await this.#writer.sync()
+    } catch (error) {
+      // The last bytes are written only now.
+      this.#isFull ||= isRefusal(error, 'STORAGE_FULL')
+      throw error
+    }
   }
 
   async #vouch() {
     if (this.offsetBytes > this.#vouchedBytes) await this.checkpoint()
+    // Bytes come, but they are those that are here already.
+    else await this.keepAlive()
   }
 
   async #settle(reason: unknown) {
     // Who was overtaken vouches for nothing.
     if (isRefusal(reason, 'BLOB_UPLOAD_INVALID') || isRefusal(reason, 'BLOB_UPLOAD_UNKNOWN')) return
-    this.#isFull = isRefusal(reason, 'STORAGE_FULL')
+    this.#isFull ||= isRefusal(reason, 'STORAGE_FULL')
     try {
       if (isRefusal(reason, 'SIZE_INVALID')) await this.rollBack()
       else if (!this.#isFull) await this.checkpoint()

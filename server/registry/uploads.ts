@@ -1,24 +1,25 @@
 import { randomUUID } from 'node:crypto'
-import { isLocationNamed } from '../db/blobs.ts'
 import type { Db } from '../db/database.ts'
 import { promiseBlob } from '../db/links.ts'
-import { deletePurgedUploads, type PurgedUpload, purgeUpload } from '../db/upload-purge.ts'
+import { type PurgedUpload, purgeUpload } from '../db/upload-purge.ts'
 import {
   claimUpload,
   commitUpload,
   findUpload,
+  forkUpload,
   insertUpload,
   type UploadRecord,
 } from '../db/uploads.ts'
-import type { ByteRange } from '../domain/byte-range.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm } from '../domain/digest.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import type { RepositoryName } from '../domain/reference.ts'
 import type { Feed } from './feeds.ts'
+import { mayBeWhole, RestOrWhole, startTwice } from './rest-or-whole.ts'
 import { HashCache } from './running-hash.ts'
 import type { Settings } from './settings.ts'
 import type { Stores } from './stores.ts'
-import { type PurgeTotal, purgeIdleUploads } from './upload-purge.ts'
+import { type Chunk, digestError, receiveChunk, refuseOutOfOrder } from './upload-chunk.ts'
+import { type PurgeTotal, purgeIdleUploads, removePurged } from './upload-purge.ts'
 import { type Opening, type RequestBody, UploadSession } from './upload-session.ts'
 import { overtakenError, UploadTurns } from './upload-turns.ts'
 
@@ -31,12 +32,6 @@ export interface UploadKey {
 export interface UploadStatus {
   readonly id: string
   readonly offsetBytes: number
-}
-
-export interface Chunk {
-  readonly body: RequestBody
-  /** From Content-Range, if the client sent one. */
-  readonly range: ByteRange | null
 }
 
 export interface UploadsDeps {
@@ -212,7 +207,8 @@ export class Uploads implements AsyncDisposable {
   ): Promise<void> {
     const { db, stores, settings } = this.#deps
     const store = stores.get(upload.storeId)
-    const sizeBytes = await this.#verify(upload, digest, { chunk, signal })
+    const { sizeBytes, isMisplaced } = await this.#verify(upload, digest, { chunk, signal })
+    if (isMisplaced) return this.#commitTwice(upload, digest, { sizeBytes, signal })
     const finished = await store.finish(upload.location)
     if (finished?.sizeBytes !== sizeBytes) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
     const outcome = await db.write(commitUpload, {
@@ -229,29 +225,63 @@ export class Uploads implements AsyncDisposable {
     this.#hashes.forget(upload.id)
   }
 
-  /** Receives the rest and checks the digest. The bytes are durable; returns how many there are. */
+  /**
+   * Receives the rest and checks the digest. The bytes are durable. `isMisplaced`: the digest is
+   * right for a rest that was taken for the whole; then the upload is as it was before.
+   */
   async #verify(
     upload: UploadRecord,
     digest: Digest,
     { chunk, signal }: { readonly chunk: Chunk; readonly signal: AbortSignal },
-  ): Promise<number> {
+  ): Promise<{ readonly sizeBytes: number; readonly isMisplaced: boolean }> {
     await using session = await this.#open(upload, {
       algorithm: algorithmOf(digest),
       isComplete: chunk.body.lengthBytes === 0,
       signal,
     })
-    await receiveChunk(session, upload, { chunk, signal })
-    if (session.digest !== digest) {
-      await session.rollBack()
-      throw new RegistryError(
-        'DIGEST_INVALID',
-        `The ${session.offsetBytes} bytes that arrived hash to ${session.digest}, not to ${digest}.`,
-        { detail: { digest: session.digest } },
-      )
-    }
+    const store = this.#deps.stores.get(upload.storeId)
+    const rest = mayBeWhole(upload, chunk)
+      ? new RestOrWhole(chunk.body, { upload, store }, session.copyHash())
+      : undefined
+    await receiveChunk(session, upload, {
+      chunk: rest ? { body: rest, range: null } : chunk,
+      signal,
+    })
+    const isMisplaced = session.digest !== digest && rest?.digestAppended === digest
+    if (session.digest !== digest) await session.rollBack()
+    if (session.digest !== digest && !isMisplaced) throw digestError(session, digest)
     await session.sync()
     await session.keepAlive()
-    return session.offsetBytes
+    return { sizeBytes: session.offsetBytes, isMisplaced }
+  }
+
+  /**
+   * The blob is what was vouched for, then all that is staged: a rest that begins with all that
+   * came before it was taken for the whole. Its bytes are put together under a location of their
+   * own, with a row of their own: a crash leaves this upload as it was, and another to be purged.
+   */
+  async #commitTwice(
+    upload: UploadRecord,
+    digest: Digest,
+    { sizeBytes, signal }: { readonly sizeBytes: number; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { db, stores } = this.#deps
+    const { id, epoch } = upload
+    const fork = await db.write(forkUpload, { id, epoch, forkId: randomUUID() })
+    if (!fork) throw overtakenError()
+    const store = stores.get(upload.storeId)
+    const chunk = { body: startTwice(store, upload, sizeBytes), range: null }
+    try {
+      await store.startUpload(fork.location)
+      await this.#turns.take(fork.id, fork.epoch, (stopped) =>
+        this.#commit(fork, digest, { chunk, signal: AbortSignal.any([signal, stopped]) }),
+      )
+    } catch (error) {
+      await this.cancel(fork).catch(() => {})
+      throw error
+    }
+    const spent = await db.write(purgeUpload, upload)
+    if (spent) await removePurged({ db, stores, hashes: this.#hashes }, [spent])
   }
 
   async #acceptCommitted(key: UploadKey, digest: Digest) {
@@ -262,34 +292,7 @@ export class Uploads implements AsyncDisposable {
   }
 
   async #remove(uploads: readonly PurgedUpload[]) {
-    if (uploads.length === 0) return
-    for (const { id, storeId, location } of uploads) {
-      await this.#turns.stop(id)
-      this.#hashes.forget(id)
-      if (await isLocationNamed(this.#deps.db.read, storeId, location)) continue
-      await this.#deps.stores.get(storeId).abort(location)
-    }
-    await this.#deps.db.write(deletePurgedUploads, { ids: uploads.map(({ id }) => id) })
+    for (const { id } of uploads) await this.#turns.stop(id)
+    await removePurged({ ...this.#deps, hashes: this.#hashes }, uploads)
   }
-}
-
-async function receiveChunk(
-  session: UploadSession,
-  upload: UploadRecord,
-  { chunk, signal }: { readonly chunk: Chunk; readonly signal: AbortSignal },
-) {
-  const { body, range } = chunk
-  if (range) refuseOutOfOrder(upload, range)
-  if (body.lengthBytes === 0 && range === null) return
-  await session.receive(body, range && range.end - range.start + 1, signal)
-}
-
-/** OCI distribution-spec, "Pushing a blob in chunks": chunks must come in order, else 416. */
-function refuseOutOfOrder(upload: UploadRecord, range: ByteRange) {
-  if (range.start === upload.offsetBytes) return
-  throw new RegistryError(
-    'RANGE_INVALID',
-    `The chunk starts at ${range.start}, but the upload goes on at ${upload.offsetBytes}.`,
-    { detail: { offset: upload.offsetBytes } },
-  )
 }

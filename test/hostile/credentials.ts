@@ -13,7 +13,8 @@ export function pickCaller(random: Random, world: World): Caller {
 type Fraud = (random: Random, world: World) => string
 
 const frauds: readonly Fraud[] = [
-  (random) => `${random.pick(['Basic', 'Bearer', 'Digest', 'Negotiate', 'basic', ''])} ${oddText(random)}`,
+  (random) =>
+    `${random.pick(['Basic', 'Bearer', 'Digest', 'Negotiate', 'basic', ''])} ${oddText(random)}`,
   (random) => `Basic ${base64(random.bytes(random.pick([1, 7, 64, 9000])))}`,
   (random, world) => mutate(random, `Basic ${base64(world.viewerBasic)}`),
   (_, world) => `Basic ${base64(`${world.viewerBasic}\0`)}`,
@@ -22,10 +23,13 @@ const frauds: readonly Fraud[] = [
   (random, world) => `Bearer ${withClaims(random, tokenOf(world.adminToken))}`,
   (random, world) => `Bearer ${unsigned(random, tokenOf(world.adminToken))}`,
   (random) => `Bearer ${'a'.repeat(random.pick([10, 5000, 25_000]))}`,
-  (random) => `Bearer ${base64(random.bytes(40))}.${base64(random.bytes(40))}.${base64(random.bytes(40))}`,
+  (random) =>
+    `Bearer ${base64(random.bytes(40))}.${base64(random.bytes(40))}.${base64(random.bytes(40))}`,
   // Each wrong password costs a derivation: rarely.
   (random) =>
-    random.chance(0.03) ? `Basic ${base64(`Admin:${oddText(random)}`)}` : `Basic ${base64('Admin')}`,
+    random.chance(0.03)
+      ? `Basic ${base64(`Admin:${oddText(random)}`)}`
+      : `Basic ${base64('Admin')}`,
 ]
 
 /** Other claims under the signature of the true ones. */
@@ -39,7 +43,13 @@ function withClaims(random: Random, token: string): string {
 function unsigned(random: Random, token: string): string {
   const [header = '', claims = '', signature = ''] = token.split('.')
   const alg = random.pick(['none', 'None', 'NONE', 'HS256', 'HS512', 'RS256', 'ES256', '', null, 7])
-  const extra = random.pick([{}, { jwk: { kty: 'oct', k: '' } }, { kid: '../../dev/null' }, { crit: ['exp'] }, { b64: false }])
+  const extra = random.pick([
+    {},
+    { jwk: { kty: 'oct', k: '' } },
+    { kid: '../../dev/null' },
+    { crit: ['exp'] },
+    { b64: false },
+  ])
   const changed = { ...decode(header), alg, ...extra, changed: true }
   const body = random.chance(0.5) ? encode({ ...decode(claims), ...randomClaims(random) }) : claims
   return `${encode(changed)}.${body}.${random.chance(0.5) ? '' : signature}`
@@ -69,7 +79,8 @@ export function makeForm(random: Random, world: World): string {
     username: () => random.pick([user, oddText(random)]),
     password: () => random.pick([password, mutate(random, password)]),
     refresh_token: () => random.pick([tokenOf(world.viewerToken), oddText(random)]),
-    scope: () => Array.from({ length: random.pick([1, 2, 200]) }, () => makeScope(random, world)).join(' '),
+    scope: () =>
+      Array.from({ length: random.pick([1, 2, 200]) }, () => makeScope(random, world)).join(' '),
     service: () => random.pick([world.host, oddText(random)]),
     client_id: () => oddText(random).repeat(random.pick([1, 1000])),
     access_type: () => random.pick(['offline', oddText(random)]),

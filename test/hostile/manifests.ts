@@ -66,12 +66,15 @@ function descriptorOf(random: Random, world: World): Json {
 function spoil(random: Random, world: World, root: Json): void {
   let place = root
   for (let depth = random.between(0, 3); depth > 0; depth--) {
-    const inner = Object.values(place).filter((value) => typeof value === 'object' && value !== null)
+    const inner = Object.values(place).filter(
+      (value) => typeof value === 'object' && value !== null,
+    )
     if (inner.length === 0) break
     place = random.pick(inner) as Json
   }
-  const keys = [...Object.keys(place), 'constructor', 'toString', 'length', 'annotations', 'urls']
-  const key = random.pick([...keys, 'mediaType', 'digest', 'size', 'data', 'platform'])
+  const names = ['constructor', 'toString', 'length', 'annotations', 'urls', 'mediaType', 'digest']
+  const others = Array.isArray(place) ? ['0'] : [...names, 'size', 'data', 'platform']
+  const key = random.pick([...Object.keys(place), ...others])
   place[key] = oddValue(random, world)
 }
 
@@ -158,6 +161,13 @@ function manyLayers(count: number): string {
 }
 
 function manyAnnotations(count: number): string {
-  const annotations = Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, `v${i}`]))
-  return JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.index, manifests: [], annotations })
+  const annotations = Object.fromEntries(
+    Array.from({ length: count }, (_, i) => [`k${i}`, `v${i}`]),
+  )
+  return JSON.stringify({
+    schemaVersion: 2,
+    mediaType: mediaTypes.index,
+    manifests: [],
+    annotations,
+  })
 }

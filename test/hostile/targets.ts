@@ -64,7 +64,17 @@ function oddUpload(random: Random): string {
 }
 
 function strangePath(random: Random): string {
-  const roots = ['/', '/health', '/health/json', '/metrics', '/v1/', '/v2', '/v22/', '/api/', '//v2/']
+  const roots = [
+    '/',
+    '/health',
+    '/health/json',
+    '/metrics',
+    '/v1/',
+    '/v2',
+    '/v22/',
+    '/api/',
+    '//v2/',
+  ]
   const tail = Array.from({ length: random.between(0, 4) }, () => oddText(random)).join('/')
   return random.pick(roots) + (random.chance(0.5) ? tail : '')
 }

@@ -25,7 +25,7 @@ const snippets = [
   '";drop table blobs;--',
   '<script>alert(1)</script>',
   '{{7*7}}',
-  '${jndi:ldap://127.0.0.1/a}',
+  '$(id)',
   '__proto__',
   'constructor',
   'hasOwnProperty',

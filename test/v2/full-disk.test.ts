@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
-import { rm, statfs, writeFile } from 'node:fs/promises'
+import { rm, stat, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type App, openApp } from '../../server/app.ts'
 import type { Config } from '../../server/config.ts'
 import { type Content, contentOf, image, seededBytes } from '../support/content.ts'
+import { openRequest } from '../support/open-request.ts'
 import { pushImage } from '../support/push.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { type Answer, basic, jsonOf, send } from '../support/wire.ts'
@@ -124,6 +126,32 @@ describe.skipIf(!canMount)(name, () => {
     expect((await ask('GET', '/v2/main/brim/tags/list')).status).toBe(200)
     await rm(ballast)
     expect((await push(extra)).status).toBe(201)
+  })
+
+  test('below the reserve: what nobody vouches for is given back, what is there can be closed', async () => {
+    const kept = some('kept below', mebibyte)
+    const location = (await ask('POST', '/v2/main/app/blobs/uploads/')).headers.location ?? ''
+    const other = (await ask('POST', '/v2/main/app/blobs/uploads/')).headers.location ?? ''
+    await ask('PATCH', location, kept.bytes)
+    const more = { ...headers, 'content-length': String(9 * mebibyte) }
+    const patch = openRequest(app.url, { method: 'PATCH', target: other, headers: more })
+    await patch.write(seededBytes('below', 5 * mebibyte))
+    const staged = path.join(dataDir, 'store', 'uploads', path.basename(other))
+    const sizeBytes = async () => (await stat(staged)).size
+    await expect.poll(sizeBytes).toBeGreaterThan(3 * mebibyte)
+    const ballast = path.join(dataDir, 'ballast')
+    await writeFile(ballast, Buffer.alloc((await freeBytes()) - mebibyte))
+    // Free space is measured once a second.
+    await sleep(1_100)
+    patch.raw.end(seededBytes('more below', 4 * mebibyte))
+    expect(await patch.answer).toMatchObject({ status: 507 })
+    expect(await sizeBytes()).toBe(0)
+    const closed = await ask('PUT', `${location}?digest=${kept.digest}`)
+    expect(closed.status, closed.body.toString()).toBe(201)
+    expect((await ask('PUT', `${other}?digest=${kept.digest}`, kept.bytes)).status).toBe(507)
+    expect(await sizeBytes()).toBe(0)
+    await rm(ballast)
+    expect((await ask('DELETE', other)).status).toBe(204)
   })
 
   test('the database full: writes are 507, reads go on, and all is well once there is room', async () => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openApp } from '../../server/app.ts'
 import { type Db, openDatabase } from '../../server/db/database.ts'
-import { blob, type Content } from '../support/content.ts'
+import { blob, type Content, contentOf } from '../support/content.ts'
 import { type OpenRequest, openRequest } from '../support/open-request.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
@@ -369,4 +369,128 @@ test('a stop that cuts what runs keeps the bytes that had come', async () => {
     body: content.bytes.subarray(600_000),
   })
   expect(put.status).toBe(201)
+})
+
+describe('a whole PUT that is sent again after the first broke off', () => {
+  const put = (location: string, content: Content, body: Uint8Array = content.bytes) =>
+    ask('PUT', `${location}?digest=${content.digest}`, { body })
+
+  /** A PUT with the whole body, of which only the first bytes come. */
+  async function breakOff(location: string, content: Content, bytes: number, offset = bytes) {
+    const first = open('PUT', `${location}?digest=${content.digest}`, {
+      'content-length': String(content.size),
+    })
+    await first.write(content.bytes.subarray(0, bytes))
+    await untilOffset(location, offset)
+    await sleep(50)
+    first.hangUp()
+    await sleep(50)
+  }
+
+  test.each(['sha256', 'sha512'] as const)('succeeds (%s)', async (algorithm) => {
+    const content = blob(`whole again ${algorithm}`, 400_000, algorithm)
+    const location = await begin('whole-again')
+    await breakOff(location, content, 200_000)
+    expect(await offsetOf(location)).toBe(200_000)
+    const again = await put(location, content)
+    expect(again.status, again.body.toString()).toBe(201)
+    await expectServed('whole-again', content)
+  })
+
+  test('time and again, further or less far: what is vouched for only grows, and is right', async () => {
+    const content = blob('whole often', 3 * mebibyte)
+    const location = await begin('whole-often')
+    await breakOff(location, content, 700_000)
+    await breakOff(location, content, 300_000, 700_000)
+    expect(await offsetOf(location)).toBe(700_000)
+    await breakOff(location, content, 1_900_000)
+    expect(await offsetOf(location)).toBe(1_900_000)
+    expect((await put(location, content)).status).toBe(201)
+    await expectServed('whole-often', content)
+  })
+
+  test('while the first is half dead', async () => {
+    const content = blob('whole half dead', 400_000)
+    const location = await begin('whole-half-dead')
+    const first = open('PUT', `${location}?digest=${content.digest}`, {
+      'content-length': '400000',
+    })
+    await first.write(content.bytes.subarray(0, 200_000))
+    await untilOffset(location, 200_000)
+    expect((await put(location, content)).status).toBe(201)
+    await expectServed('whole-half-dead', content)
+    first.hangUp()
+  })
+
+  test('when all of it had come', async () => {
+    const content = blob('whole came', 400_000)
+    const location = await begin('whole-came')
+    await ask('PATCH', location, { body: content.bytes })
+    expect((await put(location, content)).status).toBe(201)
+    await expectServed('whole-came', content)
+  })
+
+  test('and breaks off too: PATCH goes on where the status says', async () => {
+    const content = blob('whole then patch', 600_000)
+    const location = await begin('whole-then-patch')
+    await breakOff(location, content, 200_000)
+    await breakOff(location, content, 350_000)
+    const told = await ask('PATCH', location, {
+      headers: { 'content-range': `0-${content.size - 1}` },
+      body: content.bytes,
+    })
+    expect(told.status).toBe(416)
+    expect(told.headers.range).toBe('0-349999')
+    const rest = await ask('PATCH', location, {
+      headers: { 'content-range': `350000-${content.size - 1}` },
+      body: content.bytes.subarray(350_000),
+    })
+    expect(rest.status).toBe(202)
+    await close(location, content)
+    await expectServed('whole-then-patch', content)
+  })
+
+  test('with another body hears 400, and can be sent again', async () => {
+    const content = blob('whole wrong', 400_000)
+    const location = await begin('whole-wrong')
+    await breakOff(location, content, 200_000)
+    const wrong = Buffer.from(content.bytes)
+    wrong[300_000] = (wrong[300_000] ?? 0) ^ 1
+    expect((await put(location, content, wrong)).status).toBe(400)
+    expect(await offsetOf(location)).toBe(200_000)
+    expect((await put(location, content)).status).toBe(201)
+    await expectServed('whole-wrong', content)
+  })
+})
+
+describe('a closing PUT with the rest, which begins as the blob does', () => {
+  const mark = Buffer.from('mark')
+  test.each([
+    { name: 'the rest is longer', first: 100_000, rest: 2_500_000, tail: Buffer.alloc(0) },
+    { name: 'the rest is as long', first: 100_000, rest: 100_000, tail: Buffer.alloc(0) },
+    { name: 'the rest is shorter', first: 2_500_000, rest: 100_000, tail: Buffer.alloc(0) },
+    { name: 'the rest ends otherwise', first: 100_000, rest: 300_000, tail: mark },
+    { name: 'the rest differs early', first: 2_500_000, rest: 1_500_000, tail: mark },
+  ])('$name, with and without its length', async ({ first, rest, tail }) => {
+    const body = Buffer.concat([Buffer.alloc(rest), tail])
+    const content = contentOf(Buffer.concat([Buffer.alloc(first), body]))
+    for (const isChunked of [false, true]) {
+      const location = await begin('zeros')
+      await ask('PATCH', location, { body: Buffer.alloc(first) })
+      const put = open('PUT', `${location}?digest=${content.digest}`, {
+        ...(!isChunked && { 'content-length': String(body.length) }),
+      })
+      put.raw.end(body)
+      expect(await put.answer).toMatchObject({ status: 201 })
+      await expectServed('zeros', content)
+      expect((await ask('GET', location)).status).toBe(404)
+    }
+    const left = await db.read
+      .selectFrom('uploads')
+      .innerJoin('repositories', 'repositories.id', 'uploads.repository_id')
+      .select('uploads.id')
+      .where('repositories.name', '=', 'zeros')
+      .execute()
+    expect(left).toEqual([])
+  })
 })

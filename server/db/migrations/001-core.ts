@@ -124,8 +124,9 @@ function contentTables({ id, integer, text, bytes, table, keyed }: Words): strin
       primary key (repository_id, digest),
       foreign key (store_id, digest) references blobs (store_id, digest)
     ) ${keyed}`,
-    'create index links_blob on links (store_id, digest)',
+    'create index links_blob on links (store_id, digest, repository_id)',
     'create index links_lease on links (repository_id, lease_until)',
+    // Annotations may be long, so they come last: SQLite reads through a row up to what it needs.
     `create table manifests (
       id ${id},
       repository_id ${integer} not null references repositories (id),
@@ -133,17 +134,19 @@ function contentTables({ id, integer, text, bytes, table, keyed }: Words): strin
       media_type ${text} not null,
       artifact_type ${text},
       subject ${text},
-      annotations ${text},
       size_bytes ${integer} not null check (size_bytes >= 0),
       orphaned_since ${integer},
       promised_at ${integer} not null,
       lease_until ${integer} not null,
       pushed_at ${integer} not null,
       pushed_by ${text} not null,
+      annotations ${text},
       unique (repository_id, digest)
     ) ${table}`,
     `create index manifests_subject on manifests (repository_id, subject, digest)
      where subject is not null`,
+    `create index manifests_subject_type
+     on manifests (repository_id, subject, artifact_type, digest) where subject is not null`,
     'create index manifests_lease on manifests (repository_id, lease_until)',
     `create table manifest_contents (
       manifest_id ${integer} not null primary key references manifests (id),
@@ -162,7 +165,8 @@ function edgeTables({ id, integer, text, table, keyed }: Words): string[] {
       primary key (manifest_id, digest),
       foreign key (repository_id, digest) references links (repository_id, digest)
     ) ${keyed}`,
-    'create index manifest_blobs_link on manifest_blobs (repository_id, digest)',
+    `create index manifest_blobs_link
+     on manifest_blobs (repository_id, digest, role, manifest_id)`,
     `create table manifest_children (
       parent_id ${integer} not null references manifests (id),
       child_id ${integer} not null references manifests (id),

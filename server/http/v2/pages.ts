@@ -16,7 +16,14 @@ export function readPage({ query }: Exchange, maxCount: number): Page {
     )
   }
   const count = n === null ? maxCount : Math.min(Number(n), maxCount)
-  return { after: query.get('last') ?? '', count }
+  return { after: readLast(query), count }
+}
+
+/** Any text may stand where a list is to go on, but no name has control characters. */
+function readLast(query: URLSearchParams): string {
+  const last = query.get('last') ?? ''
+  if (!/\p{Cc}/u.test(last)) return last
+  throw new RegistryError('REQUEST_INVALID', 'last must not contain control characters.')
 }
 
 /** The Link to the following page; none at the end, and none for an empty page asked for with n=0. */
