@@ -131,9 +131,12 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
     expect(first?.plan.filter((line) => /\bsort\b|temp b-tree/i.test(line))).toEqual([])
   })
 
-  test.runIf(databases.dialect === 'postgres')('foreign keys can be checked by index', async () => {
-    expect(await listUnindexedKeys(content.db.read)).toEqual([])
-  })
+  // SQLite's are looked at where its migrations are tested.
+  if (databases.dialect === 'postgres') {
+    test('foreign keys can be checked by index', async () => {
+      expect(await listUnindexedKeys(content.db.read)).toEqual([])
+    })
+  }
 })
 
 const bigTables = [

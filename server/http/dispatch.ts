@@ -50,6 +50,7 @@ export function createDispatch({ v2, log, metrics, begin, other }: DispatchOptio
     },
     checkContinue: (req, res) => {
       if (isRefused(req, res)) return
+      continueInTurn(res)
       if (!isV2(req.url)) {
         res.writeContinue()
         other(req, res)
@@ -72,6 +73,23 @@ function originForm(url = '/'): string {
 
 function isV2(url = ''): boolean {
   return url.startsWith('/v2') && (url.length === 3 || url[3] === '/' || url[3] === '?')
+}
+
+/**
+ * A pipelined request may be here before those ahead of it are answered. Node would put its `100
+ * Continue` between the head and the body of its own reply.
+ */
+function continueInTurn(res: ServerResponse) {
+  const writeContinue = res.writeContinue.bind(res)
+  res.writeContinue = (callback) => {
+    if (res.socket !== null) {
+      writeContinue(callback)
+      return
+    }
+    res.once('socket', () => {
+      if (!res.headersSent) writeContinue(callback)
+    })
+  }
 }
 
 /**

@@ -225,6 +225,60 @@ test('v2 may ask for the body; the connection is kept', async () => {
   socket.destroy()
 })
 
+test.for(['/v2/b', '/b'])(
+  'a pipelined %s is told to go on when its turn has come',
+  async (path) => {
+    let answerFirst = () => {}
+    await using server = await open({
+      api: (app) => void app.put('/b', async () => Buffer.from('second')),
+      v2: (req, res) => {
+        if (req.method === 'GET') answerFirst = () => res.end('first')
+        else {
+          res.writeContinue()
+          req.resume().on('end', () => res.end(Buffer.from('second')))
+        }
+      },
+    })
+    const { socket, until, closed, heard } = await connectTo(server)
+    const headers = 'Host: h\r\nContent-Type: text/plain\r\nConnection: close\r\n'
+    const put = `PUT ${path} HTTP/1.1\r\n${headers}Expect: 100-continue\r\n`
+    socket.write(`GET /v2/a HTTP/1.1\r\nHost: h\r\n\r\n${put}Content-Length: 4\r\n\r\nbody`)
+    await sleep(100)
+    answerFirst()
+    await until('second')
+    await closed
+    const [, afterFirst = ''] = heard().split('first')
+    const [head, ...rest] = afterFirst
+      .replace(/^HTTP\/1\.1 100 Continue\r\n\r\n/, '')
+      .split('\r\n\r\n')
+    expect([head?.slice(0, 12), ...rest]).toEqual(['HTTP/1.1 200', 'second'])
+  },
+)
+
+test('a client that leaves ends its pipelined requests too, whose turn never came', async () => {
+  const begun: string[] = []
+  const ended: string[] = []
+  await using server = await open({
+    v2: (req, res) => {
+      const { url = '' } = req
+      begun.push(url)
+      res.write('a piece that waits for its turn')
+      res.once('close', () => ended.push(url))
+    },
+  })
+  const { socket, closed } = await connectTo(server)
+  socket.write(
+    ['/v2/a', '/v2/b', '/v2/c'].map((url) => `GET ${url} HTTP/1.1\r\nHost: h\r\n\r\n`).join(''),
+  )
+  for (let turn = 0; turn < 500 && begun.length < 3; turn++) await sleep(10)
+  socket.destroy()
+  await closed
+  const start = performance.now()
+  await server.drain({ seconds: 3 })
+  expect(performance.now() - start).toBeLessThan(2000)
+  expect(ended.sort()).toEqual(['/v2/a', '/v2/b', '/v2/c'])
+})
+
 test('the API asks for the body at once', async () => {
   await using server = await open({
     api: (app) => {

@@ -32,7 +32,10 @@ export function watchTraffic(
   let whenIdle: () => void = () => undefined
   server.on('connection', (socket) => {
     connections.add(socket)
-    socket.once('close', () => connections.delete(socket))
+    socket.once('close', () => {
+      connections.delete(socket)
+      endWaiting(running, socket)
+    })
   })
   const end = (res: ServerResponse) => {
     running.delete(res)
@@ -71,6 +74,18 @@ export function watchTraffic(
       await closed
       return cut
     },
+  }
+}
+
+/**
+ * Node tells only the reply whose turn it is that its connection has gone. Those of pipelined
+ * requests that wait behind it would wait for ever, and hold what they have open.
+ */
+function endWaiting(running: ReadonlySet<ServerResponse>, socket: Socket) {
+  for (const res of running) {
+    if (res.req.socket !== socket || res.socket !== null || res.writableFinished) continue
+    res.destroy()
+    res.emit('close')
   }
 }
 

@@ -1,11 +1,12 @@
 import type { BlobStore, UploadWriter } from '../blobs/blob-store.ts'
 import type { Db } from '../db/database.ts'
 import { keepUploadAlive, needsKeepAlive } from '../db/keep-alive.ts'
-import { advanceUpload, type UploadRecord } from '../db/uploads.ts'
+import { advanceUpload, findUpload, type UploadRecord } from '../db/uploads.ts'
 import type { Digest, DigestAlgorithm } from '../domain/digest.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { copyOf, digestOf, type HashCache, type RunningHash, startHash } from './running-hash.ts'
+import { overtakenError } from './upload-turns.ts'
 
 /** A request's body: read once, to its end or until the signal fires (then its reason is thrown). */
 export interface RequestBody {
@@ -132,7 +133,7 @@ export class UploadSession implements AsyncDisposable {
     const { id, epoch } = this.#upload
     const { db, hashes } = this.#deps
     const mine = await db.write(advanceUpload, { id, epoch, offsetBytes, digestSoFar: digest })
-    if (!mine) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+    if (!mine) throw await this.#lostError()
     this.#vouchedBytes = offsetBytes
     hashes.keep(id, offsetBytes, this.#running)
     await this.keepAlive()
@@ -154,7 +155,7 @@ export class UploadSession implements AsyncDisposable {
     const { db, graceMs } = this.#deps
     const lease = { id, epoch, repositoryId, startedAt, graceMs }
     if (!(await needsKeepAlive(db.read, lease))) return
-    if (!(await db.write(keepUploadAlive, lease))) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
+    if (!(await db.write(keepUploadAlive, lease))) throw await this.#lostError()
   }
 
   /** Makes the bytes durable, without a row that says so. Returns how many they are. */
@@ -166,6 +167,12 @@ export class UploadSession implements AsyncDisposable {
       this.#isFull ||= isRefusal(error, 'STORAGE_FULL')
       throw error
     }
+  }
+
+  /** Who was overtaken must not hear that the upload is gone. */
+  async #lostError(): Promise<RegistryError> {
+    const isThere = await findUpload(this.#deps.db.read, this.#upload)
+    return isThere ? overtakenError() : new RegistryError('BLOB_UPLOAD_UNKNOWN')
   }
 
   async #vouch() {

@@ -1,7 +1,7 @@
 import { open as openFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { blob, contentOf, seededBytes } from '../../test/support/content.ts'
 import { makeTemporaryFolder, type TemporaryFolder } from '../../test/support/temporary-folder.ts'
 import { openFileStore } from '../blobs/file-store.ts'
@@ -207,3 +207,79 @@ test('bytes that changed on the disk meanwhile are noticed before they are gone 
     code: 'BLOB_UPLOAD_UNKNOWN',
   })
 })
+
+test('an overtaken writer does not hear that the upload is gone', async () => {
+  const content = blob('overtaken at its checkpoint', 100_000)
+  const key = await start(await open())
+  const slow = await open(around('advanceUpload', { before: () => db.write(claimUpload, key) }))
+  await expect(slow.append(key, chunkOf(content.bytes))).rejects.toMatchObject({
+    code: 'BLOB_UPLOAD_INVALID',
+  })
+  expect(await (await open()).status(key)).toMatchObject({ offsetBytes: 0 })
+})
+
+describe('a rest that was taken for the whole', () => {
+  const first = Buffer.alloc(100_000)
+  const rest = Buffer.concat([Buffer.alloc(200_000), seededBytes('its end', 2_000_000)])
+  const whole = Buffer.concat([first, rest])
+  const digest = parseDigest(blobDigest(whole))
+  const locations = async () =>
+    (await stores.get(stores.defaultStoreId).list(null, 10)).map(({ state }) => state)
+
+  test('is a blob, on a process that did not see its start too, and nothing else is left', async () => {
+    const key = await start(await open())
+    await (await open()).append(key, chunkOf(first))
+    await (await open()).commit(
+      key,
+      digest,
+      chunkOf(rest.subarray(0, 50_000), rest.subarray(50_000)),
+    )
+    expect((await readBlob(digest)).equals(whole)).toBe(true)
+    expect(await db.read.selectFrom('uploads').selectAll().execute()).toEqual([])
+    expect(await locations()).toEqual(['finished'])
+  })
+
+  test.each(['forkUpload', 'commitUpload'])(
+    'leaves the upload as it was when %s fails',
+    async (name) => {
+      const failing = around(name, { before: () => Promise.reject(new Error('no database')) })
+      const uploads = new Uploads({
+        ...{ db: failing, stores, settings: await openSettings(db) },
+        checkpointMs: 1,
+      })
+      const key = await start(uploads)
+      await uploads.append(key, chunkOf(first))
+      await expect(uploads.commit(key, digest, slowly(rest))).rejects.toThrow('no database')
+      expect(await uploads.status(key)).toMatchObject({ offsetBytes: first.length })
+      expect(await locations()).toEqual(['staged'])
+      await uploads.commit(key, digest, slowly(rest))
+      expect((await readBlob(digest)).equals(whole)).toBe(true)
+    },
+  )
+
+  test('does not commit once it was overtaken', async () => {
+    const key = await start(await open())
+    const slow = await open(around('forkUpload', { before: () => db.write(claimUpload, key) }))
+    await slow.append(key, chunkOf(first))
+    await expect(slow.commit(key, digest, chunkOf(rest))).rejects.toMatchObject({
+      code: 'BLOB_UPLOAD_INVALID',
+    })
+    expect(await db.read.selectFrom('blobs').selectAll().execute()).toEqual([])
+    await (await open()).commit(key, digest, chunkOf(rest))
+    expect((await readBlob(digest)).equals(whole)).toBe(true)
+  })
+})
+
+/** In pieces, with time for checkpoints in between. */
+function slowly(bytes: Buffer) {
+  const body: RequestBody = {
+    lengthBytes: bytes.length,
+    async *chunks() {
+      for (let at = 0; at < bytes.length; at += 300_000) {
+        await sleep(5)
+        yield bytes.subarray(at, at + 300_000)
+      }
+    },
+  }
+  return { body, range: null }
+}

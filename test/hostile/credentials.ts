@@ -5,7 +5,7 @@ import type { Caller, World } from './world.ts'
 
 /** Mostly good credentials of somebody; the others are nobody's, whatever they claim. */
 export function pickCaller(random: Random, world: World): Caller {
-  if (random.chance(0.75)) return random.pick(world.callers)
+  if (random.chance(0.85)) return random.pick(world.callers)
   const authorization = headerSafe(random.pick(frauds)(random, world))
   return { name: 'fraud', authorization, seesSecrets: false }
 }

@@ -24,7 +24,7 @@ function makeLine(random: Random, world: World): HeaderLine {
     () => ['If-Match', random.pick(['*', oddText(random)])],
     () => ['Accept', random.pick(['*/*', 'text/html', 'a,'.repeat(2000), oddText(random)])],
     () => ['Accept-Encoding', random.pick(['gzip', 'br;q=1', '*', oddText(random)])],
-    () => ['Expect', random.pick(['100-continue', '200-ok', oddText(random)])],
+    () => ['Expect', random.chance(0.8) ? '100-continue' : oddText(random)],
     () => ['Connection', random.pick(['close', 'keep-alive', 'Upgrade, close', oddText(random)])],
     () => ['Upgrade', random.pick(['h2c', 'websocket', oddText(random)])],
     () => ['Cookie', 'a=b; '.repeat(random.pick([1, 1000]))],

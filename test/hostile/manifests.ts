@@ -18,20 +18,21 @@ export function makeContentType(random: Random): string {
   return random.pick(['text/html', 'application/json; charset=utf-8', '', 'a/b+json', '*/*', 'x'])
 }
 
-/** Something that might be taken for a manifest. */
-export function makeManifest(random: Random, world: World): Buffer {
+/** Something that might be taken for a manifest of this type. */
+export function makeManifest(random: Random, world: World, type: string): Buffer {
   if (random.chance(0.15)) return Buffer.from(random.pick(documents)(random))
-  const value = random.chance(0.6) ? imageOf(random, world) : indexOf(random, world)
-  for (let times = random.pick([0, 1, 1, 2, 5]); times > 0; times--) spoil(random, world, value)
+  const isIndex = type === mediaTypes.index || type === mediaTypes.dockerList
+  const value = isIndex ? indexOf(random, world, type) : imageOf(random, world, type)
+  for (let times = random.pick([0, 0, 1, 1, 2, 5]); times > 0; times--) spoil(random, world, value)
   return spoilText(random, JSON.stringify(value))
 }
 
 type Json = Record<string, unknown>
 
-function imageOf(random: Random, world: World): Json {
+function imageOf(random: Random, world: World, mediaType: string): Json {
   return {
     schemaVersion: 2,
-    mediaType: random.pick(types),
+    mediaType,
     config: descriptorOf(random, world),
     layers: Array.from({ length: random.between(0, 4) }, () => descriptorOf(random, world)),
     ...(random.chance(0.3) && { subject: descriptorOf(random, world) }),
@@ -40,10 +41,10 @@ function imageOf(random: Random, world: World): Json {
   }
 }
 
-function indexOf(random: Random, world: World): Json {
+function indexOf(random: Random, world: World, mediaType: string): Json {
   return {
     schemaVersion: 2,
-    mediaType: mediaTypes.index,
+    mediaType,
     manifests: Array.from({ length: random.between(0, 4) }, () => ({
       ...descriptorOf(random, world),
       platform: { os: 'linux', architecture: random.pick(['amd64', oddText(random)]) },

@@ -1,3 +1,4 @@
+import { digestOf } from '../support/content.ts'
 import type { Random } from '../support/random.ts'
 import { makeForm } from './credentials.ts'
 import { type HeaderLine, makeHeaders } from './headers.ts'
@@ -35,14 +36,15 @@ function mercy(method: string, target: string, { seesSecrets }: Caller): string 
 }
 
 export function makeManifestPush(random: Random, world: World, caller: Caller): Message {
-  const name = makeName(random, world)
-  const reference = random.chance(0.5) ? makeDigest(random, world) : `t${random.between(1, 50)}`
+  const name = random.chance(0.6) ? 'open/app' : makeName(random, world)
+  const reference = random.chance(0.3) ? makeDigest(random, world) : `t${random.between(1, 50)}`
   const query = random.chance(0.2) ? makeQuery(random, world) : ''
+  const type = makeContentType(random)
   return format(random, world, caller, {
     method: 'PUT',
     target: `/v2/${name}/manifests/${reference}${query}`,
-    body: makeManifest(random, world),
-    headers: [['Content-Type', makeContentType(random)]],
+    body: makeManifest(random, world, type),
+    headers: [['Content-Type', random.chance(0.9) ? type : makeContentType(random)]],
   })
 }
 
@@ -77,7 +79,11 @@ export function makeUpload(random: Random, world: World, caller: Caller): Messag
         : undefined
     return format(random, world, caller, { method, target: `$UPLOAD${query}`, body })
   })
-  return [begin, ...steps]
+  if (random.chance(0.6)) return [begin, ...steps]
+  const body = random.bytes(random.pick([0, 1, 3000, 70_000]))
+  const path = `$UPLOAD?digest=${digestOf(body)}`
+  const end = format(random, world, caller, { method: 'PUT', target: path, body })
+  return random.chance(0.5) ? [begin, end] : [begin, ...steps, end]
 }
 
 interface Draft {
@@ -88,7 +94,9 @@ interface Draft {
 }
 
 function format(random: Random, world: World, caller: Caller, draft: Draft): Message {
-  const { method, target, body, headers = [] } = draft
+  const { method, body, headers = [] } = draft
+  // Who sees everything could rightly carry what is private to where others see it.
+  const target = caller.seesSecrets ? draft.target.replaceAll('mount=', 'amount=') : draft.target
   const lines: HeaderLine[] = [
     ['Host', random.chance(0.95) ? world.host : oddHost(random)],
     ...(caller.authorization === undefined

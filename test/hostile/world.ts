@@ -19,6 +19,7 @@ export interface Caller {
 /** A server with content, and what an attacker knows of it. */
 export interface World {
   readonly host: string
+  readonly logins: Logins
   readonly callers: readonly Caller[]
   /** `feed/repository`; of the private feed `secret` too, which only an administrator may see. */
   readonly names: readonly string[]
@@ -36,6 +37,16 @@ export interface World {
   readonly plain: Plain
 }
 
+interface Logins {
+  readonly viewer: Login
+  readonly admin: Login
+}
+
+interface Login {
+  readonly user: string
+  readonly password: string
+}
+
 /** What is pulled all the time; no hostile request names it. */
 export interface Plain {
   readonly name: string
@@ -45,7 +56,7 @@ export interface Plain {
 }
 
 const settingsArriveMs = 1200
-const plainLayerBytes = 256 * 1024
+const largeLayerBytes = 256 * 1024
 
 export async function makeWorld(server: ServerProcess): Promise<World> {
   for (const feed of ['open', 'secret', 'plain']) await createFeed(server.dataDir, feed)
@@ -61,18 +72,19 @@ export async function makeWorld(server: ServerProcess): Promise<World> {
   const secret = secretImage(canary, 'known')
   const hidden = secretImage(canary, 'hidden')
   const open = image('open to some')
+  const layer = blob('a larger layer', largeLayerBytes)
   await pushImage(table, 'open/app', open, ['latest', '1.0'])
+  await pushBlob(table, 'open/app', layer)
   await pushImage(table, 'secret/app', secret, ['latest', `tag-${canary}`])
   await pushImage(table, `secret/${canary}`, hidden, ['latest'])
   const plainImage = image('pulled all the time')
-  const layer = blob('a larger layer', plainLayerBytes)
   await pushImage(table, 'plain/app', plainImage, ['latest'])
   await pushBlob(table, 'plain/app', layer)
-  const scopes = ['open/app', 'secret/app'].map((name) => `repository:${name}:pull,push,delete`)
-  const tokenOf = (user: string, password: string) =>
-    fetchToken(server.url, { user, password, scopes })
-  const adminToken = await tokenOf('Admin', adminPassword)
-  const viewerToken = await tokenOf('api', viewer)
+  const logins = {
+    viewer: { user: 'api', password: viewer },
+    admin: { user: 'Admin', password: adminPassword },
+  }
+  const { viewerToken, adminToken } = await fetchTokens(server.url, logins)
   const bystander = (name: string, authorization: string | undefined): Caller => ({
     name,
     authorization,
@@ -80,6 +92,7 @@ export async function makeWorld(server: ServerProcess): Promise<World> {
   })
   return {
     host: server.host,
+    logins,
     callers: [
       bystander('anonymous', undefined),
       bystander('viewer', basicAuthorization('api', viewer)),
@@ -97,7 +110,7 @@ export async function makeWorld(server: ServerProcess): Promise<World> {
       'secret/none',
       'none/app',
     ],
-    digests: digestsOf([open, secret]),
+    digests: [...digestsOf([open, secret]), layer.digest],
     tags: ['latest', '1.0', 'none'],
     viewerToken,
     adminToken,
@@ -111,6 +124,27 @@ export async function makeWorld(server: ServerProcess): Promise<World> {
       authorization: basicAuthorization('api', plainReader),
     },
   }
+}
+
+async function fetchTokens(url: string, logins: Logins) {
+  const scopes = ['open/app', 'secret/app'].map((name) => `repository:${name}:pull,push,delete`)
+  const viewerToken = await fetchToken(url, { ...logins.viewer, scopes })
+  const adminToken = await fetchToken(url, { ...logins.admin, scopes })
+  return { viewerToken, adminToken }
+}
+
+/** Tokens live for a few minutes. */
+export async function renewTokens(world: World): Promise<World> {
+  const tokens = await fetchTokens(`http://${world.host}`, world.logins)
+  const renewed = new Map([
+    [world.viewerToken, tokens.viewerToken],
+    [world.adminToken, tokens.adminToken],
+  ])
+  const callers = world.callers.map((caller) => ({
+    ...caller,
+    authorization: renewed.get(caller.authorization ?? '') ?? caller.authorization,
+  }))
+  return { ...world, ...tokens, callers }
 }
 
 /** Its content is the canary too, wherever it could show. */

@@ -84,7 +84,7 @@ export const listScenarios: readonly Scenario[] = [
       get('?n=abc', ['page-size']),
       get('?n=', ['page-size']),
       get('?last='),
-      get('?last=%00'),
+      get('?last=%00', ['last-control']),
     ],
   },
 ]
