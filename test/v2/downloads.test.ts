@@ -5,10 +5,11 @@ import https from 'node:https'
 import net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import tls from 'node:tls'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { makeCertificates } from '../support/certificates.ts'
 import { type Content, contentOf, seededBytes } from '../support/content.ts'
 import { seededRandom } from '../support/random.ts'
+import { needs } from '../support/require.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 
@@ -19,6 +20,7 @@ let plain: TestServer
 let secure: TestServer
 let ca: Buffer
 /** Each piece of 64 KiB differs from every other: a buffer that is used too early shows. */
+const openssl = needs({ program: 'openssl', package: 'openssl' })
 const contents: readonly Content[] = [
   0,
   1,
@@ -30,7 +32,10 @@ const contents: readonly Content[] = [
 ].map((size) => contentOf(seededBytes(`download ${size}`, size)))
 const large = contentOf(seededBytes('large', 24 * mebibyte + 11))
 
+beforeEach((context) => context.skip(openssl.skip, openssl.reason))
+
 beforeAll(async () => {
+  if (openssl.skip) return
   const files = await makeCertificates(folder.path)
   ca = readFileSync(files.caFile)
   const patience = { replyStalledMs }
@@ -45,6 +50,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
+  if (openssl.skip) return
   await plain[Symbol.asyncDispose]()
   await secure[Symbol.asyncDispose]()
   await folder[Symbol.asyncDispose]()
@@ -112,7 +118,7 @@ const schemes = [
   ['over TLS', () => secure],
 ] as const
 
-describe.for(schemes)('blobs %s', ([, server]) => {
+describe.for(schemes)(`blobs %s ${openssl.reason}`, ([, server]) => {
   test('arrive byte by byte, many at once, read slowly and quickly', async () => {
     const rounds = [...contents, ...contents, large, large, ...contents, large]
     await Promise.all(
@@ -193,7 +199,7 @@ describe.for(schemes)('blobs %s', ([, server]) => {
   })
 })
 
-describe('several ranges', () => {
+describe(`several ranges ${openssl.reason}`, () => {
   test('are byte-exact, whatever is asked for', async () => {
     const random = seededRandom(99)
     const content = contents.at(-1) ?? large

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { RegistryError } from '../../domain/errors.ts'
+import { isRefusal, RegistryError } from '../../domain/errors.ts'
 import type { RequestBody } from '../../registry/upload-session.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -93,7 +93,8 @@ class ChunkSource implements Disposable {
   }
 
   readonly #onAbort = () => {
-    this.#waiting.length = 0
+    // Who is overtaken writes no more; a server that stops keeps what has come.
+    if (!isRefusal(this.#signal.reason, 'UNAVAILABLE')) this.#waiting.length = 0
     this.#fail(this.#signal.reason)
   }
 
