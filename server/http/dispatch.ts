@@ -14,6 +14,8 @@ export interface DispatchOptions {
   readonly metrics: Metrics
   /** Sees every request first. */
   readonly begin: (req: IncomingMessage, res: ServerResponse) => void
+  /** Is told of what a request does. */
+  readonly work: (promise: Promise<void>) => void
   readonly other: RequestListener
 }
 
@@ -25,7 +27,14 @@ export interface Dispatch {
 }
 
 /** `/v2` and below go to their own handler, everything else to the other. */
-export function createDispatch({ v2, log, metrics, begin, other }: DispatchOptions): Dispatch {
+export function createDispatch({
+  v2,
+  log,
+  metrics,
+  begin,
+  work,
+  other,
+}: DispatchOptions): Dispatch {
   const runV2 = async (req: IncomingMessage, res: ServerResponse) => {
     observeV2(metrics, req, res)
     try {
@@ -45,7 +54,7 @@ export function createDispatch({ v2, log, metrics, begin, other }: DispatchOptio
   return {
     request: (req, res) => {
       if (isRefused(req, res)) return
-      if (isV2(req.url)) void runV2(req, res)
+      if (isV2(req.url)) work(runV2(req, res))
       else other(req, res)
     },
     checkContinue: (req, res) => {
@@ -57,7 +66,7 @@ export function createDispatch({ v2, log, metrics, begin, other }: DispatchOptio
         return
       }
       closeUnlessContinued(res)
-      void runV2(req, res)
+      work(runV2(req, res))
     },
     checkExpectation: (req, res) => {
       begin(req, res)

@@ -417,6 +417,41 @@ test('drain lets a download end that had begun before', async () => {
   await drained
 })
 
+test('drain lets a request end that comes on a connection which was there before', async () => {
+  const v2 = async (req: http.IncomingMessage, res: http.ServerResponse) => {
+    let bytes = 0
+    for await (const chunk of req) bytes += Buffer.byteLength(chunk)
+    res.end(`took ${bytes}`)
+  }
+  await using server = await open({ v2 })
+  const { socket, closed, heard } = await connectTo(server)
+  await sleep(50)
+  const drained = server.drain({ seconds: 10 })
+  socket.write('PATCH /v2/x HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\nfour')
+  await sleep(400)
+  socket.write('more')
+  await closed
+  expect(heard()).toContain('took 8')
+  await drained
+})
+
+test('drain waits for what a request still does when its client has gone', async () => {
+  let ended = false
+  const v2 = async (req: http.IncomingMessage) => {
+    await once(req, 'close')
+    await sleep(300)
+    ended = true
+  }
+  await using server = await open({ v2 })
+  const { socket } = await connectTo(server)
+  socket.write('PATCH /v2/x HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\nfour')
+  await sleep(50)
+  const drained = server.drain({ seconds: 10 })
+  socket.destroy()
+  await drained
+  expect(ended).toBe(true)
+})
+
 test('drain cuts what does not end in time', async () => {
   const { v2, next } = heldV2()
   const lines: string[] = []

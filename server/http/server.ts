@@ -38,7 +38,12 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   const traffic = watchTraffic(server, options)
   const app = Fastify({
     serverFactory: (other) => {
-      const dispatch = createDispatch({ ...options, other, begin: traffic.begin })
+      const dispatch = createDispatch({
+        ...options,
+        other,
+        begin: traffic.begin,
+        work: traffic.work,
+      })
       return server
         .on('request', dispatch.request)
         .on('checkContinue', dispatch.checkContinue)

@@ -7,6 +7,8 @@ import type { Metrics } from '../metrics.ts'
 export interface Traffic {
   /** Must see every request before its handler does. */
   begin(req: IncomingMessage, res: ServerResponse): void
+  /** What a request does, which may go on when its connection is gone; it must not reject. */
+  work(promise: Promise<void>): void
   /** Whether a reply has begun on this connection. */
   hasReplyStarted(socket: Socket): boolean
   /** The raw connection from this client port, for TLS handshakes that failed. */
@@ -18,8 +20,13 @@ export interface Traffic {
   drain(seconds: number): Promise<number>
 }
 
-/** A client that got its last byte may need a moment to take it off the wire. */
+/**
+ * A client that got its last byte may need a moment to take it off the wire, and a request that is
+ * on its way one to arrive.
+ */
 const lingerMs = 100
+/** How long what was cut may take to notice. */
+const cutWorkMs = 5_000
 
 export function watchTraffic(
   server: Server,
@@ -27,6 +34,7 @@ export function watchTraffic(
 ): Traffic {
   const connections = new Set<Socket>()
   const running = new Set<ServerResponse>()
+  const working = new Set<Promise<void>>()
   const countBytes = createByteCount(metrics)
   let draining = false
   let whenIdle: () => void = () => undefined
@@ -44,6 +52,20 @@ export function watchTraffic(
     setImmediate(() => server.closeIdleConnections())
     if (running.size === 0) whenIdle()
   }
+  const untilIdle = async (deadline: number) => {
+    const idle = new Promise<void>((resolve) => {
+      whenIdle = resolve
+    })
+    if (running.size > 0) await within(idle, Math.max(0, deadline - performance.now()))
+    return running.size === 0
+  }
+  const untilQuiet = async (closed: Promise<void>, deadline: number) => {
+    while (await untilIdle(deadline)) {
+      await within(closed, lingerMs)
+      // A request may have come meanwhile, on a connection that was there: it ends in peace too.
+      if (running.size === 0) return
+    }
+  }
   return {
     begin: (req, res) => {
       const startMs = performance.now()
@@ -60,18 +82,20 @@ export function watchTraffic(
       [...running].some((res) => res.req.socket === socket && res.headersSent),
     findConnection: (remotePort) =>
       [...connections].find((socket) => socket.remotePort === remotePort),
+    work: (promise) => {
+      working.add(promise)
+      void promise.finally(() => working.delete(promise))
+    },
     drain: async (seconds) => {
       draining = true
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       for (const res of running) if (!res.headersSent) res.shouldKeepAlive = false
-      const idle = new Promise<void>((resolve) => {
-        whenIdle = resolve
-      })
-      if (running.size > 0) await within(idle, seconds * 1000)
+      await untilQuiet(closed, performance.now() + seconds * 1000)
       const cut = running.size
-      if (cut === 0) await within(closed, lingerMs)
       for (const socket of connections) socket.destroy()
       await closed
+      // Who lost its client still uses what is closed next.
+      await within(Promise.allSettled(working), cutWorkMs)
       return cut
     },
   }
@@ -111,7 +135,7 @@ function createByteCount(metrics: Metrics): (socket: Socket) => void {
   }
 }
 
-async function within(promise: Promise<void>, ms: number): Promise<void> {
+async function within(promise: Promise<unknown>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms)
