@@ -1,11 +1,12 @@
 import type { Generated } from 'kysely'
+import type { AccessSchema } from './access-schema.ts'
 
 /**
  * The tables, one interface each. Times are whole milliseconds of the database's clock
  * (`now_ms()`), truth values are 0 and 1, digests are `sha256:…` texts. `reference` columns end in
  * `_id`. What each guard is for stands in docs/decisions/0001-clean-up-protocol.md.
  */
-export interface Schema {
+export interface Schema extends AccessSchema {
   stores: StoreRow
   feeds: FeedRow
   feed_names: FeedNameRow
@@ -53,6 +54,7 @@ export interface FeedRow {
   sparse_indexes: 0 | 1
   overwrite: OverwriteRule
   store_id: number
+  feed_group_id: number | null
   created_at: number
 }
 
@@ -204,30 +206,53 @@ export interface UserRow {
   key: string
   display_name: string
   email: string
-  /** `scrypt$N$r$p$salt$hash`, base64. */
+  /** `scrypt$N$r$p$salt$hash`, base64; empty for a directory's user, who has none here. */
   password_hash: string
   /** Raised with every change of password or right to log in. */
   credential_version: number
-  administrator: 0 | 1
   active: 0 | 1
   created_at: number
+  /** Null: the server's own. */
+  directory_id: number | null
+  /** The directory's name for the user: distinguished name (LDAP) or `sub` (OpenID Connect). */
+  external_id: string | null
+  /** When the directory last said that the user exists and is enabled. */
+  confirmed_at: number | null
+  last_login_at: number | null
 }
 
 export interface ApiKeyRow {
   id: Generated<number>
-  type: 'system' | 'feed'
+  type: 'system' | 'feed' | 'personal'
   display_name: string
   description: string
   /** SHA-256 of the key, hexadecimal; unique. */
   secret_hash: string
-  /** The feed of a `feed` key; null for `system`. */
+  /** A `feed` key has a feed or a feed group, a `personal` one its user. */
   feed_id: number | null
-  /** JSON array: of `view add promote delete` for `feed`, `["full-control"]` for `system`. */
+  feed_group_id: number | null
+  user_id: number | null
+  /**
+   * JSON array. Of `view add promote delete` for `feed`; of `full-control feeds` for `system`; for
+   * `personal` as for `feed`, what is taken of the user's rights, or empty: all of them.
+   */
   permissions: string
+  /** A pattern of repository names that the key is kept to; null: none. */
+  repositories: string | null
   credential_version: number
+  /** 0: revoked; the row stays, so that its id names nobody else. */
   active: 0 | 1
+  /** 0: switched off for the time being. */
+  enabled: 0 | 1
   created_at: number
+  created_by: string
   expires_at: number | null
+  /** While a key is changed for a new one both are good: the old one's hash, and until when. */
+  second_secret_hash: string | null
+  second_expires_at: number | null
+  logging: 'none' | 'request'
+  last_used_at: number | null
+  last_used_address: string | null
 }
 
 /** What `docker login` keeps. `secret_hash` unique. */
@@ -255,4 +280,6 @@ export interface EventRow {
   feed_id: number | null
   repository: string | null
   detail: string
+  /** Where it came from; null for the server's own work and the command line. */
+  address: string | null
 }

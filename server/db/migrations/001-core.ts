@@ -1,4 +1,5 @@
 import { type Kysely, type Migration, sql } from 'kysely'
+import { type Words, wordsOf } from './words.ts'
 
 /**
  * The first tables. Text is compared byte by byte on both databases, so that pages by key agree.
@@ -6,7 +7,7 @@ import { type Kysely, type Migration, sql } from 'kysely'
  * Nothing cascades into content: who deletes a feed has to say what becomes of its images.
  */
 export function core(dialect: 'sqlite' | 'postgres'): Migration {
-  const words = dialect === 'sqlite' ? sqliteWords : postgresWords
+  const words = wordsOf(dialect)
   return {
     up: async (db: Kysely<unknown>) => {
       const statements = [
@@ -22,43 +23,6 @@ export function core(dialect: 'sqlite' | 'postgres'): Migration {
       }
     },
   }
-}
-
-interface Words {
-  readonly before: readonly string[]
-  /** A primary key that the database counts; a number is never used twice. */
-  readonly id: string
-  readonly integer: string
-  readonly text: string
-  readonly bytes: string
-  /** After the columns. */
-  readonly table: string
-  /** The same for a table of small rows that is kept in the order of its key. */
-  readonly keyed: string
-}
-
-const sqliteWords: Words = {
-  before: [],
-  id: 'integer primary key autoincrement',
-  integer: 'integer',
-  text: 'text',
-  bytes: 'blob',
-  table: 'strict',
-  keyed: 'strict, without rowid',
-}
-
-const postgresWords: Words = {
-  // On SQLite every connection brings its own now_ms().
-  before: [
-    `create function now_ms() returns bigint language sql volatile parallel safe
-     as 'select floor(extract(epoch from clock_timestamp()) * 1000)::bigint'`,
-  ],
-  id: 'bigint generated always as identity primary key',
-  integer: 'bigint',
-  text: 'text collate "C"',
-  bytes: 'bytea',
-  table: '',
-  keyed: '',
 }
 
 function feedTables({ id, integer, text, table, keyed }: Words): string[] {

@@ -1,7 +1,8 @@
 import type { Migration } from 'kysely'
 import { core } from './001-core.ts'
+import { access } from './002-access.ts'
 
 /** Every migration by name, in order. A released one is never changed. */
 export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migration> {
-  return { '001-core': core(dialect) }
+  return { '001-core': core(dialect), '002-access': access(dialect) }
 }
