@@ -3,14 +3,36 @@ import {
   type ApiKeyInfo,
   type ApiKeyLabel,
   type ApiKeyScope,
+  type ApiKeyWithSecret,
   createApiKey,
   listApiKeys,
   revokeApiKey,
+  rotateApiKey,
 } from './auth/api-key.ts'
+import { addGroup, changeMembers, type GroupInfo, getGroup, listGroups } from './auth/groups.ts'
+import type { Paged } from './auth/paged.ts'
 import { openPasswords } from './auth/password.ts'
-import { resetPassword } from './auth/users.ts'
+import {
+  addPermission,
+  deletePermission,
+  listPermissions,
+  type PermissionInfo,
+  type PermissionInput,
+} from './auth/permissions.ts'
+import {
+  addUser,
+  deleteUser,
+  generatePassword,
+  listUsers,
+  type NewUserInput,
+  resetPassword,
+  type UserChanges,
+  type UserInfo,
+  updateUser,
+} from './auth/users.ts'
 import type { Config } from './config.ts'
-import { openDatabase } from './db/database.ts'
+import { type Db, openDatabase } from './db/database.ts'
+import type { Actor } from './domain/actor.ts'
 import {
   changeFeed,
   createFeed,
@@ -32,18 +54,38 @@ export interface Administration extends AsyncDisposable {
     delete(name: string): Promise<void>
   }
   readonly keys: {
-    create(key: ApiKeyScope & ApiKeyLabel): Promise<{ readonly id: number; readonly key: string }>
+    create(scope: ApiKeyScope, label?: ApiKeyLabel): Promise<ApiKeyWithSecret>
     list(): Promise<readonly ApiKeyInfo[]>
+    rotate(id: number, overlap: { readonly overlapHours?: number }): Promise<ApiKeyWithSecret>
     /** False when there is no such key. */
     revoke(id: number): Promise<boolean>
   }
   readonly users: {
     /** Without a password one is made up. */
-    resetPassword(name: string, password: string | undefined): Promise<{ password: string }>
+    add(user: Omit<NewUserInput, 'password'>, password: string | null): Promise<string>
+    list(): Promise<readonly UserInfo[]>
+    update(name: string, changes: UserChanges): Promise<UserInfo>
+    /** False when there is no such user. */
+    delete(name: string): Promise<boolean>
+    /** The new password; without one it is made up. `recover`: also makes an administrator of it. */
+    resetPassword(reset: Parameters<typeof resetPassword>[1]): Promise<string>
+  }
+  readonly groups: {
+    list(): Promise<readonly GroupInfo[]>
+    get(name: string): Promise<GroupInfo>
+    add(name: string, description: string): Promise<GroupInfo>
+    changeMembers(name: string, changes: Parameters<typeof changeMembers>[2]): Promise<GroupInfo>
+  }
+  readonly permissions: {
+    list(): Promise<readonly PermissionInfo[]>
+    add(permission: PermissionInput): Promise<PermissionInfo>
+    /** False when there is no such permission. */
+    delete(id: number): Promise<boolean>
   }
 }
 
-const by = 'command line'
+const by: Actor = { name: 'command line', address: null }
+const pageSize = 500
 
 export async function openAdministration(
   config: Pick<Config, 'dataDir' | 'databaseUrl'>,
@@ -51,27 +93,71 @@ export async function openAdministration(
   const { dataDir } = config
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const db = await openDatabase({ url: config.databaseUrl })
+  const deps = { db, by }
   return {
-    feeds: {
-      list: () => listFeeds(db),
-      async create(feed) {
-        const { id: storeId } = await ensureDefaultStore(db)
-        return createFeed({ db, storeId, by }, feed)
-      },
-      set: (name, changes) => changeFeed({ db, by }, name, changes),
-      delete: (name) => deleteFeed({ db, by }, name),
-    },
+    feeds: feedsOf(db),
     keys: {
-      create: (key) => createApiKey({ db }, key, key),
-      list: () => listApiKeys({ db }),
-      revoke: (id) => revokeApiKey({ db }, id),
+      create: (scope, label) => createApiKey(deps, scope, label),
+      list: () => all((after?: number) => listApiKeys({ db }, pageAfter(after))),
+      rotate: (id, overlap) => rotateApiKey(deps, id, overlap),
+      revoke: (id) => revokeApiKey(deps, id),
     },
-    users: {
-      async resetPassword(userName, password) {
-        const deps = { db, dataDir, passwords: openPasswords() }
-        return { password: await resetPassword(deps, { userName, password: password ?? null }) }
-      },
+    users: usersOf(db, dataDir),
+    groups: {
+      list: () => all((after?: string) => listGroups({ db }, pageAfter(after))),
+      get: (name) => getGroup({ db }, name),
+      add: (name, description) => addGroup(deps, { name, description }),
+      changeMembers: (name, changes) => changeMembers(deps, name, changes),
+    },
+    permissions: {
+      list: () => all((after?: number) => listPermissions({ db }, pageAfter(after))),
+      add: (permission) => addPermission(deps, permission),
+      delete: (id) => deletePermission(deps, id),
     },
     [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
   }
+}
+
+function feedsOf(db: Db): Administration['feeds'] {
+  const deps = { db, by: by.name }
+  return {
+    list: () => listFeeds(db),
+    async create(feed) {
+      const { id: storeId } = await ensureDefaultStore(db)
+      return createFeed({ ...deps, storeId }, feed)
+    },
+    set: (name, changes) => changeFeed(deps, name, changes),
+    delete: (name) => deleteFeed(deps, name),
+  }
+}
+
+function usersOf(db: Db, dataDir: string): Administration['users'] {
+  const deps = { db, dataDir, passwords: openPasswords(), by }
+  return {
+    async add(user, given) {
+      const password = given ?? generatePassword()
+      await addUser(deps, { ...user, password })
+      return password
+    },
+    list: () => all((after?: string) => listUsers({ db }, pageAfter(after))),
+    update: (name, changes) => updateUser(deps, name, changes),
+    delete: (name) => deleteUser(deps, name),
+    resetPassword: (reset) => resetPassword(deps, reset),
+  }
+}
+
+function pageAfter<C>(after: C | undefined): { readonly after?: C; readonly count: number } {
+  return after === undefined ? { count: pageSize } : { after, count: pageSize }
+}
+
+/** All pages of a list. */
+async function all<T, C>(page: (after?: C) => Promise<Paged<T, C>>): Promise<readonly T[]> {
+  const items: T[] = []
+  let { items: found, next } = await page()
+  items.push(...found)
+  while (next !== null) {
+    ;({ items: found, next } = await page(next))
+    items.push(...found)
+  }
+  return items
 }

@@ -1,9 +1,14 @@
 import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { openAuthenticator } from './auth/authenticate.ts'
+import { createBackOff } from './auth/back-off.ts'
+import { openDirectories } from './auth/directories/open-directories.ts'
+import { openKeyUsage } from './auth/key-usage.ts'
+import { openLoginRecords } from './auth/login-records.ts'
 import { openPasswords } from './auth/password.ts'
 import { openPrincipals } from './auth/principals.ts'
 import { openSecretKey } from './auth/secret-key.ts'
+import { openSessions } from './auth/session.ts'
 import { openTokens } from './auth/token.ts'
 import { createFirstAdministrator, type FirstAdministrator } from './auth/users.ts'
 import { openFileStore } from './blobs/file-store.ts'
@@ -14,6 +19,9 @@ import { lockFolder, type ProcessLock } from './db/process-lock.ts'
 import { hasUsers } from './db/users.ts'
 import { RegistryError } from './domain/errors.ts'
 import { may } from './domain/permission.ts'
+import type { ApiDeps } from './http/api/deps.ts'
+import { managementApi } from './http/api/management.ts'
+import { authRoutes } from './http/auth-routes.ts'
 import { createReadCaller } from './http/base-url.ts'
 import { watchBaseUrl } from './http/base-url-watch.ts'
 import { openHttpServer } from './http/server.ts'
@@ -23,17 +31,12 @@ import { createTokenEndpoint } from './http/v2/token.ts'
 import { type Log, openLog } from './log.ts'
 import { measureDb, measureStore } from './measured.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
-import {
-  createFeed,
-  type Feeds,
-  listFeeds,
-  openFeeds,
-  removeDeletedFeeds,
-} from './registry/feeds.ts'
+import { createFeed, type Feeds, listFeeds, openFeeds } from './registry/feeds.ts'
 import { ManifestContents } from './registry/manifest-contents.ts'
 import { openSettings, type Settings } from './registry/settings.ts'
 import { openStores, type Stores } from './registry/stores.ts'
 import { Uploads } from './registry/uploads.ts'
+import { startSweeping } from './sweeping.ts'
 
 /** The server, running. Disposing stops it at once; `drain` first lets requests end. */
 export interface App extends AsyncDisposable {
@@ -52,6 +55,8 @@ export interface AppOverrides {
   readonly checkpointMs?: number
   /** How long clients may do nothing. */
   readonly patience?: Partial<Patience>
+  /** False: nobody has to wait after failed logins. */
+  readonly slowsDown?: boolean
 }
 
 /** What the parts are made from; closed in the opposite order of opening. */
@@ -65,21 +70,22 @@ interface Foundation {
   readonly uploads: Uploads
 }
 
-const deletedFeedsIntervalMs = 30_000
+type Closers = (() => PromiseLike<void> | void)[]
 
+const minuteMs = 60_000
 /**
  * Opens everything and serves. Throws UNAVAILABLE, saying why, when the data folder is in use by
  * another process, or database or store cannot be opened; nothing is left open then.
  */
 export async function openApp(config: Config, overrides: AppOverrides = {}): Promise<App> {
-  const closers: (() => PromiseLike<void> | void)[] = []
+  const closers: Closers = []
   const close = async () => {
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
     const foundation = await openFoundation(config, overrides, closers)
     const firstAdministrator = await firstStart(config, foundation)
-    const server = await openServer(config, foundation, overrides)
+    const server = await openServer(config, foundation, { ...overrides, closers })
     closers.push(() => server[Symbol.asyncDispose]())
     closers.push(startSweeping(foundation))
     foundation.log.info(
@@ -101,7 +107,7 @@ export async function openApp(config: Config, overrides: AppOverrides = {}): Pro
 async function openFoundation(
   config: Config,
   overrides: AppOverrides,
-  closers: (() => PromiseLike<void> | void)[],
+  closers: Closers,
 ): Promise<Foundation> {
   const keep = <T extends AsyncDisposable>(opened: T): T => {
     closers.push(() => opened[Symbol.asyncDispose]())
@@ -166,18 +172,14 @@ async function firstStart(
 async function openServer(
   config: Config,
   foundation: Foundation,
-  { patience }: Pick<AppOverrides, 'patience'>,
+  overrides: AppOverrides & { readonly closers: Closers },
 ) {
   const { db, feeds, log, metrics, settings, stores, uploads } = foundation
   const now = Date.now
-  const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
-  const tokens = await openTokens({ key: secretKey.deriveKey('token-signing'), now })
-  const authenticator = openAuthenticator({
-    db,
-    principals: openPrincipals({ read: db.read, now }),
-    passwords: openPasswords(),
-    tokens,
-  })
+  const { patience } = overrides
+  const identity = await openIdentity(config, foundation, overrides)
+  const { authenticator, directories, passwords, principals, sessions, tokens } = identity
+  const onAnswered = identity.keyUsage.answered
   const watch = watchBaseUrl(log)
   const readCaller = createReadCaller({
     watch,
@@ -199,17 +201,34 @@ async function openServer(
     settings,
     stores,
     uploads,
+    onAnswered,
     ...(patience && { patience }),
   })
   const mayReadMetrics = async (req: IncomingMessage) => {
-    const { principal } = await authenticator.authenticate(req.headers.authorization)
+    const { principal } = await authenticator.authenticate(
+      req.headers.authorization,
+      undefined,
+      readCaller(req).address,
+    )
     return may(principal, 'Admin_ConfigureProGet', null)
+  }
+  const login = { principals, sessions, settings, readCaller, log, now }
+  const version = readVersion()
+  const apiDeps: ApiDeps = {
+    ...{ ...login, authenticator, db, directories, onAnswered, passwords, version },
+    configuredBaseUrl: config.baseUrl,
+    dataDir: config.dataDir,
+    defaultStoreId: stores.defaultStoreId,
   }
   return openHttpServer({
     config,
     log,
     metrics,
-    version: readVersion(),
+    version,
+    api(app) {
+      managementApi(app, apiDeps)
+      authRoutes(app, { ...login, logins: directories.oidc })
+    },
     v2,
     mayReadMetrics,
     baseUrlWarning: () => watch.warning(),
@@ -220,27 +239,51 @@ async function openServer(
   })
 }
 
-async function checkStores(stores: Stores): Promise<void> {
-  for (const { store } of stores.list()) await store.check()
+/** Everything that finds out who is calling. */
+async function openIdentity(
+  config: Config,
+  { db, log, settings }: Foundation,
+  { slowsDown = true, closers }: AppOverrides & { readonly closers: Closers },
+) {
+  const now = Date.now
+  const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
+  const tokens = await openTokens({ key: secretKey.deriveKey('token-signing'), now })
+  const directories = openDirectories({
+    db,
+    log,
+    secretKey,
+    recheckMs: () => minuteMs * settings.integer('Directories.RecheckMinutes'),
+    confirmedForMs: () => 60 * minuteMs * settings.integer('Directories.ConfirmedForHours'),
+  })
+  const { confirm } = directories
+  const principals = openPrincipals({ read: db.read, now, confirm })
+  const passwords = openPasswords()
+  const keep = <T extends AsyncDisposable>(opened: T): T => {
+    closers.push(() => opened[Symbol.asyncDispose]())
+    return opened
+  }
+  const onError = (err: unknown) => log.error({ err }, 'What callers did could not be written down')
+  const keyUsage = keep(openKeyUsage({ db, now, onError }))
+  const records = keep(openLoginRecords({ db, onError }))
+  const backOff = slowsDown ? createBackOff({ onRefused: records.refused }) : undefined
+  const authenticator = openAuthenticator({
+    ...{ db, principals, passwords, tokens, directories, records },
+    ...(backOff && { backOff }),
+  })
+  const sessions = openSessions({
+    db,
+    principals,
+    now,
+    limits: {
+      idleMs: () => minuteMs * settings.integer('Sessions.IdleMinutes'),
+      maxAgeMs: () => 60 * minuteMs * settings.integer('Sessions.MaxHours'),
+    },
+    onError: (err) => log.error({ err }, 'The use of sessions could not be written down yet'),
+  })
+  closers.push(() => sessions[Symbol.asyncDispose]())
+  return { authenticator, directories, keyUsage, passwords, principals, sessions, tokens }
 }
 
-/** Removes the content of deleted feeds, of those too that another process deleted. */
-function startSweeping({ db, log, uploads }: Foundation): () => Promise<void> {
-  let running: Promise<void> = Promise.resolve()
-  const sweep = async () => {
-    try {
-      await removeDeletedFeeds({ db, purgeUploads: (feedId) => uploads.purgeIdle(0, feedId) })
-    } catch (error) {
-      log.error({ err: error }, 'The content of a deleted registry could not be removed yet')
-    }
-  }
-  const timer = setInterval(() => {
-    running = running.then(sweep)
-  }, deletedFeedsIntervalMs)
-  timer.unref()
-  running = sweep()
-  return async () => {
-    clearInterval(timer)
-    await running
-  }
+async function checkStores(stores: Stores): Promise<void> {
+  for (const { store } of stores.list()) await store.check()
 }

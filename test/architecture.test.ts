@@ -25,7 +25,10 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   'server/blobs': { rooms: ['server/domain'], packages: [] },
   'server/upstream': { rooms: ['server/domain'], packages: [] },
-  'server/auth': { rooms: ['server/domain', 'server/db'], packages: ['jose'] },
+  'server/auth': {
+    rooms: ['server/domain', 'server/db'],
+    packages: ['jose', 'ldapts', 'openid-client'],
+  },
   'server/registry': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/upstream'],
     packages: [],

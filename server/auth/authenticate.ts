@@ -1,10 +1,14 @@
 import type { Db } from '../db/database.ts'
 import { RegistryError } from '../domain/errors.ts'
-import { anonymous, type Principal } from '../domain/permission.ts'
+import type { Principal } from '../domain/permission.ts'
 import type { Access } from '../domain/scope.ts'
 import { isApiKeyUserName, isUserKey, userKey } from '../domain/user-name.ts'
 import { hashApiKey } from './api-key.ts'
+import type { BackOff } from './back-off.ts'
 import { parseCredentials } from './credentials.ts'
+import type { DirectoryLogins } from './directories/directory-logins.ts'
+import type { LoginAttempt } from './failures.ts'
+import type { LoginRecords } from './login-records.ts'
 import type { Passwords } from './password.ts'
 import type { Principals } from './principals.ts'
 import { findRefreshTokenOwner } from './refresh-token.ts'
@@ -19,19 +23,24 @@ export interface Identity {
 
 /**
  * Finds out who is calling. Only a request without credentials is Anonymous: wrong ones, and what
- * cannot be read, throw UNAUTHORIZED, and a login that finds too many others waiting
- * TOOMANYREQUESTS. What a principal may do is not said here: it is read anew for every request.
+ * cannot be read, throw UNAUTHORIZED, and a login that has to wait, or finds too many others
+ * waiting, TOOMANYREQUESTS. What a principal may do is not said here: it is read anew for every
+ * request.
  */
 export interface Authenticator {
   /**
    * By the `Authorization` header. A token must have been issued for `service` (`host[:port]` of
    * the server as this client sees it), if that is given.
    */
-  authenticate(authorization: string | undefined, service?: string): Promise<Identity>
+  authenticate(
+    authorization: string | undefined,
+    service?: string,
+    address?: string,
+  ): Promise<Identity>
   /** By user name and password; with the user name `api`, the password is an API key. */
-  logIn(userName: string, password: string): Promise<Principal>
-  authenticateKey(key: string): Promise<Principal>
-  authenticateRefreshToken(token: string): Promise<Principal>
+  logIn(userName: string, password: string, address?: string): Promise<Principal>
+  authenticateKey(key: string, address?: string): Promise<Principal>
+  authenticateRefreshToken(token: string, address?: string): Promise<Principal>
 }
 
 export interface AuthenticatorOptions {
@@ -39,29 +48,21 @@ export interface AuthenticatorOptions {
   readonly principals: Principals
   readonly passwords: Passwords
   readonly tokens: Tokens
+  /** Who knows users that are not the server's own. */
+  readonly directories?: DirectoryLogins
+  /** Absent: nobody is slowed down. */
+  readonly backOff?: BackOff
+  /** Told of logins, for the audit. */
+  readonly records?: Pick<LoginRecords, 'succeeded' | 'failed'>
 }
 
 export function openAuthenticator(options: AuthenticatorOptions): Authenticator {
-  const { db, principals, passwords, tokens } = options
-
-  const authenticateKey = async (key: string): Promise<Principal> => {
-    const secretHash = hashApiKey(key)
-    const principal = secretHash && (await principals.findBySecretHash(secretHash))
-    return principal || refuse('The API key is unknown, revoked or expired.')
-  }
-
-  const logIn = async (userName: string, password: string): Promise<Principal> => {
-    if (isApiKeyUserName(userName)) return await authenticateKey(password)
-    const key = userKey(userName)
-    const login = isUserKey(key) ? await principals.findLogin(key) : undefined
-    const attempt = { userKey: key, password, account: login?.account }
-    if ((await passwords.verify(attempt)) && login !== undefined) return login.principal
-    return refuse('The user name or the password is wrong.')
-  }
+  const { db, principals, tokens, records } = options
+  const { logIn, authenticateKey } = openLogins(options)
 
   const readToken = async (token: string, service: string | null): Promise<Identity> => {
     const { owner, access } = await tokens.verify(token, service)
-    if (owner === null) return { principal: anonymous, access }
+    if (owner === null) return { principal: await principals.getAnonymous(), access }
     const principal = await principals.findOwner(owner)
     if (principal !== undefined) return { principal, access }
     return refuse('The login that the token was issued for is no longer valid: log in again.')
@@ -70,19 +71,76 @@ export function openAuthenticator(options: AuthenticatorOptions): Authenticator 
   return {
     authenticateKey,
     logIn,
-    async authenticate(authorization, service) {
-      if (authorization === undefined) return { principal: anonymous, access: null }
+    async authenticate(authorization, service, address) {
+      if (authorization === undefined) {
+        return { principal: await principals.getAnonymous(), access: null }
+      }
       const credentials = parseCredentials(authorization)
       if (credentials.scheme === 'bearer') {
         return await readToken(credentials.token, service ?? null)
       }
       const { userName, password } = credentials
-      return { principal: await logIn(userName, password), access: null }
+      return { principal: await logIn(userName, password, address), access: null }
     },
-    async authenticateRefreshToken(token) {
+    async authenticateRefreshToken(token, address = '') {
       const owner = await findRefreshTokenOwner({ db }, token)
       const principal = owner && (await principals.findOwner(owner))
-      return principal ?? refuse('The identity token is unknown or revoked: log in again.')
+      if (!principal) refuse('The identity token is unknown or revoked: log in again.')
+      records?.succeeded(principal, address)
+      return principal
+    },
+  }
+}
+
+/** By what people and machines have, a password or a key. */
+function openLogins(
+  options: AuthenticatorOptions,
+): Pick<Authenticator, 'logIn' | 'authenticateKey'> {
+  const { principals, passwords, directories, backOff, records } = options
+
+  /** Whoever has a key is never slowed down: it cannot be guessed, and costs next to nothing. */
+  const authenticateKey = async (key: string, address = ''): Promise<Principal> => {
+    const secretHash = hashApiKey(key)
+    const principal = secretHash && (await principals.findBySecretHash(secretHash))
+    if (principal === 'expired') refuse('The API key has expired: make a new one.')
+    if (principal === 'disabled') refuse('The API key is switched off.')
+    if (principal) {
+      records?.succeeded(principal, address)
+      return principal
+    }
+    const attempt = { account: 'api', address }
+    backOff?.countFailure(attempt)
+    records?.failed(attempt, 'api')
+    return refuse('The API key is unknown or revoked.')
+  }
+
+  const logInElsewhere = async (userName: string, password: string) => {
+    const userId = await directories?.logIn(userName, password)
+    return userId === undefined ? undefined : await principals.findUser(userId)
+  }
+
+  const checkPassword = async (userName: string, password: string, attempt: LoginAttempt) => {
+    const key = attempt.account
+    const login = isUserKey(key) ? await principals.findLogin(key) : undefined
+    if (login === undefined) {
+      const principal = await logInElsewhere(userName, password)
+      if (principal !== undefined) return principal
+    }
+    const verified = await passwords.verify({ userKey: key, password, account: login?.account })
+    if (verified && login !== undefined) return login.principal
+    records?.failed(attempt, login?.principal.name ?? null)
+    return refuse('The user name or the password is wrong.')
+  }
+
+  return {
+    authenticateKey,
+    async logIn(userName, password, address = '') {
+      if (isApiKeyUserName(userName)) return await authenticateKey(password, address)
+      const attempt = { account: userKey(userName), address }
+      const check = () => checkPassword(userName, password, attempt)
+      const principal = await (backOff?.attempt(attempt, check) ?? check())
+      records?.succeeded(principal, address)
+      return principal
     },
   }
 }

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto'
  * Secrets that the server makes up: a prefix, so that scanners of leaked secrets know them, and 256
  * random bits. So much cannot be guessed, and one round of SHA-256 is enough to store it.
  */
-export type OpaqueSecretPrefix = 'ent_' | 'entr_'
+export type OpaqueSecretPrefix = 'ent_' | 'entr_' | 'ents_'
 
 export function generateOpaqueSecret(prefix: OpaqueSecretPrefix): string {
   return prefix + randomBytes(32).toString('base64url')

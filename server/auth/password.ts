@@ -106,6 +106,19 @@ export async function hashPassword(password: string): Promise<string> {
   return formatHash(salt, await derive(password, { ...cost, salt, length: hashBytes }))
 }
 
+/** Whether it is a hash as `hashPassword` makes them, of this cost: others could cost anything. */
+export function isPasswordHash(text: string): boolean {
+  const { N, r, p } = cost
+  const prefix = `scrypt$${N}$${r}$${p}$`
+  if (!text.startsWith(prefix)) return false
+  const parts = text.slice(prefix.length).split('$')
+  const bytes = parts.map((part) => Buffer.from(part, 'base64'))
+  const whole = parts.every((part, at) => bytes[at]?.toString('base64') === part)
+  return (
+    whole && bytes.length === 2 && bytes[0]?.length === saltBytes && bytes[1]?.length === hashBytes
+  )
+}
+
 async function matches(password: string, passwordHash: string): Promise<boolean> {
   const { hash, ...parameters } = parseHash(passwordHash)
   // To HMAC, and so to scrypt, zeros at the end of a short key are nothing: "x" and "x\0" are one.

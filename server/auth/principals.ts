@@ -1,8 +1,17 @@
 import { type ApiKey, findApiKey, findApiKeyBySecretHash } from '../db/api-keys.ts'
 import type { Queries } from '../db/database.ts'
+import { groupIdsOfUser } from '../db/group-members.ts'
+import { listRules } from '../db/rules.ts'
 import { findUser, findUserByKey, type UserAccount } from '../db/users.ts'
 import type { Principal } from '../domain/permission.ts'
-import { grantsOfApiKey } from './api-key.ts'
+import {
+  type ApplicableRules,
+  anonymousGroups,
+  authenticatedGroups,
+  type Rule,
+  rulesFor,
+} from '../domain/rule.ts'
+import { rightsOfKey } from './key-rights.ts'
 import type { PasswordAccount } from './password.ts'
 import { createRecent } from './recent.ts'
 
@@ -21,14 +30,28 @@ export interface Login {
 
 /** Principals as they are now, or were less than a second ago. Who may not log in is not found. */
 export interface Principals {
+  /** Whoever sends no credentials. */
+  getAnonymous(): Promise<Principal>
   /** The owner of a token, while its credentials are the ones the token was issued for. */
   findOwner(owner: CredentialOwner): Promise<Principal | undefined>
+  /** One of the server's own users: a directory's has no password here. */
   findLogin(userKey: string): Promise<Login | undefined>
-  findBySecretHash(secretHash: string): Promise<Principal | undefined>
+  /** Who has just logged in with a directory. */
+  findUser(id: number): Promise<Principal | undefined>
+  /** The API key with this secret. Only who has the secret learns why it is good for nothing. */
+  findBySecretHash(secretHash: string): Promise<Principal | UselessKey | undefined>
 }
+
+/** Why a key that was not revoked opens nothing. */
+export type UselessKey = 'expired' | 'disabled'
 
 export interface PrincipalsOptions {
   readonly read: Queries
+  /**
+   * Asked before anything counts that was issued for a directory's user; throws if the directory
+   * does not vouch for that user any more.
+   */
+  readonly confirm?: (account: UserAccount) => Promise<void>
   /** Milliseconds since 1970, for the expiry of keys. */
   readonly now: () => number
   /** A clock that never goes back, for the age of what was read. */
@@ -39,52 +62,117 @@ export interface PrincipalsOptions {
 const maxAgeMs = 900
 const maxEntries = 10_000
 
+/** A user with the groups that it is in. */
+interface Member {
+  readonly account: UserAccount
+  readonly groupIds: readonly number[]
+}
+
 export function openPrincipals(options: PrincipalsOptions): Principals {
-  const { read, now, monotonicMs = () => performance.now() } = options
+  const { read, confirm, now, monotonicMs = () => performance.now() } = options
   const recent = <K extends string | number, V>(load: (key: K) => Promise<V | undefined>) =>
     createRecent({ load, maxAgeMs, maxEntries, monotonicMs })
+  const member = async (account: UserAccount | undefined): Promise<Member | undefined> =>
+    account && { account, groupIds: await groupIdsOfUser(read, account.id) }
 
-  const userById = recent((id: number) => findUser(read, id))
-  const userByKey = recent((key: string) => findUserByKey(read, key))
+  const userById = recent(async (id: number) => member(await findUser(read, id)))
+  const userByKey = recent(async (key: string) => member(await findUserByKey(read, key)))
   const keyById = recent((id: number) => findApiKey(read, id))
   const keyByHash = recent((hash: string) => findApiKeyBySecretHash(read, hash))
+  const allRules = recent((_: 'all') => listRules(read))
+  const readRules = async () => (await allRules('all')) ?? []
+
+  /** Each is worked out once for what was read, not once a request. */
+  const once = <S extends object>(work: (source: S, rules: readonly Rule[]) => Principal) => {
+    const known = new WeakMap<S, { readonly rules: readonly Rule[]; readonly made: Principal }>()
+    return (source: S, rules: readonly Rule[]): Principal => {
+      const last = known.get(source)
+      if (last?.rules === rules) return last.made
+      const made = work(source, rules)
+      known.set(source, { rules, made })
+      return made
+    }
+  }
+  const principalOfUser = once(ofUser)
+  const principalOfKey = once((key: ApiKey, rules) => ofKey(key, rules, null))
+  const anonymous = once((_: object, rules) => ofAnonymous(rules))
+  const nobody = {}
+
+  const findUserPrincipal = async (found: Member | undefined) => {
+    if (!found?.account.active) return undefined
+    if (found.account.directoryId !== null) await confirm?.(found.account)
+    return principalOfUser(found, await readRules())
+  }
+
+  const findKeyPrincipal = async (key: ApiKey | undefined) => {
+    if (!key?.active) return undefined
+    if (!key.enabled) return 'disabled'
+    const rules = await readRules()
+    if (key.type !== 'personal') {
+      return hasExpired(key, now()) ? 'expired' : principalOfKey(key, rules)
+    }
+    const owner = await findUserPrincipal(await userById(key.userId ?? 0))
+    if (owner === undefined) return undefined
+    return hasExpired(key, now()) ? 'expired' : ofKey(key, rules, owner.rules)
+  }
 
   return {
+    getAnonymous: async () => anonymous(nobody, await readRules()),
     async findOwner({ kind, id, credentialVersion }) {
       const principal =
-        kind === 'user' ? ofUser(await userById(id)) : ofKey(await keyById(id), now())
-      return principal?.credentialVersion === credentialVersion ? principal : undefined
+        kind === 'user'
+          ? await findUserPrincipal(await userById(id))
+          : await findKeyPrincipal(await keyById(id))
+      if (principal === undefined || typeof principal === 'string') return undefined
+      return principal.credentialVersion === credentialVersion ? principal : undefined
     },
     async findLogin(key) {
-      const user = await userByKey(key)
-      const principal = ofUser(user)
-      return user && principal && { principal, account: user }
+      const found = await userByKey(key)
+      if (found === undefined || found.account.directoryId !== null) return undefined
+      const principal = await findUserPrincipal(found)
+      return principal && { principal, account: found.account }
     },
+    findUser: async (id) => findUserPrincipal(await userById(id)),
     async findBySecretHash(secretHash) {
-      return ofKey(await keyByHash(secretHash), now())
+      return await findKeyPrincipal(await keyByHash(secretHash))
     },
   }
 }
 
-function ofUser(user: UserAccount | undefined): Principal | undefined {
-  if (user === undefined || !user.active) return undefined
+function ofAnonymous(rules: readonly Rule[]): Principal {
+  const caller = { userId: null, groupIds: [], virtualGroups: anonymousGroups }
+  return {
+    kind: 'anonymous',
+    id: 0,
+    name: 'Anonymous',
+    credentialVersion: 0,
+    rules: rulesFor(caller, rules),
+    bounds: null,
+  }
+}
+
+function ofUser({ account, groupIds }: Member, rules: readonly Rule[]): Principal {
+  const caller = { userId: account.id, groupIds, virtualGroups: authenticatedGroups }
   return {
     kind: 'user',
-    id: user.id,
-    name: user.name,
-    credentialVersion: user.credentialVersion,
-    grants: user.administrator ? [{ attributes: 'all', feedId: null }] : [],
+    id: account.id,
+    name: account.name,
+    credentialVersion: account.credentialVersion,
+    rules: rulesFor(caller, rules),
+    bounds: null,
   }
 }
 
-function ofKey(key: ApiKey | undefined, now: number): Principal | undefined {
-  if (key === undefined || !key.active) return undefined
-  if (key.expiresAt !== null && key.expiresAt <= now) return undefined
+function ofKey(key: ApiKey, rules: readonly Rule[], ownerRules: ApplicableRules | null): Principal {
   return {
     kind: 'key',
     id: key.id,
     name: key.displayName === '' ? `API key ${key.id}` : `API key ${key.id} (${key.displayName})`,
     credentialVersion: key.credentialVersion,
-    grants: grantsOfApiKey(key),
+    ...rightsOfKey(key, { rules, ownerRules }),
   }
+}
+
+function hasExpired({ expiresAt }: ApiKey, now: number): boolean {
+  return expiresAt !== null && expiresAt <= now
 }

@@ -9,7 +9,7 @@ export interface SecretKey {
   deriveKey(purpose: KeyPurpose): Uint8Array
 }
 
-export type KeyPurpose = 'token-signing' | 'stored-credentials'
+export type KeyPurpose = 'token-signing' | 'stored-credentials' | 'login-state'
 
 const minLength = 32
 

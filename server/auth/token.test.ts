@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { anonymous, type Principal } from '../domain/permission.ts'
+import type { Principal } from '../domain/permission.ts'
+import { rulesFor } from '../domain/rule.ts'
 import type { Access } from '../domain/scope.ts'
 import { openTokens, type Tokens } from './token.ts'
 
@@ -20,7 +21,8 @@ const ann: Principal = {
   id: 7,
   name: 'Ann',
   credentialVersion: 3,
-  grants: [{ attributes: 'all', feedId: null }],
+  rules: rulesFor({ userId: 7, groupIds: [], virtualGroups: [] }, []),
+  bounds: null,
 }
 const access: readonly Access[] = [
   { type: 'repository', name: 'main/app', actions: ['pull', 'push'] },
@@ -66,7 +68,7 @@ test('a token says nothing about rights', async () => {
 })
 
 test.each([
-  [anonymous, null],
+  [{ ...ann, kind: 'anonymous', id: 0 } as const, null],
   [
     { ...ann, kind: 'key', id: 12 } as const,
     { kind: 'key', id: 12, credentialVersion: 3 } as const,

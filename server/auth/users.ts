@@ -2,9 +2,22 @@ import { randomInt } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Db } from '../db/database.ts'
-import { ensureAdministrator, findUserByKey, hasUsers, setPassword } from '../db/users.ts'
-import { RegistryError } from '../domain/errors.ts'
+import { listDirectoryNames } from '../db/directory-names.ts'
+import { groupNamesOfUsers } from '../db/group-members.ts'
+import { recoverAdministrator } from '../db/recovery.ts'
+import { createUser, deleteUser as deleteRow, updateUser as updateRow } from '../db/user-changes.ts'
+import {
+  ensureAdministrator,
+  findUserByKey,
+  hasUsers,
+  listUserAccounts,
+  type UserAccount,
+} from '../db/users.ts'
+import { accessName } from '../domain/access-name.ts'
+import type { Actor } from '../domain/actor.ts'
+import { parseField, RegistryError, refuseField } from '../domain/errors.ts'
 import { parseUserName, userKey } from '../domain/user-name.ts'
+import { type NamedPage, type Paged, pageByKey } from './paged.ts'
 import { openPasswords, type Passwords } from './password.ts'
 import { readOrCreateSecretFile, syncFolder } from './secret-file.ts'
 
@@ -57,21 +70,158 @@ export async function createFirstAdministrator(options: {
 
 /**
  * Gives a user a new password, made up if null, and returns it. All that was issued for the old one
- * is void within a second. Throws NOT_FOUND if there is no such user, REQUEST_INVALID for a
- * password that breaks the rules.
+ * is void within a second. `recover` makes an administrator who can log in of the user, whatever
+ * stands in the way. Throws NOT_FOUND if there is no such user, REQUEST_INVALID for a password that
+ * breaks the rules, INVALID_FIELDS for a directory's user.
  */
 export async function resetPassword(
-  deps: { readonly db: Db; readonly dataDir: string; readonly passwords: Passwords },
-  input: { readonly userName: string; readonly password: string | null },
+  deps: UserDeps,
+  input: {
+    readonly userName: string
+    readonly password: string | null
+    readonly recover?: boolean
+  },
 ): Promise<string> {
-  const { db, dataDir, passwords } = deps
-  const user = await findUserByKey(db.read, userKey(input.userName))
-  if (user === undefined) throw noSuchUser()
+  const { db, passwords, by } = deps
+  const user = await getAccount(db, input.userName)
+  refuseDirectoryUser(user)
   const password = input.password ?? generatePassword()
-  const passwordHash = await passwords.hash(password)
-  if (!(await db.write(setPassword, { userId: user.id, passwordHash }))) throw noSuchUser()
-  if (user.key === firstAdministrator.key) await removeFile(passwordFile(dataDir))
+  const change = { userId: user.id, passwordHash: await passwords.hash(password), by }
+  if (input.recover) await db.write(recoverAdministrator, change)
+  else await db.write(updateRow, change)
+  await forgetFirstPassword(deps, user)
   return password
+}
+
+/** What changes of users need, and who makes them. */
+export interface UserDeps {
+  readonly db: Db
+  readonly dataDir: string
+  readonly passwords: Passwords
+  readonly by: Actor
+}
+
+/** A user as lists show it. */
+export interface UserInfo {
+  readonly id: number
+  readonly name: string
+  readonly displayName: string
+  readonly email: string
+  /** By name, those from the user's directory too. */
+  readonly groups: readonly string[]
+  readonly active: boolean
+  /** Null: the server's own. */
+  readonly directory: string | null
+  readonly lastLogin: Date | null
+  readonly created: Date
+}
+
+export interface NewUserInput {
+  readonly name: string
+  readonly displayName?: string
+  readonly email?: string
+  readonly password: string
+  readonly groups?: readonly string[]
+}
+
+export interface UserChanges {
+  readonly displayName?: string
+  readonly email?: string
+  readonly password?: string
+  readonly active?: boolean
+  /** All that administrators put the user into. */
+  readonly groups?: readonly string[]
+}
+
+/** Users by name; `search` is a part of name, display name or e-mail address. */
+export async function listUsers(
+  { db }: { readonly db: Db },
+  page: NamedPage,
+): Promise<Paged<UserInfo>> {
+  const { items, next } = await pageByKey(page, (keys) => listUserAccounts(db.read, keys))
+  return { items: await infosOf(db, items), next }
+}
+
+/** Throws NOT_FOUND, naming it. */
+export async function getUser({ db }: { readonly db: Db }, name: string): Promise<UserInfo> {
+  const [info] = await infosOf(db, [await getAccount(db, name)])
+  return info ?? refuseUser(name)
+}
+
+/**
+ * Throws INVALID_FIELDS for a bad name or password and naming a group that is not there, CONFLICT
+ * when the name is taken.
+ */
+export async function addUser(deps: UserDeps, input: NewUserInput): Promise<UserInfo> {
+  const { db, passwords, by } = deps
+  const name = parseField('name', () => parseUserName(input.name))
+  const passwordHash = await hashFor(passwords, input.password)
+  await db.write(createUser, {
+    user: {
+      ...name,
+      displayName: input.displayName ?? '',
+      email: input.email ?? '',
+      passwordHash,
+    },
+    groups: (input.groups ?? []).map(accessName),
+    by,
+  })
+  return await getUser(deps, input.name)
+}
+
+/**
+ * Changes what is named, and nothing else. A new password, and `active` false, end all that was
+ * issued before. Throws NOT_FOUND; INVALID_FIELDS for a bad password, one for a directory's user, or
+ * a group that is not there; CONFLICT when nobody could administer the server any more.
+ */
+export async function updateUser(
+  deps: UserDeps,
+  name: string,
+  changes: UserChanges,
+): Promise<UserInfo> {
+  const { db, passwords, by } = deps
+  const { displayName, email, password, active, groups } = changes
+  const account = await getAccount(db, name)
+  if (password !== undefined) refuseDirectoryUser(account)
+  await db.write(updateRow, {
+    userId: account.id,
+    ...(displayName !== undefined && { displayName }),
+    ...(email !== undefined && { email }),
+    ...(active !== undefined && { active }),
+    ...(password !== undefined && { passwordHash: await hashFor(passwords, password) }),
+    ...(groups && { groups: groups.map(accessName) }),
+    by,
+  })
+  if (password !== undefined) await forgetFirstPassword(deps, account)
+  return await getUser(deps, name)
+}
+
+/**
+ * A user's own new password, who has to show the old one. Throws NOT_FOUND, or INVALID_FIELDS for a
+ * wrong password and for a new one that breaks the rules.
+ */
+export async function changeOwnPassword(
+  deps: UserDeps,
+  input: { readonly userName: string; readonly password: string; readonly newPassword: string },
+): Promise<void> {
+  const account = await getAccount(deps.db, input.userName)
+  const attempt = { userKey: account.key, password: input.password, account }
+  if (account.directoryId !== null || !(await deps.passwords.verify(attempt))) {
+    refuseField('password', 'The password is wrong.')
+  }
+  await updateUser(deps, input.userName, { password: input.newPassword })
+}
+
+/**
+ * Whether there was such a user; keys, sessions and rules go with it. Throws CONFLICT when nobody
+ * could administer the server any more.
+ */
+export async function deleteUser(
+  { db, by }: Pick<UserDeps, 'db' | 'by'>,
+  name: string,
+): Promise<boolean> {
+  const account = await findUserByKey(db.read, userKey(name))
+  return account !== undefined && (await db.write(deleteRow, { userId: account.id, by }))
 }
 
 /** Letters and digits that are not easily mistaken for one another: about 139 bits. */
@@ -80,6 +230,54 @@ export function generatePassword(): string {
   return Array.from({ length: generatedLength }, () =>
     characters.charAt(randomInt(characters.length)),
   ).join('')
+}
+
+async function getAccount(db: Db, name: string): Promise<UserAccount> {
+  return (await findUserByKey(db.read, userKey(name))) ?? refuseUser(name)
+}
+
+function refuseDirectoryUser({ name, directoryId }: UserAccount): void {
+  if (directoryId === null) return
+  refuseField('password', `${name} comes from a directory, which has the password.`)
+}
+
+function refuseUser(name: string): never {
+  throw new RegistryError('NOT_FOUND', `There is no user "${name.slice(0, 100)}".`)
+}
+
+async function hashFor(passwords: Passwords, password: string): Promise<string> {
+  try {
+    return await passwords.hash(password)
+  } catch (error) {
+    return parseField('password', () => {
+      throw error
+    })
+  }
+}
+
+async function infosOf(db: Db, accounts: readonly UserAccount[]): Promise<UserInfo[]> {
+  const ids = accounts.map(({ id }) => id)
+  const groups = await groupNamesOfUsers(db.read, ids)
+  const directories = await listDirectoryNames(db.read)
+  return accounts.map((account) => ({
+    id: account.id,
+    name: account.name,
+    displayName: account.displayName,
+    email: account.email,
+    groups: groups.get(account.id) ?? [],
+    active: account.active,
+    directory: account.directoryId === null ? null : (directories.get(account.directoryId) ?? null),
+    lastLogin: account.lastLoginAt === null ? null : new Date(account.lastLoginAt),
+    created: new Date(account.createdAt),
+  }))
+}
+
+/** The file with the password of the first start, once that is no longer the one. */
+async function forgetFirstPassword(
+  { dataDir }: { readonly dataDir: string },
+  { key }: UserAccount,
+): Promise<void> {
+  if (key === firstAdministrator.key) await removeFile(passwordFile(dataDir))
 }
 
 async function isTheirs(
@@ -98,8 +296,4 @@ function passwordFile(dataDir: string): string {
 async function removeFile(file: string): Promise<void> {
   await rm(file, { force: true })
   await syncFolder(path.dirname(file))
-}
-
-function noSuchUser(): RegistryError {
-  return new RegistryError('NOT_FOUND', 'There is no user of that name.')
 }

@@ -66,12 +66,12 @@ async function serve(folder: TemporaryFolder, ...args: readonly string[]) {
   return { daemon, url: urlOf() ?? '' }
 }
 
-const overviews = ['', '--help', '-h', 'help', 'feed --help', 'key --help']
+const overviews = ['', '--help', '-h', 'help', 'feed --help', 'key --help', 'group --help']
 
 test.for(overviews)('entrepot %s lists commands', async (line) => {
   const { code, stdout, stderr } = await answer(line)
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  expect(stdout).toMatch(/^ {2}(feed|key) list /m)
+  expect(stdout).toMatch(/^ {2}(feed|key|group) list /m)
 })
 
 test.for([
@@ -83,13 +83,26 @@ test.for([
   'key create',
   'key list',
   'key revoke',
+  'key rotate',
+  'user add',
+  'user list',
+  'user disable',
+  'user enable',
+  'user delete',
   'user reset-password',
+  'group add',
+  'group list',
+  'group members',
+  'permission list',
+  'permission add',
+  'permission delete',
+  'whoami',
   'version',
 ])('entrepot %s has help', async (words) => {
   const { code, stdout } = await answer(`${words} --help`)
   expect(code).toBe(0)
   expect(stdout).toContain(`Usage: entrepot ${words}`)
-  expect(stdout.includes('--data-dir')).toBe(words !== 'version')
+  expect(stdout.includes('--data-dir')).toBe(!['version', 'whoami'].includes(words))
 })
 
 test('serve --help tells every setting of docs/settings.md', async () => {
@@ -123,7 +136,18 @@ const misused: readonly (readonly [line: string, said: string])[] = [
   ['feed delete main', 'all its repositories, images and tags'],
   ['key create', 'Say for what'],
   ['key create --system --feed main', 'Say for what'],
-  ['key create --system --permission view', '--permission goes with --feed'],
+  ['key create --personal ann --feed-group g', 'Say for what'],
+  ['key create --system --permission view', 'is not one of full-control, feeds'],
+  ['key create --system --expires soon', 'is no date'],
+  ['key create --system --expires 2030-01-01 --expires-in-days 3', 'not both'],
+  ['key create --system --logging all', 'is not one of none, request'],
+  ['key rotate 1 --overlap-hours -1', 'is ambiguous'],
+  ['permission add Administer', 'Say for whom'],
+  ['permission delete x', 'is not a whole number above 0'],
+  ['group members g --add ann --remove ann', 'added and removed'],
+  ['whoami', 'Say which server'],
+  ['whoami --url ftp://x', 'is not http'],
+  ['whoami --url http://x --user ann', 'go together'],
   ['key create --feed main --permission fly', 'is not one of view, add, promote, delete'],
   ['key create --system --expires-in-days 0', 'is not a whole number above 0'],
   ['key revoke x', 'is not a whole number above 0'],

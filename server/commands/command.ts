@@ -45,6 +45,8 @@ export interface Terminal {
 /** Does it. A RegistryError is told in one line: exit status 1. */
 export type Action = (config: Config, terminal: Terminal) => Promise<void>
 
+export const json: Option = { type: 'boolean', help: 'Print JSON.' }
+
 export type ParseOptions = NonNullable<ParseArgsConfig['options']>
 
 export function textOf(typed: Typed, name: string): string | undefined {
@@ -71,6 +73,13 @@ export function choiceOf<const T extends string>(
   const choice = choices.find((candidate) => candidate === text)
   if (choice !== undefined) return choice
   throw usageError(`--${name} "${text}" is not one of ${choices.join(', ')}.`)
+}
+
+/** A whole number above 0. Throws REQUEST_INVALID. */
+export function countOf(what: string, text: string): number {
+  const count = /^[1-9][0-9]{0,8}$/.test(text) ? Number(text) : 0
+  if (count > 0) return count
+  throw usageError(`${what} "${text}" is not a whole number above 0.`)
 }
 
 export function usageError(message: string): RegistryError {

@@ -5,6 +5,7 @@ import {
   type Command,
   choiceOf,
   isOn,
+  json,
   type Option,
   type Typed,
   textOf,
@@ -44,8 +45,6 @@ const changeOptions = {
     help: 'May an existing tag be moved: allowed, permission (only with the attribute Feeds_OverwritePackage), or never.',
   },
 } as const satisfies Readonly<Record<string, Option>>
-
-const json: Option = { type: 'boolean', help: 'Print JSON.' }
 
 const list: Command = {
   words: 'feed list',

@@ -2,52 +2,57 @@ import type { Administration } from '../administration.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { administer, administrationSettings } from './administration.ts'
 import { formatColumns } from './columns.ts'
-import {
-  type Command,
-  choiceOf,
-  isOn,
-  type Option,
-  type Typed,
-  textOf,
-  textsOf,
-  usageError,
-} from './command.ts'
+import { type Command, countOf, isOn, json, type Option, type Typed, textOf } from './command.ts'
+import { readNewKey } from './new-key.ts'
 
-type NewKey = Parameters<Administration['keys']['create']>[0]
 type KeyInfo = Awaited<ReturnType<Administration['keys']['list']>>[number]
 
-const permissions = ['view', 'add', 'promote', 'delete'] as const
-const json: Option = { type: 'boolean', help: 'Print JSON.' }
+const createOptions = {
+  system: { type: 'boolean', help: 'A key for the whole server.' },
+  feed: { type: 'string', sample: 'NAME', help: 'A key for this feed alone.' },
+  'feed-group': { type: 'string', sample: 'NAME', help: 'A key for the feeds of this group.' },
+  personal: {
+    type: 'string',
+    sample: 'USER',
+    help: "A key that may do what this user may, or a part of it: the user's rights at the time.",
+  },
+  permission: {
+    type: 'string',
+    multiple: true,
+    sample: 'WHAT',
+    help: 'May be given several times. Of a feed, a feed group or a user: view (pull), add (push), promote, delete; default: view, for a personal key all that the user may. Of a system key: full-control (the default), or feeds.',
+  },
+  repositories: {
+    type: 'string',
+    sample: 'PATTERN',
+    help: 'Keep the key to repositories whose name inside the feed fits: team/*, team/** with all below.',
+  },
+  name: { type: 'string', sample: 'TEXT', help: 'What the key is called in lists and logs.' },
+  description: { type: 'string', sample: 'TEXT', help: 'What it is for.' },
+  expires: {
+    type: 'string',
+    sample: 'DATE',
+    help: 'From then on it opens nothing: 2027-01-31, or 2027-01-31T12:00:00Z. Default: it does not expire.',
+  },
+  'expires-in-days': { type: 'string', sample: 'N', help: 'In place of --expires.' },
+  logging: {
+    type: 'string',
+    sample: 'WHAT',
+    help: 'request: keep what the key was used for, for 30 days; default: none.',
+  },
+  json,
+} as const satisfies Readonly<Record<string, Option>>
 
 const create: Command = {
   words: 'key create',
   operands: [],
   summary: 'Create an API key, and print it: it is shown only this once.',
-  options: {
-    system: { type: 'boolean', help: 'A key that may do everything, in every feed.' },
-    feed: { type: 'string', sample: 'NAME', help: 'A key for this feed alone.' },
-    permission: {
-      type: 'string',
-      multiple: true,
-      sample: 'WHAT',
-      help: 'What a key of a feed may do: view (pull), add (push), promote, delete; may be given several times. Default: view.',
-    },
-    name: { type: 'string', sample: 'TEXT', help: 'What the key is called in lists and logs.' },
-    description: { type: 'string', sample: 'TEXT', help: 'What it is for.' },
-    'expires-in-days': { type: 'string', sample: 'N', help: 'Default: it does not expire.' },
-    json,
-  },
+  options: createOptions,
   settings: administrationSettings,
   read: (typed) => {
-    const key = readNewKey(typed)
-    return administer(async ({ keys }, { print, note }) => {
-      const created = await keys.create(key)
-      if (isOn(typed, 'json')) {
-        print(JSON.stringify({ id: created.id, key: created.key }))
-        return
-      }
-      note(`API key ${created.id}, shown only this once:`)
-      print(created.key)
+    const { scope, label } = readNewKey(typed)
+    return administer(async ({ keys }, terminal) => {
+      printSecret(await keys.create(scope, label), typed, terminal)
     })
   },
 }
@@ -65,6 +70,32 @@ const list: Command = {
     }),
 }
 
+const rotate: Command = {
+  words: 'key rotate',
+  operands: ['ID'],
+  summary: 'Give an API key a new secret, and print it: it is shown only this once.',
+  options: {
+    'overlap-hours': {
+      type: 'string',
+      sample: 'N',
+      help: 'How long the former secret is good too: 0 to 720, default 24. With 0 it is out within a second, and all that was issued for it.',
+    },
+    json,
+  },
+  settings: administrationSettings,
+  read: (typed) => {
+    const id = countOf('ID', typed.operands[0] ?? '')
+    const hours = textOf(typed, 'overlap-hours')
+    const overlap =
+      hours === undefined
+        ? {}
+        : { overlapHours: hours === '0' ? 0 : countOf('--overlap-hours', hours) }
+    return administer(async ({ keys }, terminal) => {
+      printSecret(await keys.rotate(id, overlap), typed, terminal)
+    })
+  },
+}
+
 const revoke: Command = {
   words: 'key revoke',
   operands: ['ID'],
@@ -72,7 +103,7 @@ const revoke: Command = {
   options: {},
   settings: administrationSettings,
   read: (typed) => {
-    const id = readCount('ID', typed.operands[0] ?? '')
+    const id = countOf('ID', typed.operands[0] ?? '')
     return administer(async ({ keys }, { print }) => {
       const found = await keys.revoke(id)
       if (!found) throw new RegistryError('NOT_FOUND', `There is no API key ${id}.`)
@@ -81,52 +112,51 @@ const revoke: Command = {
   },
 }
 
-export const keyCommands: readonly Command[] = [create, list, revoke]
+export const keyCommands: readonly Command[] = [create, list, rotate, revoke]
 
-function readNewKey(typed: Typed): NewKey {
-  const days = textOf(typed, 'expires-in-days')
-  const about = {
-    displayName: textOf(typed, 'name') ?? '',
-    description: textOf(typed, 'description') ?? '',
-    ...(days === undefined ? {} : { expiresInDays: readCount('--expires-in-days', days) }),
+function printSecret(
+  { id, key }: { readonly id: number; readonly key: string },
+  typed: Typed,
+  { print, note }: Parameters<ReturnType<Command['read']>>[1],
+): void {
+  if (isOn(typed, 'json')) {
+    print(JSON.stringify({ id, key }))
+    return
   }
-  const feed = textOf(typed, 'feed')
-  const wanted = textsOf(typed, 'permission')
-  if (isOn(typed, 'system') === (feed !== undefined)) {
-    throw usageError('Say for what: --system, or --feed NAME.')
-  }
-  if (feed === undefined) {
-    if (wanted === undefined) return { type: 'system', ...about }
-    throw usageError('--permission goes with --feed: a system key may do everything.')
-  }
-  const chosen = (wanted ?? ['view']).map((text) => choiceOf('permission', text, permissions))
-  return { type: 'feed', feed, permissions: [...new Set(chosen)], ...about }
+  note(`API key ${id}, shown only this once:`)
+  print(key)
 }
 
-function readCount(what: string, text: string): number {
-  const count = /^[1-9][0-9]{0,8}$/.test(text) ? Number(text) : 0
-  if (count > 0) return count
-  throw usageError(`${what} "${text}" is not a whole number above 0.`)
-}
-
-function describe(key: KeyInfo) {
-  return { ...key, created: formatTime(key.created), expires: formatTime(key.expires) }
+function describe({ userId: _, ...key }: KeyInfo) {
+  return {
+    ...key,
+    created: formatTime(key.created),
+    expires: formatTime(key.expires),
+    secondExpires: formatTime(key.secondExpires),
+    lastUsed: formatTime(key.lastUsed),
+  }
 }
 
 function formatKeys(keys: readonly KeyInfo[]): string {
   return formatColumns(
-    ['ID', 'TYPE', 'FEED', 'PERMISSIONS', 'NAME', 'CREATED', 'EXPIRES', 'DESCRIPTION'],
+    ['ID', 'TYPE', 'FOR', 'PERMISSIONS', 'NAME', 'EXPIRES', 'LAST USED', 'FROM', 'DESCRIPTION'],
     keys.map((key) => [
       key.id,
-      key.type,
-      key.feed ?? '(all)',
-      key.type === 'system' ? 'everything' : key.permissions.join(', '),
+      key.enabled ? key.type : `${key.type} (off)`,
+      formatScope(key),
+      key.permissions.join(', ') || 'all of the user',
       key.displayName,
-      formatTime(key.created),
       formatTime(key.expires) ?? 'never',
+      formatTime(key.lastUsed) ?? 'never',
+      key.lastUsedAddress,
       key.description,
     ]),
   )
+}
+
+function formatScope({ feed, feedGroup, user, repositories }: KeyInfo): string {
+  const where = feed ?? (feedGroup === null ? (user ?? '(all)') : `group ${feedGroup}`)
+  return repositories === null ? where : `${where}: ${repositories}`
 }
 
 function formatTime(time: Date | null): string | null {

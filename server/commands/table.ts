@@ -1,9 +1,12 @@
 import type { Command } from './command.ts'
 import { feedCommands } from './feed.ts'
+import { groupCommands } from './group.ts'
 import { keyCommands } from './key.ts'
+import { permissionCommands } from './permission.ts'
 import { serveCommand } from './serve.ts'
 import { userCommands } from './user.ts'
 import { versionCommand } from './version.ts'
+import { whoamiCommand } from './whoami.ts'
 
 /** Every sub-command, in the order of the help. */
 export const commands: readonly Command[] = [
@@ -11,5 +14,8 @@ export const commands: readonly Command[] = [
   ...feedCommands,
   ...keyCommands,
   ...userCommands,
+  ...groupCommands,
+  ...permissionCommands,
+  whoamiCommand,
   versionCommand,
 ]

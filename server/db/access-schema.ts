@@ -4,6 +4,7 @@ import type { Generated } from 'kysely'
 export interface AccessSchema {
   feed_groups: FeedGroupRow
   directories: DirectoryRow
+  directory_tokens: DirectoryTokenRow
   groups: GroupRow
   group_members: GroupMemberRow
   tasks: TaskRow
@@ -34,6 +35,13 @@ export interface DirectoryRow {
   /** The bind password or client secret, encrypted under the server's secret key. */
   secret: string | null
   created_at: number
+}
+
+/** With which an OpenID Connect provider is asked about a user who is not there: key `user_id`. */
+export interface DirectoryTokenRow {
+  user_id: number
+  /** A refresh token, encrypted under the server's secret key. */
+  token: string
 }
 
 export interface GroupRow {

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import { describeDatabases } from '../../test/support/databases.ts'
+import { hasAdministrator } from './administrators.ts'
 import type { Db } from './database.ts'
 import { findRefreshToken, insertRefreshToken } from './refresh-tokens.ts'
 import { findSetting, listSettings, setSetting } from './settings.ts'
@@ -16,14 +17,14 @@ describeDatabases('users, refresh tokens and settings', (databases) => {
     displayName: 'Ann',
     email: '',
     passwordHash: 'x',
-    administrator: false,
   }
 
   test('the first user is an administrator, and there is only one first', async () => {
     const root = { ...ann, key: 'root' }
     const results = await Promise.all([1, 2, 3].map(() => db.write(ensureAdministrator, root)))
     expect(results.filter((made) => made)).toHaveLength(1)
-    expect(await findUserByKey(db.read, 'root')).toMatchObject({ administrator: true })
+    expect(await findUserByKey(db.read, 'root')).toMatchObject({ active: true })
+    expect(await hasAdministrator(db.read)).toBe(true)
     expect(await db.write(ensureAdministrator, { ...ann, key: 'late' })).toBe(false)
     expect(await findUserByKey(db.read, 'late')).toBeUndefined()
   })

@@ -1,65 +1,75 @@
-import { RegistryError } from '../domain/errors.ts'
 import type { Queries } from './database.ts'
 import { type Params, prepared } from './prepared.ts'
-import { nowMs } from './sql.ts'
-import { firstCredentialVersion } from './users.ts'
+import type { ApiKeyRow } from './schema.ts'
 
 /** What a `feed` key may do in its feed. */
 export const feedKeyPermissions = ['view', 'add', 'promote', 'delete'] as const
 export type FeedKeyPermission = (typeof feedKeyPermissions)[number]
+/** What a `system` key may do: everything, or whatever concerns feeds. */
+export const systemKeyPermissions = ['full-control', 'feeds'] as const
+export type SystemKeyPermission = (typeof systemKeyPermissions)[number]
+export type KeyPermission = FeedKeyPermission | SystemKeyPermission
 
 /** An API key as it is stored, without its secret. Times are milliseconds since 1970. */
 export interface ApiKey {
   readonly id: number
-  readonly type: 'system' | 'feed'
+  readonly type: 'system' | 'feed' | 'personal'
   readonly displayName: string
   readonly description: string
-  /** Null for a `system` key. */
+  /** A `feed` key has a feed or a feed group, a `personal` one its user. */
   readonly feedId: number | null
-  /** Empty for a `system` key, which may do everything. */
-  readonly permissions: readonly FeedKeyPermission[]
+  readonly feedGroupId: number | null
+  readonly userId: number | null
+  /** Of a `personal` key: what is taken of its user's rights; empty: all of them. */
+  readonly permissions: readonly KeyPermission[]
+  /** A pattern of repository names that the key is kept to; null: none. */
+  readonly repositories: string | null
   readonly credentialVersion: number
+  /** False: revoked. */
   readonly active: boolean
+  /** False: switched off for the time being. */
+  readonly enabled: boolean
   readonly createdAt: number
-  /** Null: it does not expire. */
+  readonly createdBy: string
+  /** Null: it does not expire. Found by its former secret, a key expires when that does. */
   readonly expiresAt: number | null
+  /** After a rotation: until when the former secret is good too; null: there is none. */
+  readonly secondExpiresAt: number | null
+  readonly logging: 'none' | 'request'
+  /** As of a few seconds ago; null: never. */
+  readonly lastUsedAt: number | null
+  readonly lastUsedAddress: string | null
 }
 
-/** A key in a list, with its feed's name. */
+/** A key in a list, with the names of what it is for. */
 export interface ListedApiKey extends ApiKey {
   readonly feedName: string | null
-}
-
-export interface NewApiKey {
-  readonly scope:
-    | { readonly type: 'system' }
-    | {
-        readonly type: 'feed'
-        /** Any of the feed's names, lower case. */
-        readonly feedKey: string
-        readonly permissions: readonly FeedKeyPermission[]
-      }
-  readonly displayName: string
-  readonly description: string
-  /** SHA-256 of the key, hexadecimal. */
-  readonly secretHash: string
-  readonly lifetimeMs: number | null
+  readonly feedGroupName: string | null
+  readonly userName: string | null
 }
 
 const bySecretHash = prepared((db: Queries, p: Params<{ secretHash: string }>) =>
   db.selectFrom('api_keys').selectAll().where('secret_hash', '=', p.secretHash),
+)
+const bySecondSecretHash = prepared((db: Queries, p: Params<{ secretHash: string }>) =>
+  db.selectFrom('api_keys').selectAll().where('second_secret_hash', '=', p.secretHash),
 )
 const byId = prepared((db: Queries, p: Params<{ id: number }>) =>
   db.selectFrom('api_keys').selectAll().where('id', '=', p.id),
 )
 type Row = NonNullable<Awaited<ReturnType<typeof byId.find>>>
 
+/** The key with this secret, or with this one before the last rotation. */
 export async function findApiKeyBySecretHash(
   db: Queries,
   secretHash: string,
 ): Promise<ApiKey | undefined> {
   const row = await bySecretHash.find(db, { secretHash })
-  return row && apiKey(row)
+  if (row) return apiKey(row)
+  const rotated = await bySecondSecretHash.find(db, { secretHash })
+  if (!rotated) return undefined
+  const key = apiKey(rotated)
+  return { ...key, expiresAt: earlier(key.expiresAt, key.secondExpiresAt) }
 }
 
 export async function findApiKey(db: Queries, id: number): Promise<ApiKey | undefined> {
@@ -67,69 +77,46 @@ export async function findApiKey(db: Queries, id: number): Promise<ApiKey | unde
   return row && apiKey(row)
 }
 
-/** All keys that were not revoked, expired ones too, the oldest first. */
-export async function listStoredApiKeys(db: Queries): Promise<ListedApiKey[]> {
-  const rows = await db
+export interface ApiKeyPage {
+  /** Only keys with a greater id. */
+  readonly after: number
+  readonly count: number
+  /** Only this user's `personal` keys; null: all. */
+  readonly userId: number | null
+}
+
+/** Keys that were not revoked, expired ones too, the oldest first. */
+export async function listStoredApiKeys(db: Queries, page: ApiKeyPage): Promise<ListedApiKey[]> {
+  const { after, count, userId } = page
+  let query = db
     .selectFrom('api_keys')
     .leftJoin('feeds', 'feeds.id', 'api_keys.feed_id')
+    .leftJoin('feed_groups', 'feed_groups.id', 'api_keys.feed_group_id')
+    .leftJoin('users', 'users.id', 'api_keys.user_id')
     .selectAll('api_keys')
-    .select('feeds.name as feed_name')
+    .select(['feeds.name as feedName', 'feed_groups.name as feedGroupName'])
+    .select('users.name as userName')
     .where('api_keys.active', '=', 1)
-    .orderBy('api_keys.id')
-    .execute()
-  return rows.map((row) => ({ ...apiKey(row), feedName: row.feed_name }))
+    .where('api_keys.id', '>', after)
+  if (userId !== null) query = query.where('api_keys.user_id', '=', userId)
+  const rows = await query.orderBy('api_keys.id').limit(count).execute()
+  return rows.map((row) => ({
+    ...apiKey(row),
+    feedName: row.feedName,
+    feedGroupName: row.feedGroupName,
+    userName: row.userName,
+  }))
 }
 
-/** The new key's id. Throws NOT_FOUND if there is no such feed. */
-export async function insertApiKey(trx: Queries, input: NewApiKey): Promise<number> {
-  const { scope } = input
-  const feedId = scope.type === 'feed' ? await getFeedId(trx, scope.feedKey) : null
-  const { id } = await trx
-    .insertInto('api_keys')
-    .values((eb) => ({
-      type: scope.type,
-      display_name: input.displayName,
-      description: input.description,
-      secret_hash: input.secretHash,
-      feed_id: feedId,
-      permissions: JSON.stringify(scope.type === 'feed' ? scope.permissions : ['full-control']),
-      credential_version: firstCredentialVersion(),
-      active: 1,
-      created_at: nowMs,
-      expires_at: input.lifetimeMs === null ? null : eb(nowMs, '+', input.lifetimeMs),
-    }))
-    .returning('id')
-    .executeTakeFirstOrThrow()
-  return id
+/** The key with this id, unless it was revoked. */
+export async function findListedApiKey(db: Queries, id: number): Promise<ListedApiKey | undefined> {
+  const [key] = await listStoredApiKeys(db, { after: id - 1, count: 1, userId: null })
+  return key?.id === id ? key : undefined
 }
 
-/** Whether there was such a key. Its row stays, so that its id names nobody else. */
-export async function deactivateApiKey(
-  trx: Queries,
-  input: { readonly id: number },
-): Promise<boolean> {
-  const { numUpdatedRows } = await trx
-    .updateTable('api_keys')
-    .set((eb) => ({ active: 0, credential_version: eb('credential_version', '+', 1) }))
-    .where('id', '=', input.id)
-    .where('active', '=', 1)
-    .executeTakeFirst()
-  await trx
-    .deleteFrom('refresh_tokens')
-    .where('principal_kind', '=', 'key')
-    .where('principal_id', '=', input.id)
-    .execute()
-  return numUpdatedRows > 0n
-}
-
-async function getFeedId(trx: Queries, key: string): Promise<number> {
-  const row = await trx
-    .selectFrom('feed_names')
-    .select('feed_id')
-    .where('key', '=', key)
-    .executeTakeFirst()
-  if (row === undefined) throw new RegistryError('NOT_FOUND', 'There is no such registry.')
-  return row.feed_id
+/** What a key of this type can be permitted. */
+export function permissionsOfType(type: ApiKeyRow['type']): readonly KeyPermission[] {
+  return type === 'system' ? systemKeyPermissions : feedKeyPermissions
 }
 
 function apiKey(row: Row): ApiKey {
@@ -140,10 +127,26 @@ function apiKey(row: Row): ApiKey {
     displayName: row.display_name,
     description: row.description,
     feedId: row.feed_id,
-    permissions: feedKeyPermissions.filter((name) => Array.isArray(names) && names.includes(name)),
+    feedGroupId: row.feed_group_id,
+    userId: row.user_id,
+    permissions: permissionsOfType(row.type).filter(
+      (name) => Array.isArray(names) && names.includes(name),
+    ),
+    repositories: row.repositories,
     credentialVersion: row.credential_version,
     active: row.active === 1,
+    enabled: row.enabled === 1,
     createdAt: row.created_at,
+    createdBy: row.created_by,
     expiresAt: row.expires_at,
+    secondExpiresAt: row.second_expires_at,
+    logging: row.logging,
+    lastUsedAt: row.last_used_at,
+    lastUsedAddress: row.last_used_address,
   }
+}
+
+function earlier(a: number | null, b: number | null): number | null {
+  if (a === null || b === null) return a ?? b
+  return Math.min(a, b)
 }

@@ -1,9 +1,11 @@
 import type { Queries } from './database.ts'
-import { nowMs } from './sql.ts'
+import { nowMs, nowMsOnce } from './sql.ts'
 
 export interface Event {
   readonly kind: string
   readonly by: string
+  /** Where the request came from; absent or null for the server's own work and the command line. */
+  readonly address?: string | null
   readonly feedId?: number
   readonly repository?: string
   /** Plain JSON, never a secret. */
@@ -18,9 +20,29 @@ export async function insertEvent(trx: Queries, event: Event): Promise<void> {
       at: nowMs,
       kind: event.kind,
       by: event.by,
+      address: event.address ?? null,
       feed_id: event.feedId ?? null,
       repository: event.repository ?? null,
       detail: JSON.stringify(event.detail),
     })
     .execute()
+}
+
+/** Removes events that are too old, the oldest first; how many. */
+export async function pruneEvents(
+  trx: Queries,
+  input: { readonly maxAgeMs: number; readonly limit: number },
+): Promise<number> {
+  const { numDeletedRows } = await trx
+    .deleteFrom('events')
+    .where('id', 'in', (eb) =>
+      eb
+        .selectFrom('events')
+        .select('id')
+        .where('at', '<', eb(nowMsOnce, '-', input.maxAgeMs))
+        .orderBy('at')
+        .limit(input.limit),
+    )
+    .executeTakeFirst()
+  return Number(numDeletedRows)
 }

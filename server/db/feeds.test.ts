@@ -29,6 +29,7 @@ describeDatabases('feeds', (databases) => {
       sparse_indexes: 0,
       overwrite: 'permission',
       store_id: content.storeId,
+      feed_group_id: null,
     }
     return (await content.db.write(insertFeed, { names: namesOf(name, alternates), row, by: 'a' }))
       .id

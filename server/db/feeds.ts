@@ -14,6 +14,7 @@ export interface FeedRecord {
   readonly sparse_indexes: 0 | 1
   readonly overwrite: OverwriteRule
   readonly store_id: number
+  readonly feed_group_id: number | null
   readonly names: readonly FeedName[]
 }
 
@@ -32,6 +33,7 @@ const columns = [
   'feeds.sparse_indexes',
   'feeds.overwrite',
   'feeds.store_id',
+  'feeds.feed_group_id',
 ] as const
 
 const byKey = prepared((db, p: Params<{ key: string }>) =>
@@ -68,6 +70,7 @@ export interface NewFeed {
   readonly names: readonly FeedName[]
   readonly row: Omit<FeedRow, 'id' | 'created_at'>
   readonly by: string
+  readonly address?: string | null
 }
 
 /** Throws CONFLICT when one of the names is taken or given twice. */
@@ -81,6 +84,7 @@ export async function insertFeed(trx: Queries, input: NewFeed): Promise<{ id: nu
   await insertEvent(trx, {
     kind: 'feed.created',
     by: input.by,
+    address: input.address ?? null,
     feedId: id,
     detail: { name: input.row.name },
   })
@@ -95,6 +99,7 @@ export interface FeedChange {
   /** All its alternate names from now on; absent: as they are. */
   readonly alternateNames?: readonly FeedName[]
   readonly by: string
+  readonly address?: string | null
 }
 
 /**
@@ -116,6 +121,7 @@ export async function updateFeed(trx: Queries, input: FeedChange): Promise<FeedR
   await insertEvent(trx, {
     kind: 'feed.changed',
     by: input.by,
+    address: input.address ?? null,
     feedId: id,
     detail: { ...row, ...(names && { names: names.map((each) => each.name) }) },
   })
@@ -169,17 +175,28 @@ async function insertNames(trx: Queries, feedId: number, names: readonly FeedNam
 }
 
 /**
- * Takes the feed's names away: unreachable at once, its content is removed afterwards. Throws
- * NAME_UNKNOWN when somebody else did so before.
+ * Takes the feed's names and rules away: unreachable at once, its content is removed afterwards.
+ * Throws NAME_UNKNOWN when somebody else did so before.
  */
 export async function retireFeed(
   trx: Queries,
-  input: { readonly id: number; readonly by: string },
+  input: { readonly id: number; readonly by: string; readonly address?: string | null },
 ): Promise<void> {
-  await lockFeed(trx, input.id)
+  const names = await lockFeed(trx, input.id)
   await trx.deleteFrom('feed_names').where('feed_id', '=', input.id).execute()
-  await trx.updateTable('feeds').set({ active: 0 }).where('id', '=', input.id).execute()
-  await insertEvent(trx, { kind: 'feed.deleted', by: input.by, feedId: input.id, detail: {} })
+  await trx.deleteFrom('permissions').where('feed_id', '=', input.id).execute()
+  await trx
+    .updateTable('feeds')
+    .set({ active: 0, feed_group_id: null })
+    .where('id', '=', input.id)
+    .execute()
+  await insertEvent(trx, {
+    kind: 'feed.deleted',
+    by: input.by,
+    address: input.address ?? null,
+    feedId: input.id,
+    detail: { names: names.map(({ name }) => name) },
+  })
 }
 
 /** Feeds whose deletion has begun and not ended. */

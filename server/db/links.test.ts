@@ -122,8 +122,16 @@ describeDatabases('links', (databases) => {
       listMountSources(content.db.read, { storeId, digest, limit })
     const { feedId } = content
     expect((await list(content.storeId, 10)).sort(byId)).toEqual([
-      { feedId, repository: 'one', repositoryId: await content.repositoryId('one') },
-      { feedId, repository: 'two/deep', repositoryId: await content.repositoryId('two/deep') },
+      {
+        feedId,
+        feedGroupId: null,
+        repository: 'one',
+        repositoryId: await content.repositoryId('one'),
+      },
+      {
+        ...{ feedId, feedGroupId: null, repository: 'two/deep' },
+        repositoryId: await content.repositoryId('two/deep'),
+      },
     ])
     expect(await list(content.storeId, 1)).toHaveLength(1)
     expect(await list(otherStore, 10)).toMatchObject([{ feedId: otherFeed, repository: 'app' }])
@@ -168,7 +176,7 @@ describeDatabases('links', (databases) => {
       const digest = await content.pushBlob('deleted')
       await content.pushBlob('deleted', { repository: 'keeps' })
       const key = await keyOf(digest)
-      expect(await content.db.write(deleteLink, key)).toBe(true)
+      expect(await content.db.write(deleteLink, { ...key, by: 'test' })).toBe(true)
       expect(await findLinkedBlob(content.db.read, key)).toBeUndefined()
       expect(await findLinkedBlob(content.db.read, await keyOf(digest, 'keeps'))).toBeDefined()
       const noted = await content.db.read
@@ -178,13 +186,13 @@ describeDatabases('links', (databases) => {
         .where('kind', '=', 'blob')
         .execute()
       expect(noted).toEqual([{ scope_id: content.storeId }])
-      expect(await content.db.write(deleteLink, key)).toBe(false)
+      expect(await content.db.write(deleteLink, { ...key, by: 'test' })).toBe(false)
     })
 
     test('is refused while a manifest uses the blob, and names it', async () => {
       const blob = await content.pushBlob('held')
       const user = await content.put(content.manifest('holder', { layers: [blob] }))
-      await expect(content.db.write(deleteLink, await keyOf(blob))).rejects.toMatchObject({
+      await expect(content.db.write(deleteLink, { ...(await keyOf(blob)), by: 'test' })).rejects.toMatchObject({
         code: 'IN_USE',
         message: expect.stringContaining(user),
         detail: { usedBy: [user] },
@@ -194,7 +202,7 @@ describeDatabases('links', (databases) => {
 
     test('a repository that is gone is not known', async () => {
       const key = { repositoryId: 999_999, digest: digestFor('x') }
-      await expect(content.db.write(deleteLink, key)).rejects.toMatchObject({
+      await expect(content.db.write(deleteLink, { ...key, by: 'test' })).rejects.toMatchObject({
         code: 'NAME_UNKNOWN',
       })
     })

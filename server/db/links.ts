@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import { noteCandidates } from './candidates.ts'
 import type { Queries } from './database.ts'
+import { insertEvent } from './events.ts'
 import { fromNow, isFresh, renewedLease } from './lease.ts'
 import { type Params, prepared } from './prepared.ts'
 import { lockRepository } from './repositories.ts'
@@ -152,6 +153,7 @@ export async function shareRepository(trx: Queries, repositoryId: number): Promi
 export interface MountSource {
   readonly repositoryId: number
   readonly feedId: number
+  readonly feedGroupId: number | null
   readonly repository: string
 }
 
@@ -167,6 +169,7 @@ export async function listMountSources(
     .select([
       'repositories.id as repositoryId',
       'repositories.feed_id as feedId',
+      'feeds.feed_group_id as feedGroupId',
       'repositories.name as repository',
     ])
     .where('links.store_id', '=', input.storeId)
@@ -204,9 +207,12 @@ export async function listBlobUsers(
  * Takes the blob from the repository. False when it has none; IN_USE, naming the users, while a
  * manifest refers to it. The bytes go with the clean-up of their store, once nobody links them.
  */
-export async function deleteLink(trx: Queries, key: LinkKey): Promise<boolean> {
-  const { repositoryId, digest } = key
-  await lockRepository(trx, repositoryId)
+export async function deleteLink(
+  trx: Queries,
+  key: LinkKey & { readonly by: string; readonly address?: string | null },
+): Promise<boolean> {
+  const { repositoryId, digest, by, address = null } = key
+  const { feedId, name: repository } = await lockRepository(trx, repositoryId)
   const link = await trx
     .selectFrom('links')
     .select('store_id')
@@ -235,5 +241,7 @@ export async function deleteLink(trx: Queries, key: LinkKey): Promise<boolean> {
     .where('digest', '=', digest)
     .execute()
   await noteCandidates(trx, { kind: 'blob', scopeId: link.store_id, digests: [digest], dueInMs: 0 })
+  const detail = { digest }
+  await insertEvent(trx, { kind: 'blob.deleted', by, address, feedId, repository, detail })
   return true
 }

@@ -11,6 +11,7 @@ export interface ManifestDeletion {
   readonly digest: string
   readonly graceMs: number
   readonly by: string
+  readonly address?: string | null
 }
 
 interface Relatives {
@@ -43,6 +44,7 @@ export async function deleteManifest(
   await insertEvent(trx, {
     kind: 'manifest.deleted',
     by: input.by,
+    address: input.address ?? null,
     feedId,
     repository,
     detail: { digest: input.digest, tags },

@@ -28,6 +28,7 @@ export interface ManifestPush {
   readonly mayOverwrite: boolean
   readonly graceMs: number
   readonly by: string
+  readonly address?: string | null
 }
 
 interface FeedRules {
@@ -66,6 +67,7 @@ export async function putManifest(trx: Queries, push: ManifestPush): Promise<voi
   await insertEvent(trx, {
     kind: 'manifest.pushed',
     by: push.by,
+    address: push.address ?? null,
     feedId: push.feedId,
     repository: push.repository,
     detail: { digest: push.digest, tags: push.tags, moved: moved.updated },

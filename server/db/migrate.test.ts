@@ -31,7 +31,7 @@ describeDatabases('a database that starts', (databases) => {
       expect({ code, output }).toEqual({ code: 0, output: 'opened with 0 settings\n' })
     }
     const db = await databases.open({ url })
-    expect(await migrationsOf(db.read)).toEqual(['001-core'])
+    expect(await migrationsOf(db.read)).toEqual(['001-core', '002-access'])
   })
 
   test('serves a second process while a first one writes', { timeout: startTimeout }, async () => {

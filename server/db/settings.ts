@@ -1,4 +1,6 @@
+import type { Actor } from '../domain/actor.ts'
 import type { Queries } from './database.ts'
+import { insertEvent } from './events.ts'
 import { type Params, prepared } from './prepared.ts'
 
 const byName = prepared((db: Queries, p: Params<{ name: string }>) =>
@@ -31,4 +33,19 @@ export async function setSetting(
     .values({ name, value })
     .onConflict((conflict) => conflict.column('name').doUpdateSet({ value }))
     .execute()
+}
+
+/** As `setSetting`, by somebody: the audit has it. No setting is a secret. */
+export async function changeSetting(
+  trx: Queries,
+  input: { readonly name: string; readonly value: string | null; readonly by: Actor },
+): Promise<void> {
+  const { name, value, by } = input
+  await setSetting(trx, { name, value })
+  await insertEvent(trx, {
+    kind: 'setting.changed',
+    by: by.name,
+    address: by.address,
+    detail: { name, value },
+  })
 }

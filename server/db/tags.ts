@@ -122,9 +122,14 @@ export async function insertTagHistory(
 /** Removes one tag; the manifest stays, as somebody's. False when there is no such tag. */
 export async function deleteTag(
   trx: Queries,
-  input: { readonly repositoryId: number; readonly tag: string; readonly by: string },
+  input: {
+    readonly repositoryId: number
+    readonly tag: string
+    readonly by: string
+    readonly address?: string | null
+  },
 ): Promise<boolean> {
-  const { repositoryId, tag, by } = input
+  const { repositoryId, tag, by, address = null } = input
   const { feedId, name: repository } = await lockRepository(trx, repositoryId)
   const existing = await trx
     .selectFrom('tags')
@@ -149,6 +154,7 @@ export async function deleteTag(
   await insertEvent(trx, {
     kind: 'tag.deleted',
     by,
+    address,
     feedId,
     repository,
     detail: { tag, digest: existing.digest },

@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto'
+import { keepAdministrator } from './administrators.ts'
 import type { Queries } from './database.ts'
+import { type KeyPage, textSearch } from './key-page.ts'
 import { type Params, prepared } from './prepared.ts'
 import { nowMs } from './sql.ts'
 
@@ -13,8 +15,15 @@ export interface UserAccount {
   readonly email: string
   readonly passwordHash: string
   readonly credentialVersion: number
-  readonly administrator: boolean
   readonly active: boolean
+  readonly createdAt: number
+  /** Null: the server's own. */
+  readonly directoryId: number | null
+  /** The directory's name for the user. */
+  readonly externalId: string | null
+  /** When the directory last said that the user exists and is enabled. */
+  readonly confirmedAt: number | null
+  readonly lastLoginAt: number | null
 }
 
 export interface NewUser {
@@ -23,8 +32,10 @@ export interface NewUser {
   readonly key: string
   readonly displayName: string
   readonly email: string
+  /** Empty for a directory's user. */
   readonly passwordHash: string
-  readonly administrator: boolean
+  /** Where the user comes from; absent: the server's own. */
+  readonly directory?: { readonly id: number; readonly externalId: string }
 }
 
 const byKey = prepared((db: Queries, p: Params<{ key: string }>) =>
@@ -52,15 +63,39 @@ export async function hasUsers(db: Queries): Promise<boolean> {
 }
 
 /**
- * Makes this user an administrator if there is no user at all; whether it did. Of several at once
- * one does: they all name the same user.
+ * Makes this user, with the right to administer the server, if there is no user at all; whether it
+ * did. Of several at once one does: they all name the same user.
  */
-export async function ensureAdministrator(
-  trx: Queries,
-  input: Omit<NewUser, 'administrator'>,
-): Promise<boolean> {
+export async function ensureAdministrator(trx: Queries, input: NewUser): Promise<boolean> {
   if (await hasUsers(trx)) return false
-  return (await insertUser(trx, { ...input, administrator: true })) !== null
+  const userId = await insertUser(trx, input)
+  if (userId === null) return false
+  const task = await trx
+    .selectFrom('tasks')
+    .select('id')
+    .where('key', '=', 'administer')
+    .executeTakeFirstOrThrow()
+  await trx
+    .insertInto('permissions')
+    .values({
+      principal_kind: 'user',
+      user_id: userId,
+      task_id: task.id,
+      deny: 0,
+      created_at: nowMs,
+      created_by: 'Entrepot',
+    })
+    .execute()
+  return true
+}
+
+/** Users by key, after `after`; `search` looks at name, display name and e-mail address. */
+export async function listUserAccounts(db: Queries, page: KeyPage): Promise<UserAccount[]> {
+  let query = db.selectFrom('users').selectAll().where('key', '>', page.after)
+  if (page.search !== null) {
+    query = query.where(textSearch(['key', 'display_name', 'email'], page.search))
+  }
+  return (await query.orderBy('key').limit(page.count).execute()).map(account)
 }
 
 /** The new user's id; null if the name is taken. */
@@ -74,9 +109,11 @@ export async function insertUser(trx: Queries, input: NewUser): Promise<number |
       email: input.email,
       password_hash: input.passwordHash,
       credential_version: firstCredentialVersion(),
-      administrator: input.administrator ? 1 : 0,
       active: 1,
       created_at: nowMs,
+      directory_id: input.directory?.id ?? null,
+      external_id: input.directory?.externalId ?? null,
+      confirmed_at: input.directory ? nowMs : null,
     })
     .onConflict((conflict) => conflict.column('key').doNothing())
     .returning('id')
@@ -101,20 +138,28 @@ export async function setPassword(
   return numUpdatedRows > 0n
 }
 
-/** Allows or forbids the user to log in; whether there is such a user. */
+/**
+ * Allows or forbids the user to log in; whether there is such a user. Throws CONFLICT when nobody
+ * could administer the server any more.
+ */
 export async function setUserActive(
   trx: Queries,
   input: { readonly userId: number; readonly active: boolean },
 ): Promise<boolean> {
+  return await keepAdministrator(trx, () => switchUser(trx, input.userId, input.active))
+}
+
+/** As `setUserActive`, for a transaction that looks after the administrators. */
+export async function switchUser(trx: Queries, userId: number, active: boolean): Promise<boolean> {
   const { numUpdatedRows } = await trx
     .updateTable('users')
     .set((eb) => ({
-      active: input.active ? 1 : 0,
+      active: active ? 1 : 0,
       credential_version: eb('credential_version', '+', 1),
     }))
-    .where('id', '=', input.userId)
+    .where('id', '=', userId)
     .executeTakeFirst()
-  await forgetLogins(trx, input.userId)
+  await forgetLogins(trx, userId)
   return numUpdatedRows > 0n
 }
 
@@ -126,7 +171,7 @@ export function firstCredentialVersion(): number {
   return randomInt(1, 2 ** 30)
 }
 
-async function forgetLogins(trx: Queries, userId: number): Promise<void> {
+export async function forgetLogins(trx: Queries, userId: number): Promise<void> {
   await trx
     .deleteFrom('refresh_tokens')
     .where('principal_kind', '=', 'user')
@@ -143,7 +188,11 @@ function account(row: Row): UserAccount {
     email: row.email,
     passwordHash: row.password_hash,
     credentialVersion: row.credential_version,
-    administrator: row.administrator === 1,
     active: row.active === 1,
+    createdAt: row.created_at,
+    directoryId: row.directory_id,
+    externalId: row.external_id,
+    confirmedAt: row.confirmed_at,
+    lastLoginAt: row.last_login_at,
   }
 }

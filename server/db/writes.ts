@@ -1,19 +1,42 @@
-import { deactivateApiKey, insertApiKey } from './api-keys.ts'
+import { deactivateApiKey, insertApiKey, rotateApiKey, updateApiKey } from './api-key-changes.ts'
+import { deleteOldRequests, recordApiKeyUses } from './api-key-requests.ts'
 import { markDamaged, mountBlob } from './blobs.ts'
 import type { Queries } from './database.ts'
+import {
+  deleteDirectory,
+  insertDirectory,
+  orderDirectories,
+  updateDirectory,
+} from './directories.ts'
+import {
+  admitDirectoryUser,
+  confirmDirectoryUser,
+  setDirectoryToken,
+  suspendDirectoryUser,
+} from './directory-users.ts'
+import { pruneEvents } from './events.ts'
 import { deleteFeedContent } from './feed-content.ts'
+import { deleteFeedGroup, insertFeedGroup, updateFeedGroup } from './feed-groups.ts'
 import { insertFeed, retireFeed, updateFeed } from './feeds.ts'
+import { deleteGroup, insertGroup, updateGroup } from './groups.ts'
 import { keepUploadAlive } from './keep-alive.ts'
 import { deleteLink, promiseBlob } from './links.ts'
+import { recordLogins } from './logins.ts'
 import { deleteManifest } from './manifest-deletion.ts'
 import { putManifest } from './manifest-push.ts'
 import { promiseManifest } from './manifests.ts'
+import { deletePermission, insertPermission } from './permissions.ts'
+import { recoverAdministrator } from './recovery.ts'
 import { deleteRefreshToken, insertRefreshToken } from './refresh-tokens.ts'
-import { setSetting } from './settings.ts'
+import { importSecurity, recordExport } from './security-import.ts'
+import { deleteEndedSessions, deleteSessions, insertSession, touchSessions } from './sessions.ts'
+import { changeSetting, setSetting } from './settings.ts'
 import { ensureStore, setStoreMarker } from './stores.ts'
 import { createTag, deleteTag } from './tags.ts'
+import { deleteTask, insertTask, updateTask } from './tasks.ts'
 import { deletePurgedUploads, purgeIdle, purgeUpload } from './upload-purge.ts'
 import { advanceUpload, claimUpload, commitUpload, forkUpload, insertUpload } from './uploads.ts'
+import { createUser, deleteUser, updateUser } from './user-changes.ts'
 import { ensureAdministrator, insertUser, setPassword, setUserActive } from './users.ts'
 
 /** `(transaction, plain data) → plain data`, waiting for nothing but the database. */
@@ -23,39 +46,75 @@ export type WriteOutput<W extends Write> = Awaited<ReturnType<W>>
 
 /** Every write, under its function's name: how the writer thread finds it. */
 export const writes: Readonly<Record<string, Write>> = {
+  admitDirectoryUser,
   advanceUpload,
+  changeSetting,
   claimUpload,
   commitUpload,
+  confirmDirectoryUser,
   createTag,
+  createUser,
   deactivateApiKey,
+  deleteDirectory,
+  deleteEndedSessions,
   deleteFeedContent,
+  deleteFeedGroup,
+  deleteGroup,
   deleteLink,
   deleteManifest,
+  deleteOldRequests,
+  deletePermission,
   deletePurgedUploads,
   deleteRefreshToken,
+  deleteSessions,
   deleteTag,
+  deleteTask,
+  deleteUser,
   ensureAdministrator,
   ensureStore,
   forkUpload,
+  importSecurity,
   insertApiKey,
+  insertDirectory,
   insertFeed,
+  insertFeedGroup,
+  insertGroup,
+  insertPermission,
   insertRefreshToken,
+  insertSession,
+  insertTask,
   insertUpload,
   insertUser,
   keepUploadAlive,
   markDamaged,
   mountBlob,
+  orderDirectories,
   promiseBlob,
   promiseManifest,
+  pruneEvents,
   purgeIdle,
   purgeUpload,
   putManifest,
+  recordExport,
+  recordApiKeyUses,
+  recordLogins,
+  recoverAdministrator,
   retireFeed,
+  rotateApiKey,
+  setDirectoryToken,
   setPassword,
   setSetting,
   setStoreMarker,
   setUserActive,
+  touchSessions,
+  suspendDirectoryUser,
+  updateApiKey,
+  updateDirectory,
   updateFeed,
+  updateFeedGroup,
+  updateGroup,
+  updateTask,
+  updateUser,
 }
 
 /** Writes and the module that exports them as `writes`, for a thread to import. */

@@ -16,6 +16,7 @@ const table = {
   DENIED: ['DENIED', 403, 'You may not do this.'],
   DIGEST_INVALID: ['DIGEST_INVALID', 400, 'The digest is invalid.'],
   INTERNAL: ['UNKNOWN', 500, 'The server failed; its log says why.'],
+  INVALID_FIELDS: ['UNSUPPORTED', 422, 'Some fields are not valid.'],
   IN_USE: ['DENIED', 409, 'It is still in use.'],
   MANIFEST_BLOB_UNKNOWN: [
     'MANIFEST_BLOB_UNKNOWN',
@@ -79,6 +80,30 @@ export class RegistryError extends Error {
 
   get status(): number {
     return table[this.code][1]
+  }
+}
+
+/** What is wrong with one field of a request to the management API. */
+export interface FieldProblem {
+  readonly field: string
+  readonly message: string
+}
+
+/** Throws INVALID_FIELDS for one field; its message is that field's. */
+export function refuseField(field: string, message: string): never {
+  const problem: FieldProblem = { field, message }
+  throw new RegistryError('INVALID_FIELDS', message, { detail: [problem] })
+}
+
+/** What `parse` gives; what it says of a bad text (REQUEST_INVALID, NAME_INVALID) is told of the field. */
+export function parseField<T>(field: string, parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    if (isRefusal(error, 'REQUEST_INVALID') || isRefusal(error, 'NAME_INVALID')) {
+      refuseField(field, error.message)
+    }
+    throw error
   }
 }
 

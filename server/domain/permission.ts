@@ -1,26 +1,19 @@
-/**
- * What a caller may do, decided in one place. Attribute names are the product's
- * (`Feeds_ViewFeed`, …): they appear in API keys, tasks and the management API.
- */
-export const feedAttributes = [
-  'Feeds_ViewFeed',
-  'Feeds_DownloadPackage',
-  'Feeds_AddPackage',
-  'Feeds_OverwritePackage',
-  'Feeds_DeletePackage',
-  'Feeds_AcceptPackagePromotions',
-  'Admin_ManageFeed',
-] as const
-export type FeedAttribute = (typeof feedAttributes)[number]
-export type Attribute = FeedAttribute | 'Admin_ConfigureProGet'
+import type { Attribute } from './attribute.ts'
+import { matchesPattern } from './repository-pattern.ts'
+import { type ApplicableRules, coversSubject, type Decision, decide, type Subject } from './rule.ts'
 
-/** A set of attributes, everywhere (`feedId` null) or in one feed. */
-export interface Grant {
-  readonly attributes: 'all' | readonly Attribute[]
+/** What an API key is kept to, whatever the rules give: all of them must allow. */
+export interface Bounds {
+  /** Null: every attribute. */
+  readonly attributes: ReadonlySet<Attribute> | null
+  /** A feed, or a feed group; null: everywhere. */
   readonly feedId: number | null
+  readonly feedGroupId: number | null
+  /** A pattern of repository names; null: all. A feed or the server as a whole is outside of it. */
+  readonly repositories: string | null
 }
 
-/** Who is calling, as of now: what it is granted is read anew, never remembered with its password. */
+/** Who is calling, as of now: its rules are read anew, never remembered with its password. */
 export interface Principal {
   readonly kind: 'user' | 'key' | 'anonymous'
   /** The row's id; 0 for Anonymous. */
@@ -29,28 +22,66 @@ export interface Principal {
   readonly name: string
   /** Changes when the secret does: what was issued for an older version is void. */
   readonly credentialVersion: number
-  readonly grants: readonly Grant[]
+  readonly rules: ApplicableRules
+  /** Null: no bounds but the rules. */
+  readonly bounds: Bounds | null
 }
 
-export const anonymous: Principal = Object.freeze({
-  kind: 'anonymous',
-  id: 0,
-  name: 'Anonymous',
-  credentialVersion: 0,
-  grants: [],
-})
-
-/** What is asked about. `repository` is the name inside the feed; absent for the feed as a whole. */
-export interface Subject {
-  readonly feedId: number
-  readonly repository?: string
+/** Why something is allowed or not. */
+export interface Explanation extends Decision {
+  /** Whether it is the bounds of an API key that stand in the way. */
+  readonly outOfBounds: boolean
 }
 
 /** Whether the principal has the attribute there. `subject` null asks about the whole server. */
 export function may(principal: Principal, attribute: Attribute, subject: Subject | null): boolean {
-  return principal.grants.some(
-    (grant) =>
-      (grant.feedId === null || grant.feedId === subject?.feedId) &&
-      (grant.attributes === 'all' || grant.attributes.includes(attribute)),
-  )
+  const { bounds, rules } = principal
+  if (bounds !== null && !isInside(bounds, attribute, subject)) return false
+  return decide(rules, attribute, subject).allowed
+}
+
+/** As `may`, with what decided. */
+export function explain(
+  principal: Pick<Principal, 'rules' | 'bounds'>,
+  attribute: Attribute,
+  subject: Subject | null,
+): Explanation {
+  const { bounds, rules } = principal
+  const { allowed, rule } = decide(rules, attribute, subject)
+  const outOfBounds = bounds !== null && !isInside(bounds, attribute, subject)
+  return { allowed: allowed && !outOfBounds, rule, outOfBounds }
+}
+
+/** Whether the principal may view the feed, or some repositories in it. */
+export function seesFeed(
+  { rules, bounds }: Principal,
+  feed: Pick<Subject, 'feedId' | 'feedGroupId'>,
+): boolean {
+  const view = 'Feeds_ViewFeed'
+  const subject = { feedId: feed.feedId, feedGroupId: feed.feedGroupId }
+  if (bounds && !isInside({ ...bounds, repositories: null }, view, subject)) return false
+  for (const { attributes, scope, deny } of rules) {
+    if (!attributes.has(view)) continue
+    if (scope.kind !== 'repositories') {
+      // It covers every repository that no rule before it spoke of.
+      if (coversSubject(scope, subject)) return !deny
+    } else if (scope.feedId === feed.feedId && !deny) {
+      return true
+    }
+  }
+  return false
+}
+
+/** Whether there is anything at all, perhaps, that the principal may view. */
+export function mayViewSomething({ rules }: Principal): boolean {
+  return rules.some(({ attributes, deny }) => !deny && attributes.has('Feeds_ViewFeed'))
+}
+
+function isInside(bounds: Bounds, attribute: Attribute, subject: Subject | null): boolean {
+  const { attributes, feedId, feedGroupId, repositories } = bounds
+  if (attributes !== null && !attributes.has(attribute)) return false
+  if (feedId !== null && feedId !== subject?.feedId) return false
+  if (feedGroupId !== null && feedGroupId !== subject?.feedGroupId) return false
+  if (repositories === null) return true
+  return subject?.repository !== undefined && matchesPattern(repositories, subject.repository)
 }

@@ -1,4 +1,4 @@
-import type { FeedAttribute } from './permission.ts'
+import type { FeedAttribute } from './attribute.ts'
 import { parseRepositoryPath, type RepositoryPath } from './reference.ts'
 
 /** What a client asks for in a token's scope; `*` (skopeo's delete) is all of them. */

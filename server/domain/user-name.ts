@@ -1,4 +1,5 @@
 import { RegistryError } from './errors.ts'
+import { virtualGroups } from './rule.ts'
 
 /** In `Authorization: Basic` the user name that says: the password is an API key. */
 const apiKeyUserName = 'api'
@@ -26,7 +27,7 @@ export function isUserKey(key: string): boolean {
 /**
  * A name that a user may have, and its key. Throws REQUEST_INVALID for one that is empty, longer
  * than 100 characters, cannot travel in a Basic header (colons, control characters), begins or ends
- * with white space, or is `api` in any spelling.
+ * with white space, or is `api` or the name of a virtual group (Anonymous, …) in any spelling.
  */
 export function parseUserName(name: string): { readonly name: string; readonly key: string } {
   const key = userKey(name)
@@ -34,6 +35,12 @@ export function parseUserName(name: string): { readonly name: string; readonly k
     throw new RegistryError(
       'REQUEST_INVALID',
       'No user can be named "api": with that name, the password of a login is an API key.',
+    )
+  }
+  if ((virtualGroups as readonly string[]).includes(key)) {
+    throw new RegistryError(
+      'REQUEST_INVALID',
+      `No user can be named "${key}": permissions mean a group by it.`,
     )
   }
   if (name.length > maxLength || key.length > maxLength) {

@@ -13,7 +13,8 @@ import { findRepository } from '../db/repositories.ts'
 import type { Digest } from '../domain/digest.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import type { RepositoryName } from '../domain/reference.ts'
-import type { Feed } from './feeds.ts'
+import type { Subject } from '../domain/rule.ts'
+import { type Feed, subjectOf } from './feeds.ts'
 import type { Settings } from './settings.ts'
 import type { Stores } from './stores.ts'
 
@@ -76,7 +77,7 @@ export async function openBlob(
 export interface MountRequest extends BlobTarget {
   /** The repository that `from=` names; null: any that the caller may pull. */
   readonly from: { readonly feed: Feed; readonly repository: RepositoryName } | null
-  readonly mayPull: (source: { feedId: number; repository: string }) => boolean
+  readonly mayPull: (source: Subject) => boolean
 }
 
 /** Gives the repository a blob that another has. False: it has to be uploaded. */
@@ -105,10 +106,10 @@ async function findSources(db: Db, request: MountRequest): Promise<MountSource[]
     const all = await listMountSources(db.read, { storeId: feed.storeId, digest, limit: 50 })
     return all.filter(mayPull)
   }
-  if (!mayPull({ feedId: from.feed.id, repository: from.repository })) return []
+  if (!mayPull(subjectOf(from.feed, from.repository))) return []
   const source = await findRepository(db.read, from.feed.id, from.repository)
   if (!source) return []
-  return [{ repositoryId: source.id, feedId: from.feed.id, repository: from.repository }]
+  return [{ repositoryId: source.id, ...subjectOf(from.feed), repository: from.repository }]
 }
 
 async function tryMount(db: Db, input: Parameters<typeof mountBlob>[1]): Promise<boolean> {
@@ -122,9 +123,13 @@ async function tryMount(db: Db, input: Parameters<typeof mountBlob>[1]): Promise
 }
 
 /** Takes the blob from the repository. Throws BLOB_UNKNOWN, or IN_USE naming its manifests. */
-export async function deleteBlob({ db }: { db: Db }, target: BlobTarget): Promise<void> {
+export async function deleteBlob(
+  { db }: { db: Db },
+  target: BlobTarget & { readonly by: string; readonly address?: string },
+): Promise<void> {
+  const { by, address = null } = target
   const key = await keyOf(db, target)
-  if (!key || !(await db.write(deleteLink, key))) throw unknownBlob(target)
+  if (!key || !(await db.write(deleteLink, { ...key, by, address }))) throw unknownBlob(target)
 }
 
 async function keyOf(db: Db, { feed, repository, digest }: BlobTarget) {

@@ -1,5 +1,6 @@
 import type { Db } from '../db/database.ts'
 import { deleteFeedContent } from '../db/feed-content.ts'
+import { findFeedGroupByKey } from '../db/feed-groups.ts'
 import {
   type FeedName,
   type FeedRecord,
@@ -11,8 +12,10 @@ import {
   updateFeed,
 } from '../db/feeds.ts'
 import type { OverwriteRule } from '../db/schema.ts'
-import { RegistryError } from '../domain/errors.ts'
+import { accessName } from '../domain/access-name.ts'
+import { RegistryError, refuseField } from '../domain/errors.ts'
 import { parseFeedName } from '../domain/reference.ts'
+import type { Subject } from '../domain/rule.ts'
 
 /** A hosted registry, as every other room sees it. */
 export interface Feed {
@@ -30,12 +33,16 @@ export interface Feed {
   readonly sparseIndexes: boolean
   readonly overwrite: OverwriteRule
   readonly storeId: number
+  /** Null: it is in no feed group. */
+  readonly feedGroupId: number | null
 }
 
 export interface NewFeed {
   readonly name: string
   readonly alternateNames?: readonly string[]
   readonly description?: string
+  /** By name; null or absent: in none. */
+  readonly feedGroup?: string | null
 }
 
 export interface FeedChanges {
@@ -46,6 +53,8 @@ export interface FeedChanges {
   readonly tagDeletion?: boolean
   readonly sparseIndexes?: boolean
   readonly overwrite?: OverwriteRule
+  /** By name; null: in none. */
+  readonly feedGroup?: string | null
 }
 
 /**
@@ -92,6 +101,12 @@ function keysOf(feed: Feed): string[] {
   return [feed.key, ...feed.alternateNames.map((name) => name.toLowerCase())]
 }
 
+/** The feed, or a repository in it, as rights are asked for. */
+export function subjectOf(feed: Pick<Feed, 'id' | 'feedGroupId'>, repository?: string): Subject {
+  const { id: feedId, feedGroupId } = feed
+  return repository === undefined ? { feedId, feedGroupId } : { feedId, feedGroupId, repository }
+}
+
 /** The feed that a name, in any case, leads to; its own or an alternate one. */
 export async function findFeed(db: Db, name: string): Promise<Feed | undefined> {
   const record = await findFeedByKey(db.read, name.toLowerCase())
@@ -102,9 +117,18 @@ export async function listFeeds(db: Db): Promise<Feed[]> {
   return (await listFeedRecords(db.read)).map(feedOf)
 }
 
-/** Throws NAME_INVALID for a bad or reserved name, CONFLICT for one that is taken. */
+/** Who does it, for the audit, and where the request came from; absent: not by the API. */
+export interface FeedActor {
+  readonly by: string
+  readonly address?: string | null
+}
+
+/**
+ * Throws NAME_INVALID for a bad or reserved name, CONFLICT for one that is taken, INVALID_FIELDS
+ * naming a feed group that is not there.
+ */
 export async function createFeed(
-  { db, storeId, by }: { db: Db; storeId: number; by: string },
+  { db, storeId, ...by }: { readonly db: Db; readonly storeId: number } & FeedActor,
   feed: NewFeed,
 ): Promise<Feed> {
   await db.write(insertFeed, {
@@ -117,15 +141,16 @@ export async function createFeed(
       sparse_indexes: 0,
       overwrite: 'allowed',
       store_id: storeId,
+      feed_group_id: await findGroupId(db, feed.feedGroup ?? null),
     },
-    by,
+    ...by,
   })
   return getFeed(db, feed.name)
 }
 
 /** Changes what is named, and nothing else. Throws as `createFeed`, or NAME_UNKNOWN. */
 export async function changeFeed(
-  { db, by }: { db: Db; by: string },
+  { db, ...by }: { readonly db: Db } & FeedActor,
   name: string,
   changes: FeedChanges,
 ): Promise<Feed> {
@@ -138,10 +163,13 @@ export async function changeFeed(
       ...(changes.tagDeletion !== undefined && { tag_deletion: bit(changes.tagDeletion) }),
       ...(changes.sparseIndexes !== undefined && { sparse_indexes: bit(changes.sparseIndexes) }),
       ...(changes.overwrite !== undefined && { overwrite: changes.overwrite }),
+      ...(changes.feedGroup !== undefined && {
+        feed_group_id: await findGroupId(db, changes.feedGroup),
+      }),
     },
     ...(changes.name !== undefined && { name: ownName(changes.name) }),
     ...(changes.alternateNames && { alternateNames: changes.alternateNames.map(alternateName) }),
-    by,
+    ...by,
   })
   return feedOf(changed)
 }
@@ -150,9 +178,12 @@ export async function changeFeed(
  * Deletes the feed: it is unreachable at once and its names are free. Its content goes afterwards,
  * in short batches (`removeDeletedFeeds`, which the serving process runs).
  */
-export async function deleteFeed({ db, by }: { db: Db; by: string }, name: string): Promise<void> {
+export async function deleteFeed(
+  { db, ...by }: { readonly db: Db } & FeedActor,
+  name: string,
+): Promise<void> {
   const feed = await getFeed(db, name)
-  await db.write(retireFeed, { id: feed.id, by })
+  await db.write(retireFeed, { id: feed.id, ...by })
 }
 
 /** Removes what deleted feeds leave: uploads, manifests, links. Bytes go with their store's clean-up. */
@@ -176,6 +207,13 @@ export async function getFeed(db: Db, name: string): Promise<Feed> {
   throw new RegistryError('NAME_UNKNOWN', `There is no registry named "${name.slice(0, 120)}".`)
 }
 
+async function findGroupId(db: Db, feedGroup: string | null): Promise<number | null> {
+  if (feedGroup === null) return null
+  const { name, key } = accessName(feedGroup)
+  const group = await findFeedGroupByKey(db.read, key)
+  return group?.id ?? refuseField('feedGroup', `There is no feed group "${name}".`)
+}
+
 function ownName(name: string): FeedName {
   return { ...parseFeedName(name), alternate: 0 }
 }
@@ -196,6 +234,7 @@ function feedOf(record: FeedRecord): Feed {
     sparseIndexes: record.sparse_indexes === 1,
     overwrite: record.overwrite,
     storeId: record.store_id,
+    feedGroupId: record.feed_group_id,
   }
 }
 

@@ -65,6 +65,7 @@ export interface PushedManifest extends ManifestTarget {
   readonly tags: readonly Tag[]
   readonly mayOverwrite: boolean
   readonly by: string
+  readonly address?: string
 }
 
 /**
@@ -89,6 +90,7 @@ export async function pushManifest(
     mayOverwrite: push.mayOverwrite,
     graceMs: settings.graceMs(),
     by: push.by,
+    address: push.address ?? null,
   })
   return { digest, subject: manifest.subject }
 }
@@ -131,13 +133,17 @@ function decode(content: Uint8Array): string {
 /** Deletes the manifest and its tags. Throws MANIFEST_UNKNOWN, or IN_USE naming its indexes. */
 export async function removeManifest(
   { db, settings }: { db: Db; settings: Settings },
-  target: ManifestTarget & { readonly digest: Digest; readonly by: string },
+  target: ManifestTarget & {
+    readonly digest: Digest
+    readonly by: string
+    readonly address?: string
+  },
 ): Promise<{ tags: string[] }> {
-  const { feed, repository, digest, by } = target
+  const { feed, repository, digest, by, address = null } = target
   const row = await findRepository(db.read, feed.id, repository)
   const graceMs = settings.graceMs()
   const deleted =
-    row && (await db.write(deleteManifest, { repositoryId: row.id, digest, graceMs, by }))
+    row && (await db.write(deleteManifest, { repositoryId: row.id, digest, graceMs, by, address }))
   if (!deleted) throw await unknownManifest(db, target)
   return deleted
 }

@@ -50,9 +50,10 @@ export async function removeTag(
     readonly repository: RepositoryName
     readonly tag: Tag
     readonly by: string
+    readonly address?: string
   },
 ): Promise<void> {
-  const { feed, repository, tag, by } = target
+  const { feed, repository, tag, by, address = null } = target
   if (!feed.tagDeletion) {
     throw new RegistryError(
       'UNSUPPORTED',
@@ -61,7 +62,7 @@ export async function removeTag(
     )
   }
   const row = await findRepository(db.read, feed.id, repository)
-  if (row && (await db.write(deleteTag, { repositoryId: row.id, tag, by }))) return
+  if (row && (await db.write(deleteTag, { repositoryId: row.id, tag, by, address }))) return
   throw new RegistryError('MANIFEST_UNKNOWN', `${feed.key}/${repository} has no tag "${tag}".`, {
     detail: { tag },
   })

@@ -3,14 +3,22 @@ import { openPasswords, type Passwords } from '../../server/auth/password.ts'
 import { openPrincipals, type Principals } from '../../server/auth/principals.ts'
 import { openTokens, type Tokens } from '../../server/auth/token.ts'
 import type { Db } from '../../server/db/database.ts'
+import { insertPermission } from '../../server/db/permissions.ts'
 import { ensureStore } from '../../server/db/stores.ts'
 import { insertUser } from '../../server/db/users.ts'
+import { accessName } from '../../server/domain/access-name.ts'
+import type { Actor } from '../../server/domain/actor.ts'
 import { parseUserName } from '../../server/domain/user-name.ts'
 import { createFeed, type Feed } from '../../server/registry/feeds.ts'
+
+/** Who does what tests prepare. */
+export const tests: Actor = { name: 'tests', address: null }
 
 /** Everything that finds out who is calling, over a database, with a clock that tests move. */
 export interface Accounts {
   readonly db: Db
+  /** Who prepares. */
+  readonly by: Actor
   readonly principals: Principals
   readonly passwords: Passwords
   readonly tokens: Tokens
@@ -30,6 +38,7 @@ export async function openAccounts(db: Db, key = new Uint8Array(32).fill(7)): Pr
   const tokens = await openTokens({ key, now })
   return {
     db,
+    by: tests,
     principals,
     passwords,
     tokens,
@@ -43,9 +52,14 @@ export async function openAccounts(db: Db, key = new Uint8Array(32).fill(7)): Pr
         displayName: name,
         email: '',
         passwordHash: await passwords.hash(password),
-        administrator,
       })
       if (id === null) throw new Error(`There is a user named ${name} already.`)
+      if (administrator) {
+        await db.write(insertPermission, {
+          ...{ task: accessName('Administer'), scope: { kind: 'everything' }, deny: false },
+          ...{ principal: { kind: 'user', name: accessName(name) }, by: tests },
+        })
+      }
       return id
     },
     async addFeed(name, alternateNames = []) {

@@ -93,7 +93,7 @@ export function contentOperations(
       )
     },
     deleteLink: (to: OperationTarget, blob: string) =>
-      outcomeOf(db.write(deleteLink, { repositoryId: to.id, digest: digestFor(blob) })),
+      outcomeOf(db.write(deleteLink, { repositoryId: to.id, digest: digestFor(blob), by: 'test' })),
     createTag: (to: OperationTarget, tag: string, name: string) => {
       const target = { repositoryId: to.id, tag, digest: digestFor(name) }
       return outcomeOf(db.write(createTag, { ...target, mayOverwrite: false, by: 'ann' }))

@@ -146,4 +146,5 @@ const feedRow = {
   tag_deletion: 0,
   sparse_indexes: 0,
   overwrite: 'allowed',
+  feed_group_id: null,
 } as const

@@ -35,7 +35,7 @@ function feedGroupTables({ id, integer, text, table }: Words): string[] {
   ]
 }
 
-function directoryTables({ id, integer, text, table }: Words): string[] {
+function directoryTables({ id, integer, text, table, keyed }: Words): string[] {
   return [
     `create table directories (
       id ${id},
@@ -52,8 +52,11 @@ function directoryTables({ id, integer, text, table }: Words): string[] {
     `alter table users add column external_id ${text}`,
     `alter table users add column confirmed_at ${integer}`,
     `alter table users add column last_login_at ${integer}`,
-    `create unique index users_external on users (directory_id, external_id)
-     where directory_id is not null`,
+    `create unique index users_external on users (directory_id, external_id)`,
+    `create table directory_tokens (
+      user_id ${integer} not null primary key references users (id) on delete cascade,
+      token ${text} not null
+    ) ${keyed}`,
   ]
 }
 

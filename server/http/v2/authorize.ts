@@ -3,7 +3,7 @@ import { RegistryError } from '../../domain/errors.ts'
 import { may, type Principal } from '../../domain/permission.ts'
 import type { RepositoryName, RepositoryPath } from '../../domain/reference.ts'
 import { type Action, attributesOf, covers, repositoryScope } from '../../domain/scope.ts'
-import type { Feed, Feeds } from '../../registry/feeds.ts'
+import { type Feed, type Feeds, subjectOf } from '../../registry/feeds.ts'
 import { challenge } from './challenge.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -32,7 +32,7 @@ export async function admit(
   const name = `${path.feedKey}/${path.repository}`
   const scope = repositoryScope(name, action)
   const feed = await findVisible(feeds, principal, path)
-  const subject = feed && { feedId: feed.id, repository: path.repository }
+  const subject = feed && subjectOf(feed, path.repository)
   const has = (wanted: Action) =>
     subject !== undefined &&
     attributesOf(wanted).every((attribute) => may(principal, attribute, subject))
@@ -53,12 +53,15 @@ export async function admit(
   return { identity, feed, repository: path.repository, name, can }
 }
 
-/** The feed, if it is there, active, and the principal may view it: all else is one and the same. */
+/**
+ * The feed, if it is there, active, and the principal may view the repository, which need not exist:
+ * all else is one and the same.
+ */
 async function findVisible(feeds: Feeds, principal: Principal, path: RepositoryPath) {
   const find = async () => {
     const feed = await feeds.find(path.feedKey)
-    const subject = feed?.active && { feedId: feed.id, repository: path.repository }
-    return subject && may(principal, 'Feeds_ViewFeed', subject) ? feed : undefined
+    if (!feed?.active) return undefined
+    return may(principal, 'Feeds_ViewFeed', subjectOf(feed, path.repository)) ? feed : undefined
   }
   const feed = await find()
   if (feed) return feed

@@ -93,7 +93,9 @@ function headersOf(digest: Digest): Headers {
 }
 
 export async function deleteBlob(deps: { db: Db }, request: BlobRequest) {
+  const { admission, exchange } = request
   const digest = parseDigest(request.digest)
-  await deleteBlobOf(deps, { ...request.admission, digest })
-  send(request.exchange.res, 202, { 'docker-content-digest': digest })
+  const by = admission.identity.principal.name
+  await deleteBlobOf(deps, { ...admission, digest, by, address: exchange.caller.address })
+  send(exchange.res, 202, { 'docker-content-digest': digest })
 }

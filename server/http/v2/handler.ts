@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Authenticator, Identity } from '../../auth/authenticate.ts'
+import type { AnsweredRequest } from '../../auth/key-usage.ts'
 import { RegistryError } from '../../domain/errors.ts'
+import type { Principal } from '../../domain/permission.ts'
 import { parseRepositoryPath } from '../../domain/reference.ts'
 import type { Log } from '../../log.ts'
 import type { ReadCaller } from '../base-url.ts'
@@ -22,6 +24,8 @@ export interface V2Deps extends OperationDeps {
   readonly serveToken: (exchange: Exchange) => Promise<void>
   readonly log: Log
   readonly patience?: Partial<Patience>
+  /** Told of every request that a key made, once it is answered. */
+  readonly onAnswered?: (principal: Principal, request: AnsweredRequest) => void
 }
 
 const defaultPatience: Patience = { bodyIdleMs: 60_000, replyStalledMs: 120_000 }
@@ -65,6 +69,7 @@ async function answer(deps: V2Deps, exchange: Exchange) {
     return deps.serveToken(exchange)
   }
   const identity = await identify(deps, exchange)
+  watchAnswer(deps, exchange, identity)
   const route = routeOf(exchange, identity)
   switch (route.kind) {
     case 'ping':
@@ -93,10 +98,20 @@ async function operate(
   await operation.run(deps, exchange, admission)
 }
 
+function watchAnswer({ onAnswered }: V2Deps, exchange: Exchange, { principal }: Identity) {
+  if (onAnswered === undefined || principal.kind !== 'key') return
+  const { req, res, path, caller } = exchange
+  res.once('close', () => {
+    const request = { address: caller.address, method: req.method ?? '', path }
+    onAnswered(principal, { ...request, status: res.statusCode })
+  })
+}
+
 async function identify(deps: V2Deps, exchange: Exchange): Promise<Identity> {
   const { authorization } = exchange.req.headers
+  const { service, address } = exchange.caller
   try {
-    return await deps.authenticator.authenticate(authorization, exchange.caller.service)
+    return await deps.authenticator.authenticate(authorization, service, address)
   } catch (error) {
     if (!(error instanceof RegistryError) || error.code !== 'UNAUTHORIZED') throw error
     const invalidToken = /^bearer\b/i.test(authorization ?? '')

@@ -3,10 +3,10 @@ import type { Db } from '../../db/database.ts'
 import { parseDigest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { isMediaType, ociIndex } from '../../domain/media-type.ts'
-import { may } from '../../domain/permission.ts'
+import { may, seesFeed } from '../../domain/permission.ts'
 import { catalogScope } from '../../domain/scope.ts'
 import { pageCatalog } from '../../registry/catalog.ts'
-import type { Feeds } from '../../registry/feeds.ts'
+import { type Feed, type Feeds, subjectOf } from '../../registry/feeds.ts'
 import { type AnnotatedReferrer, pageReferrers } from '../../registry/referrers.ts'
 import { pageTags } from '../../registry/tags.ts'
 import type { Admission } from './authorize.ts'
@@ -26,7 +26,7 @@ export async function getTags(deps: { db: Db }, exchange: Exchange, admission: A
   sendJson(exchange.res, 200, link, { name: admission.name, tags: listed.items })
 }
 
-/** `GET /v2/_catalog`: repositories of every feed that the caller may view. */
+/** `GET /v2/_catalog`: the repositories of every feed that the caller may view. */
 export async function getCatalog(
   deps: { db: Db; feeds: Feeds },
   exchange: Exchange,
@@ -34,7 +34,7 @@ export async function getCatalog(
 ) {
   const scope = catalogScope
   const feeds = (await deps.feeds.list()).filter(
-    (feed) => feed.active && may(principal, 'Feeds_ViewFeed', { feedId: feed.id }),
+    (feed) => feed.active && seesFeed(principal, subjectOf(feed)),
   )
   const inScope = access === null || access.some((entry) => entry.type === 'registry')
   if (principal.kind === 'anonymous' && feeds.length === 0) {
@@ -42,7 +42,9 @@ export async function getCatalog(
   }
   if (!inScope) throw challenge(exchange, { scope, lacksScope: true })
   const page = readPage(exchange, maxNames)
-  const listed = await pageCatalog(deps, feeds, page)
+  const mayView = (feed: Feed, repository: string) =>
+    may(principal, 'Feeds_ViewFeed', subjectOf(feed, repository))
+  const listed = await pageCatalog(deps, { feeds, mayView }, page)
   const link = linkHeader('/v2/_catalog', page, { listed })
   sendJson(exchange.res, 200, link, { repositories: listed.items })
 }

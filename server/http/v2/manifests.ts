@@ -6,6 +6,7 @@ import { maxManifestBytes } from '../../domain/manifest.ts'
 import { withoutParameters } from '../../domain/media-type.ts'
 import { may } from '../../domain/permission.ts'
 import { parseReference, parseTag, type Reference, type Tag } from '../../domain/reference.ts'
+import { subjectOf } from '../../registry/feeds.ts'
 import type { ManifestContents } from '../../registry/manifest-contents.ts'
 import {
   getManifest,
@@ -77,7 +78,7 @@ export async function putManifest(deps: ManifestDeps, request: ManifestRequest) 
   const target: ManifestTarget = { ...admission, reference: parseReference(request.reference) }
   const tags = readTags(exchange)
   const content = await readWhole(bodyOf(exchange), maxManifestBytes, tooLarge)
-  const subjectOfRights = { feedId: admission.feed.id, repository: admission.repository }
+  const subjectOfRights = subjectOf(admission.feed, admission.repository)
   const { digest, subject } = await pushManifest(deps, {
     ...target,
     content,
@@ -85,6 +86,7 @@ export async function putManifest(deps: ManifestDeps, request: ManifestRequest) 
     tags,
     mayOverwrite: may(principal, 'Feeds_OverwritePackage', subjectOfRights),
     by: principal.name,
+    address: exchange.caller.address,
   })
   send(res, 201, {
     location: `/v2/${admission.name}/manifests/${digest}`,
@@ -119,13 +121,14 @@ export async function deleteManifest(deps: ManifestDeps, request: ManifestReques
   const { exchange, admission } = request
   const reference = parseReference(request.reference)
   const by = admission.identity.principal.name
+  const { address } = exchange.caller
   const target = { ...admission, reference }
   if (reference.kind === 'tag') {
-    await removeTag(deps, { ...target, tag: reference.tag, by })
+    await removeTag(deps, { ...target, tag: reference.tag, by, address })
     send(exchange.res, 202, {})
     return
   }
   const digest = parseDigest(reference.digest)
-  await removeManifest(deps, { ...target, digest, by })
+  await removeManifest(deps, { ...target, digest, by, address })
   send(exchange.res, 202, { 'docker-content-digest': digest })
 }

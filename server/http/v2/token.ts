@@ -3,7 +3,7 @@ import { issueRefreshToken } from '../../auth/refresh-token.ts'
 import type { Tokens } from '../../auth/token.ts'
 import type { Db } from '../../db/database.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import { may, type Principal } from '../../domain/permission.ts'
+import { may, mayViewSomething, type Principal } from '../../domain/permission.ts'
 import {
   type Access,
   attributesOf,
@@ -11,7 +11,7 @@ import {
   plainActions,
   type Scope,
 } from '../../domain/scope.ts'
-import type { Feed } from '../../registry/feeds.ts'
+import { type Feed, subjectOf } from '../../registry/feeds.ts'
 import type { Exchange } from './exchange.ts'
 import { readForm } from './read-form.ts'
 import { sendJson } from './reply.ts'
@@ -73,7 +73,11 @@ async function readRequest(deps: TokenEndpointDeps, exchange: Exchange): Promise
 
 async function readQuery(deps: TokenEndpointDeps, exchange: Exchange): Promise<TokenRequest> {
   const { req, query } = exchange
-  const { principal, access } = await deps.authenticator.authenticate(req.headers.authorization)
+  const { principal, access } = await deps.authenticator.authenticate(
+    req.headers.authorization,
+    undefined,
+    exchange.caller.address,
+  )
   if (access !== null) {
     // Otherwise a stolen token could be renewed for ever, and widened.
     throw new RegistryError(
@@ -92,7 +96,7 @@ async function readQuery(deps: TokenEndpointDeps, exchange: Exchange): Promise<T
 async function readOauth(deps: TokenEndpointDeps, exchange: Exchange): Promise<TokenRequest> {
   const form = await readForm(exchange)
   return {
-    principal: await authenticateGrant(deps.authenticator, form),
+    principal: await authenticateGrant(deps.authenticator, form, exchange.caller.address),
     scopes: form.getAll('scope'),
     // A client that shows an identity token has one.
     offline: form.get('access_type') === 'offline' && form.get('grant_type') === 'password',
@@ -103,12 +107,13 @@ async function readOauth(deps: TokenEndpointDeps, exchange: Exchange): Promise<T
 async function authenticateGrant(
   authenticator: Authenticator,
   form: URLSearchParams,
+  address: string,
 ): Promise<Principal> {
   switch (form.get('grant_type')) {
     case 'password':
-      return await authenticator.logIn(field(form, 'username'), field(form, 'password'))
+      return await authenticator.logIn(field(form, 'username'), field(form, 'password'), address)
     case 'refresh_token':
-      return await authenticator.authenticateRefreshToken(field(form, 'refresh_token'))
+      return await authenticator.authenticateRefreshToken(field(form, 'refresh_token'), address)
     default:
       throw new RegistryError(
         'REQUEST_INVALID',
@@ -146,7 +151,7 @@ async function grantedActions(
   if (path === null) return seesCatalog(principal) ? ['*'] : []
   const feed = await deps.findFeed(path.feedKey)
   if (feed === undefined || !feed.active) return []
-  const subject = { feedId: feed.id, repository: path.repository }
+  const subject = subjectOf(feed, path.repository)
   return plainActions(actions).filter((action) =>
     attributesOf(action).every((attribute) => may(principal, attribute, subject)),
   )
@@ -154,10 +159,5 @@ async function grantedActions(
 
 /** The catalog shows to each what it may view; Anonymous needs something to view. */
 function seesCatalog(principal: Principal): boolean {
-  return (
-    principal.kind !== 'anonymous' ||
-    principal.grants.some(
-      ({ attributes }) => attributes === 'all' || attributes.includes('Feeds_ViewFeed'),
-    )
-  )
+  return principal.kind !== 'anonymous' || mayViewSomething(principal)
 }

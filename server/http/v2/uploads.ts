@@ -5,6 +5,7 @@ import { type Digest, type DigestAlgorithm, isAlgorithm, parseDigest } from '../
 import { RegistryError } from '../../domain/errors.ts'
 import { may } from '../../domain/permission.ts'
 import { parseRepositoryPath } from '../../domain/reference.ts'
+import type { Subject } from '../../domain/rule.ts'
 import { attributesOf } from '../../domain/scope.ts'
 import { mount } from '../../registry/blobs.ts'
 import type { Feeds } from '../../registry/feeds.ts'
@@ -71,7 +72,7 @@ async function tryMount(
   const fromName = exchange.query.get('from')
   const from = fromName ? await findSource(deps, fromName) : null
   if (from === undefined) return false
-  const mayPull = (source: { feedId: number; repository: string }) =>
+  const mayPull = (source: Subject) =>
     attributesOf('pull').every((attribute) => may(identity.principal, attribute, source))
   return mount(deps, { feed, repository, digest, from, mayPull })
 }

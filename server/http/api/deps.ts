@@ -1,0 +1,21 @@
+import type { Directories } from '../../auth/directories/open-directories.ts'
+import type { Passwords } from '../../auth/password.ts'
+import type { Principals } from '../../auth/principals.ts'
+import type { Sessions } from '../../auth/session.ts'
+import type { Db } from '../../db/database.ts'
+import type { MountDeps } from './mount.ts'
+
+/** What the handlers of the management API work with. */
+export interface ApiDeps extends MountDeps {
+  readonly db: Db
+  readonly dataDir: string
+  readonly passwords: Passwords
+  readonly principals: Principals
+  readonly sessions: Sessions
+  readonly directories: Directories
+  /** Where new feeds keep their bytes. */
+  readonly defaultStoreId: number
+  /** The public address of the configuration, which overrides the setting; null: none. */
+  readonly configuredBaseUrl: string | null
+  readonly now: () => number
+}

@@ -1,0 +1,40 @@
+import type { FastifyInstance } from 'fastify'
+import { apiKeyHandlers } from './api-keys.ts'
+import { auditHandlers } from './audit.ts'
+import type { ApiHandlers } from './call.ts'
+import type { ApiDeps } from './deps.ts'
+import { directoryHandlers } from './directories.ts'
+import { feedGroupHandlers } from './feed-groups.ts'
+import { feedHandlers } from './feeds.ts'
+import { mountApi } from './mount.ts'
+import { privilegeHandlers } from './privileges.ts'
+import { securityGroupHandlers } from './security-groups.ts'
+import { securityPermissionHandlers } from './security-permissions.ts'
+import { securityTaskHandlers } from './security-tasks.ts'
+import { securityTransferHandlers } from './security-transfer.ts'
+import { securityUserHandlers } from './security-users.ts'
+import { sessionHandlers } from './sessions.ts'
+import { settingHandlers } from './settings.ts'
+
+/** Serves the management API: every route of the contract. */
+export function managementApi(app: FastifyInstance, deps: ApiDeps): void {
+  mountApi(app, deps, handlersOf(deps))
+}
+
+function handlersOf(deps: ApiDeps): ApiHandlers {
+  return {
+    apiKeys: apiKeyHandlers(deps),
+    audit: auditHandlers(deps),
+    directories: directoryHandlers(deps),
+    feedGroups: feedGroupHandlers(deps),
+    feeds: feedHandlers(deps),
+    privileges: privilegeHandlers(deps),
+    securityGroups: securityGroupHandlers(deps),
+    securityPermissions: securityPermissionHandlers(deps),
+    securityTasks: securityTaskHandlers(deps),
+    securityTransfer: securityTransferHandlers(deps),
+    securityUsers: securityUserHandlers(deps),
+    sessions: sessionHandlers(deps),
+    settings: settingHandlers(deps),
+  }
+}

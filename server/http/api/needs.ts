@@ -1,0 +1,151 @@
+import type { Api, Resource } from '../../../contract/api.ts'
+import { findApiKey } from '../../db/api-keys.ts'
+import type { Need } from './need.ts'
+import { fieldsOf } from './sent.ts'
+
+type Needs = { readonly [Name in Resource]: { readonly [Route in keyof Api[Name]]: Need } }
+
+const open: Need = { kind: 'open' }
+const anyone: Need = { kind: 'anyone' }
+const known: Need = { kind: 'known' }
+const user: Need = { kind: 'user' }
+const administrator: Need = { kind: 'server', attribute: 'Admin_ConfigureProGet' }
+const manager = (field: 'params' | 'query' | 'body', name: string): Need => ({
+  kind: 'feed',
+  attribute: 'Admin_ManageFeed',
+  feed: { in: field, name },
+})
+
+const ownKey: Need = {
+  kind: 'depends',
+  on: 'an administrator; of a personal key also its user, by password or session',
+  async find({ db }, sent, { principal }) {
+    const id = Number(sent.query.id)
+    const key = Number.isSafeInteger(id) && id > 0 ? await findApiKey(db.read, id) : undefined
+    const own = key?.type === 'personal' && principal.kind === 'user' && key.userId === principal.id
+    return own ? user : administrator
+  },
+}
+
+/** What every route of the management API needs. The test walks the contract through it. */
+export const needs: Needs = {
+  apiKeys: {
+    create: {
+      kind: 'depends',
+      on: 'for a personal key of its own any user, by password or session; else an administrator',
+      find(_deps, sent) {
+        const { type, user: owner } = fieldsOf(sent.body)
+        return type === 'personal' && (owner === undefined || owner === null) ? user : administrator
+      },
+    },
+    list: known,
+    update: ownKey,
+    rotate: ownKey,
+    delete: ownKey,
+    requests: ownKey,
+  },
+  audit: {
+    list: {
+      kind: 'depends',
+      on: 'of one registry Admin_ManageFeed there; else an administrator',
+      find: (_deps, sent) =>
+        sent.query.feed === undefined ? administrator : manager('query', 'feed'),
+    },
+  },
+  directories: {
+    list: administrator,
+    add: administrator,
+    update: administrator,
+    order: administrator,
+    delete: administrator,
+    test: administrator,
+    providers: anyone,
+  },
+  feedGroups: {
+    create: administrator,
+    list: { kind: 'server', attribute: 'Admin_ConfigureProGet' },
+    update: administrator,
+    delete: administrator,
+  },
+  feeds: {
+    create: {
+      kind: 'newFeed',
+      attribute: 'Admin_ManageFeed',
+      feedGroup: { in: 'body', name: 'feedGroup' },
+    },
+    get: {
+      kind: 'feed',
+      attribute: 'Feeds_ViewFeed',
+      feed: { in: 'params', name: 'name' },
+    },
+    list: anyone,
+    update: manager('params', 'name'),
+    delete: {
+      kind: 'feed',
+      attribute: 'Admin_ManageFeed',
+      feed: { in: 'params', name: 'name' },
+      mayBeAbsent: true,
+    },
+  },
+  privileges: {
+    list: {
+      kind: 'depends',
+      on: 'about the caller itself anyone; about others an administrator',
+      find: (_deps, { query }) =>
+        query.user === undefined && query.group === undefined ? anyone : administrator,
+    },
+  },
+  securityGroups: {
+    add: administrator,
+    update: administrator,
+    delete: administrator,
+    list: administrator,
+  },
+  securityPermissions: { add: administrator, delete: administrator, list: administrator },
+  securityTasks: {
+    add: administrator,
+    update: administrator,
+    delete: administrator,
+    list: administrator,
+    attributes: administrator,
+  },
+  securityTransfer: { export: administrator, import: administrator },
+  securityUsers: {
+    add: administrator,
+    update: administrator,
+    changePassword: user,
+    delete: administrator,
+    list: administrator,
+  },
+  sessions: {
+    whoami: anyone,
+    login: open,
+    logout: open,
+    logoutEverywhere: user,
+    list: user,
+    delete: user,
+  },
+  settings: { list: administrator, set: administrator },
+}
+
+/** In words, for the OpenAPI document. */
+export function describeNeed(need: Need): string {
+  switch (need.kind) {
+    case 'open':
+      return 'nothing'
+    case 'anyone':
+      return 'nothing; the answer is what the caller may see'
+    case 'known':
+      return 'any login or API key'
+    case 'user':
+      return 'a user, by password or session'
+    case 'server':
+      return need.attribute
+    case 'feed':
+      return `${need.attribute} in the registry`
+    case 'newFeed':
+      return `${need.attribute} everywhere, or in the feed group that is named`
+    case 'depends':
+      return need.on
+  }
+}
