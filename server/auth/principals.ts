@@ -4,7 +4,7 @@ import { findUser, findUserByKey, type UserAccount } from '../db/users.ts'
 import type { Principal } from '../domain/permission.ts'
 import { grantsOfApiKey } from './api-key.ts'
 import type { PasswordAccount } from './password.ts'
-import { createRecent } from './recent.ts'
+import { createRecent, whenLoaded } from './recent.ts'
 
 /** Who something was issued for, and for which version of its credentials. */
 export interface CredentialOwner {
@@ -22,7 +22,7 @@ export interface Login {
 /** Principals as they are now, or were less than a second ago. Who may not log in is not found. */
 export interface Principals {
   /** The owner of a token, while its credentials are the ones the token was issued for. */
-  findOwner(owner: CredentialOwner): Promise<Principal | undefined>
+  findOwner(owner: CredentialOwner): Principal | undefined | Promise<Principal | undefined>
   findLogin(userKey: string): Promise<Login | undefined>
   findBySecretHash(secretHash: string): Promise<Principal | undefined>
 }
@@ -50,10 +50,12 @@ export function openPrincipals(options: PrincipalsOptions): Principals {
   const keyByHash = recent((hash: string) => findApiKeyBySecretHash(read, hash))
 
   return {
-    async findOwner({ kind, id, credentialVersion }) {
-      const principal =
-        kind === 'user' ? ofUser(await userById(id)) : ofKey(await keyById(id), now())
-      return principal?.credentialVersion === credentialVersion ? principal : undefined
+    findOwner({ kind, id, credentialVersion }) {
+      const ifCurrent = (principal: Principal | undefined) =>
+        principal?.credentialVersion === credentialVersion ? principal : undefined
+      return kind === 'user'
+        ? whenLoaded(userById(id), (user) => ifCurrent(ofUser(user)))
+        : whenLoaded(keyById(id), (key) => ifCurrent(ofKey(key, now())))
     },
     async findLogin(key) {
       const user = await userByKey(key)

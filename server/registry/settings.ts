@@ -8,7 +8,7 @@ export interface Settings {
   /** `Web.BaseUrl`, null when it is not set. */
   baseUrl(): string | null
   /** Reads them anew if they are older than a second; every request calls it first. */
-  refresh(): Promise<void>
+  refresh(): Promise<void> | undefined
 }
 
 const defaultGraceSeconds = 3600
@@ -17,16 +17,16 @@ const maxAgeMs = 1000
 export async function openSettings(db: Db, clock: () => number = Date.now): Promise<Settings> {
   let values = await listSettings(db.read)
   let readAt = clock()
+  const read = async () => {
+    readAt = clock()
+    values = await listSettings(db.read)
+  }
   return {
     graceMs() {
       const seconds = Number(values.get('Cleanup.GraceSeconds') ?? defaultGraceSeconds)
       return 1000 * (Number.isFinite(seconds) && seconds >= 0 ? seconds : defaultGraceSeconds)
     },
     baseUrl: () => values.get('Web.BaseUrl') ?? null,
-    async refresh() {
-      if (Math.abs(clock() - readAt) < maxAgeMs) return
-      readAt = clock()
-      values = await listSettings(db.read)
-    },
+    refresh: () => (Math.abs(clock() - readAt) < maxAgeMs ? undefined : read()),
   }
 }
