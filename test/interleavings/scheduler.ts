@@ -6,10 +6,15 @@ import type { Schedule } from './schedule.ts'
 /** Names of the gates whose callers wait for a lock of another one. */
 export type ListBlocked = () => Promise<ReadonlySet<string>>
 
+/** What became of a step: a transaction ended with it, or it began to wait for another caller. */
+export type Mark = 'ran' | 'ended' | 'parked'
+
 export interface Played {
   readonly outcomes: readonly Outcome[]
   /** Who really took a step, in order. */
   readonly taken: Schedule
+  /** What became of each step taken. */
+  readonly marks: readonly Mark[]
   /** Steps of each. */
   readonly steps: readonly number[]
   readonly retries: number
@@ -28,18 +33,22 @@ export async function play(
 ): Promise<Played> {
   const round = new Round(acts, listBlocked)
   const taken: number[] = []
+  const marks: Mark[] = []
   await round.settle()
   const turns = [...schedule].reverse()
   while (!round.isOver()) {
     const next = takeTurn(turns, round.gates)
-    round.gates[next]?.step()
+    const gate = round.gates[next] as Gate
+    const ends = gate.ends
+    gate.step()
     taken.push(next)
     await round.settle()
+    marks.push(gate.state === 'parked' ? 'parked' : gate.ends > ends ? 'ended' : 'ran')
   }
   const outcomes = await round.outcomes
   const retries = round.gates.reduce((sum, gate) => sum + gate.retries, 0)
   const steps = round.gates.map((gate) => gate.steps)
-  return { outcomes, taken, steps, retries, waits: round.waits }
+  return { outcomes, taken, marks, steps, retries, waits: round.waits }
 }
 
 /** The next of the schedule who can take a step, or the first who can. */

@@ -13,6 +13,12 @@ export interface Round extends Played, Ended {
   readonly faults: readonly string[]
 }
 
+/** How many steps an operation takes, and after which of them a transaction of it has ended. */
+export interface Walk {
+  readonly steps: number
+  readonly ends: readonly number[]
+}
+
 /** Orders of whole transactions that are tried for what a round may be told and leave. */
 const mostOrders = 40
 
@@ -20,7 +26,7 @@ const mostOrders = 40
 export class Theatre {
   readonly #stage: Stage
   readonly grain: Grain
-  readonly #alone = new Map<Operation, Record<Grain, number>>()
+  readonly #alone = new Map<Operation, Record<Grain, Walk>>()
   /** By the operations: results that come of whole transactions in some order. */
   readonly #serial = new Map<string, Serial>()
   readonly #judged = new Map<string, readonly string[]>()
@@ -31,9 +37,9 @@ export class Theatre {
     this.grain = grain
   }
 
-  /** How many steps it takes when nobody is in its way. */
-  async stepsOf(operation: Operation): Promise<number> {
-    return (await this.#lengths(operation))[this.grain]
+  /** How it goes when nobody is in its way. */
+  async walkOf(operation: Operation): Promise<Walk> {
+    return (await this.#walks(operation))[this.grain]
   }
 
   /** Plays and judges. Faults say what is wrong, empty if nothing is. */
@@ -49,16 +55,17 @@ export class Theatre {
     return { ...round, faults }
   }
 
-  async #lengths(operation: Operation): Promise<Record<Grain, number>> {
+  async #walks(operation: Operation): Promise<Record<Grain, Walk>> {
     const known = this.#alone.get(operation)
     if (known) return known
-    const count = async (grain: Grain) => {
-      const { steps } = await this.#play([operation], [], grain)
-      return steps[0] ?? 0
+    const walk = async (grain: Grain): Promise<Walk> => {
+      const { marks } = await this.#play([operation], [], grain)
+      const ends = marks.flatMap((mark, at) => (mark === 'ended' ? at + 1 : []))
+      return { steps: marks.length, ends }
     }
-    const lengths = { statement: await count('statement'), transaction: await count('transaction') }
-    this.#alone.set(operation, lengths)
-    return lengths
+    const walks = { statement: await walk('statement'), transaction: await walk('transaction') }
+    this.#alone.set(operation, walks)
+    return walks
   }
 
   async #play(operations: readonly Operation[], schedule: Schedule, grain: Grain) {
@@ -104,7 +111,7 @@ export class Theatre {
     const known = this.#serial.get(key)
     if (known) return known
     const lengths: number[] = []
-    for (const each of operations) lengths.push((await this.#lengths(each)).transaction)
+    for (const each of operations) lengths.push((await this.#walks(each)).transaction.steps)
     const left = everySchedule(lengths, mostOrders)
     const serial = { left, isWhole: left.length > 0, results: new Map() }
     this.#serial.set(key, serial)
