@@ -12,9 +12,9 @@ const readBytes = 512 << 10
 
 /**
  * Downloads over a bare socket into one buffer that is used again and again: the client shall not
- * be what is measured. Only for replies with a Content-Length.
+ * be what is measured. Returns the milliseconds of each. Only for replies with a Content-Length.
  */
-export function download(what: Download): Promise<void> {
+export function download(what: Download): Promise<number[]> {
   const url = new URL(what.url)
   const request = [
     `GET ${url.pathname} HTTP/1.1`,
@@ -23,12 +23,18 @@ export function download(what: Download): Promise<void> {
     '\r\n',
   ].join('\r\n')
   return new Promise((resolve, reject) => {
+    const eachMs: number[] = []
+    let askedAt = performance.now()
     const progress = { left: what.times, bodyLeft: 0, head: '' }
     const take = (bytes: number, buffer: Uint8Array): boolean => {
       try {
         const done = consume(progress, Buffer.from(buffer.buffer, buffer.byteOffset, bytes), what)
-        if (done && progress.left === 0) socket.end(resolve)
-        else if (done) socket.write(request)
+        if (!done) return true
+        const now = performance.now()
+        eachMs.push(now - askedAt)
+        askedAt = now
+        if (progress.left === 0) socket.end(() => resolve(eachMs))
+        else socket.write(request)
       } catch (error) {
         socket.destroy()
         reject(error)

@@ -1,28 +1,29 @@
-import http from 'node:http'
 import { runSuccessfully } from '../test/support/command.ts'
-import { ask, expectStatus } from '../test/support/registry-client.ts'
 import { needs } from '../test/support/require.ts'
+import type { Sample } from './row.ts'
+import { askOverSockets, type SocketLoad } from './sockets.ts'
 
-export interface Load {
-  readonly url: string
-  readonly authorization: string | undefined
-  /** What clients say they understand: without it the peer finds no OCI manifest. */
-  readonly accept: string
-  readonly connections: number
-  readonly seconds: number
-}
+/** `accept` is what clients say they understand: without it the peer finds no OCI manifest. */
+export type Load = Omit<SocketLoad, 'method'>
 
-/** GETs one URL over and over; returns replies a second. `wrk` asks where it is installed. */
-export async function measureGets(load: Load): Promise<number> {
+const unitsMs: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000 }
+
+/** GETs one URL over and over; replies a second. `wrk` asks where it is installed. */
+export async function measureGets(load: Load): Promise<Sample> {
   const wrk = needs({ program: 'wrk', package: 'wrk' })
-  return wrk.skip ? askOurselves(load) : askWithWrk(wrk.file, load)
+  return wrk.skip ? askOverSockets({ ...load, method: 'GET' }) : askWithWrk(wrk.file, load)
 }
 
-async function askWithWrk(wrk: string, load: Load): Promise<number> {
+/** The same with HEAD, after whose replies `wrk` would wait for a body. */
+export async function measureHeads(load: Load): Promise<Sample> {
+  return askOverSockets({ ...load, method: 'HEAD' })
+}
+
+async function askWithWrk(wrk: string, load: Load): Promise<Sample> {
   const authorization =
     load.authorization === undefined ? [] : ['--header', `Authorization: ${load.authorization}`]
   const output = await runSuccessfully(wrk, [
-    ...['--threads', '1', '--connections', `${load.connections}`],
+    ...['--latency', '--threads', '1', '--connections', `${load.connections}`],
     ...['--duration', `${Math.ceil(load.seconds)}s`],
     ...['--header', `Accept: ${load.accept}`],
     ...authorization,
@@ -32,29 +33,17 @@ async function askWithWrk(wrk: string, load: Load): Promise<number> {
   if (rate === undefined || /Non-2xx|Socket errors/.test(output)) {
     throw new Error(`${load.url} did not answer every request:\n${output}`)
   }
-  return Number(rate)
+  return {
+    value: Number(rate),
+    p99Ms: latencyMs(output, 99),
+    besides: { p50Ms: latencyMs(output, 50) },
+  }
 }
 
-async function askOurselves(load: Load): Promise<number> {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: load.connections })
-  const { url } = load
-  const headers = { accept: load.accept }
-  const client = {
-    url,
-    agent,
-    ...(load.authorization !== undefined && { authorization: load.authorization }),
-  }
-  const startedAt = performance.now()
-  const until = startedAt + load.seconds * 1000
-  let replies = 0
-  const keepAsking = async () => {
-    while (performance.now() < until) {
-      const reply = await ask(client, { method: 'GET', path: url, headers, discardBody: true })
-      expectStatus(reply, 200, `GET ${url}`)
-      replies += 1
-    }
-  }
-  await Promise.all(Array.from({ length: load.connections }, keepAsking))
-  agent.destroy()
-  return replies / ((performance.now() - startedAt) / 1000)
+function latencyMs(output: string, percent: number): number {
+  const [, time, unit = ''] =
+    new RegExp(`^\\s+${percent}%\\s+([\\d.]+)(\\w+)\\s*$`, 'm').exec(output) ?? []
+  const factor = unitsMs[unit]
+  if (time === undefined || factor === undefined) throw new Error(`no ${percent} % in:\n${output}`)
+  return Number(time) * factor
 }

@@ -1,17 +1,25 @@
-import os from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { type BenchOptions, readOptions, usage } from './options.ts'
-import type { Prepared, Row } from './row.ts'
+import { describeMachine, formatJson, formatMachine } from './report.ts'
+import { measureRow, type Result } from './result.ts'
+import type { Row } from './row.ts'
 import { blobGetLarge, blobGetSmall } from './rows/blob-get.ts'
-import { manifestGet } from './rows/manifest-get.ts'
+import { manifestDelete } from './rows/manifest-delete.ts'
+import { manifestGet, manifestHead } from './rows/manifest-get.ts'
 import { manifestPut } from './rows/manifest-put.ts'
+import { memoryIdle, memoryPush } from './rows/memory.ts'
 import { mount } from './rows/mount.ts'
+import { catalogPage, tagsPage } from './rows/pages.ts'
+import { pullsWhilePushing } from './rows/pulls-while-pushing.ts'
 import { pushAtOnce, pushLarge } from './rows/push-layers.ts'
 import { smallImages } from './rows/small-images.ts'
-import { openTargets, type Targets } from './servers.ts'
-import { formatTable, medianOf, type Result } from './table.ts'
+import { start } from './rows/start.ts'
+import { openTargets } from './servers.ts'
+import { formatTable } from './table.ts'
 
 const rows: readonly Row[] = [
   manifestGet,
+  manifestHead,
   blobGetLarge,
   blobGetSmall,
   pushLarge,
@@ -19,28 +27,38 @@ const rows: readonly Row[] = [
   smallImages,
   manifestPut,
   mount,
+  pullsWhilePushing,
+  tagsPage,
+  catalogPage,
+  manifestDelete,
+  memoryIdle,
+  memoryPush,
+  start,
 ]
 
+// Each server and each folder has one for its end.
+process.setMaxListeners(100)
+// Ending by exit() ends the servers and removes their data.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 await main(readOptions(process.argv.slice(2)))
 
 async function main(options: BenchOptions): Promise<void> {
   if (options.help) {
-    const names = rows.map((row) => `  ${row.name.padEnd(14)}${row.title(options)}\n`)
+    const names = rows.map((row) => `  ${row.name.padEnd(21)}${row.title(options)}\n`)
     process.stdout.write(`${usage}\nRows:\n${names.join('')}`)
     return
   }
   const chosen = chooseRows(options.rows)
-  await using targets = await openTargets(options)
-  const results: Result[] = []
-  for (const row of chosen) {
-    process.stderr.write(`${row.name} `)
-    results.push(await measureRow(row, targets, options))
-    process.stderr.write('\n')
+  const machine = await describeMachine()
+  const { results, failures } = await measureRows(chosen, options)
+  const json = formatJson(results, { machine, options, failures })
+  if (options.json === '-') process.stdout.write(json)
+  else {
+    process.stdout.write(`${formatMachine(machine, options)}\n`)
+    process.stdout.write(formatTable(results, options.markdown ? 'markdown' : 'text'))
+    if (options.json !== undefined) writeFileSync(options.json, json)
   }
-  const cpu = os.cpus()[0]?.model ?? 'unknown'
-  process.stdout.write(`${cpu} x ${os.cpus().length}, Node ${process.version}, `)
-  process.stdout.write(`medians of ${options.rounds} rounds, scale ${options.scale}\n\n`)
-  process.stdout.write(formatTable(results))
+  if (failures.length > 0) process.exitCode = 1
 }
 
 function chooseRows(names: readonly string[]): readonly Row[] {
@@ -51,32 +69,21 @@ function chooseRows(names: readonly string[]): readonly Row[] {
   return names.length === 0 ? rows : rows.filter((row) => names.includes(row.name))
 }
 
-/** In turns, and each round begins with the other: what disturbs the machine disturbs both. */
-async function measureRow(row: Row, targets: Targets, options: BenchOptions): Promise<Result> {
-  await using prepared = await row.prepare(targets, options)
-  const rates = {
-    entrepot: [] as number[],
-    'docker-registry': [] as number[],
-    bare: [] as number[],
-  }
-  for (let round = 0; round < options.rounds; round++) {
-    const order = [targets.entrepot, targets.peer]
-    for (const target of round % 2 === 0 ? order : order.reverse()) {
-      rates[target.name].push(await prepared.measure(target))
-      process.stderr.write('.')
+/** A row that fails costs no other: a run takes long. */
+async function measureRows(chosen: readonly Row[], options: BenchOptions) {
+  await using targets = await openTargets(options)
+  const results: Result[] = []
+  const failures: string[] = []
+  for (const row of chosen) {
+    process.stderr.write(`${row.name} `)
+    const startedAt = performance.now()
+    try {
+      results.push(await measureRow(row, targets, options))
+    } catch (error) {
+      failures.push(`${row.name}: ${error}`)
+      process.stderr.write(error instanceof Error ? `${error.stack}` : String(error))
     }
-    rates.bare.push(...(await measureBare(prepared)))
+    process.stderr.write(` ${Math.round((performance.now() - startedAt) / 1000)} s\n`)
   }
-  return {
-    title: row.title(options),
-    unit: row.unit,
-    entrepot: medianOf(rates.entrepot),
-    peer: medianOf(rates['docker-registry']),
-    bare: rates.bare.length === 0 ? undefined : medianOf(rates.bare),
-    aim: row.aim,
-  }
-}
-
-async function measureBare(prepared: Prepared): Promise<number[]> {
-  return prepared.measureBare === undefined ? [] : [await prepared.measureBare()]
+  return { results, failures }
 }

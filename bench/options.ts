@@ -14,10 +14,14 @@ export interface BenchOptions {
   readonly folder: string
   /** Where the server's CPU profile goes; undefined: none is taken. */
   readonly profile: string | undefined
+  /** The file of the report for machines, `-` for the standard output; undefined: none. */
+  readonly json: string | undefined
+  /** The table as Markdown, for docs/performance.md. */
+  readonly markdown: boolean
   readonly help: boolean
 }
 
-export const usage = `npm run bench -- [--rows NAME,NAME] [--rounds 5] [--seconds 4] [--scale 1] [--folder DIR]
+export const usage = `npm run bench -- [--rows NAME,NAME] [--rounds 5] [--seconds 4] [--scale 1] [--folder DIR] [--json [FILE]] [--markdown]
 
   --rows     only these rows
   --rounds   how often each is measured on each server, in turns; the median counts
@@ -25,11 +29,14 @@ export const usage = `npm run bench -- [--rows NAME,NAME] [--rounds 5] [--second
   --scale    multiplies sizes and numbers: 0.05 is a quick look
   --folder   where the data goes (and is removed again); by default the temporary folder
   --profile  a folder for a CPU profile of Entrepot (*.cpuprofile, for the browser's developer tools)
+  --json     every sample, the machine and the versions as JSON: into a file beside the table, or,
+             without a name, to the standard output instead of it
+  --markdown the table in Markdown
 `
 
 export function readOptions(args: readonly string[]): BenchOptions {
   const { values } = parseArgs({
-    args: [...args],
+    args: withJsonTarget(args),
     options: {
       rows: { type: 'string', default: '' },
       rounds: { type: 'string', default: '5' },
@@ -37,6 +44,8 @@ export function readOptions(args: readonly string[]): BenchOptions {
       scale: { type: 'string', default: '1' },
       folder: { type: 'string', default: os.tmpdir() },
       profile: { type: 'string' },
+      json: { type: 'string' },
+      markdown: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -47,8 +56,18 @@ export function readOptions(args: readonly string[]): BenchOptions {
     scale: positive('scale', values.scale),
     folder: path.resolve(values.folder),
     profile: values.profile === undefined ? undefined : path.resolve(values.profile),
+    json: values.json,
+    markdown: values.markdown,
     help: values.help,
   }
+}
+
+/** `--json` may stand alone, which `parseArgs` knows no word for. */
+function withJsonTarget(args: readonly string[]): string[] {
+  return args.map((arg, index) => {
+    const next = args[index + 1]
+    return arg === '--json' && (next === undefined || next.startsWith('--')) ? '--json=-' : arg
+  })
 }
 
 function positive(name: string, text: string): number {

@@ -1,5 +1,22 @@
+import type { Aim } from './aims.ts'
+import { watchLoop } from './loop-delay.ts'
 import type { BenchOptions } from './options.ts'
 import type { Target, Targets } from './servers.ts'
+
+/** Who is measured: both servers, what Entrepot does in an easier case, a server that does nothing. */
+export type Subject = 'entrepot' | 'baseline' | 'docker-registry' | 'bare'
+
+/** What one round on one subject gave. */
+export interface Sample {
+  /** In the row's unit. */
+  readonly value: number
+  /** 99th percentile of the time that one request (one image, one mount) took. */
+  readonly p99Ms?: number
+  /** 99th percentile of the delay of the server's event loop meanwhile. */
+  readonly loopDelayP99Ms?: number
+  /** What else is worth keeping, by name with its unit. */
+  readonly besides?: Readonly<Record<string, number>>
+}
 
 /** One line of the table. */
 export interface Row {
@@ -7,39 +24,39 @@ export interface Row {
   /** With the sizes as scaled. */
   readonly title: (options: BenchOptions) => string
   readonly unit: string
-  /** How many times the peer it should be. */
-  readonly aim: number
-  /** Makes what is needed on both servers; returns what measures one round on one of them. */
-  readonly prepare: (targets: Targets, options: BenchOptions) => Promise<Prepared>
+  readonly better: 'more' | 'less'
+  /** What the subject `baseline` is. */
+  readonly baseline?: (options: BenchOptions) => string
+  readonly aims: readonly Aim[]
+  /** Of a row that takes long. */
+  readonly maxRounds?: number
+  /** Makes what is needed; returns what measures one round on each subject. */
+  readonly prepare: (stage: Stage) => Promise<Subjects>
 }
 
-export interface Prepared extends AsyncDisposable {
-  /** More is better. */
-  readonly measure: (target: Target) => Promise<number>
-  /** What Node itself does at most, where that is worth comparing. */
-  readonly measureBare?: () => Promise<number>
+/** What a row works with. */
+export interface Stage extends Targets {
+  readonly options: BenchOptions
+  /** What is given here is disposed of when the row is done or has failed, the last first. */
+  readonly keep: <T extends AsyncDisposable>(opened: T) => T
 }
 
-export const nothingToDispose: AsyncDisposable = { [Symbol.asyncDispose]: async () => {} }
+export type Subjects = Readonly<Partial<Record<Subject, () => Promise<Sample>>>>
+
+/** The same on both servers, with a look at Entrepot's event loop. */
+export function onBoth(
+  { entrepot, peer }: Targets,
+  measure: (target: Target) => Promise<Sample>,
+): Subjects {
+  return {
+    entrepot: () => watchLoop(entrepot, () => measure(entrepot)),
+    'docker-registry': () => measure(peer),
+  }
+}
 
 /** A whole number, at least 1. */
 export function scaled(number: number, { scale }: BenchOptions): number {
   return Math.max(1, Math.round(number * scale))
-}
-
-/** Runs a job for each item, so many at once; returns the seconds it took. */
-export async function timeAll<T>(
-  items: readonly T[],
-  atOnce: number,
-  job: (item: T) => Promise<void>,
-): Promise<number> {
-  const rest = items.values()
-  const work = async () => {
-    for (const item of rest) await job(item)
-  }
-  const startedAt = performance.now()
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, work))
-  return (performance.now() - startedAt) / 1000
 }
 
 export function formatSize(bytes: number): string {
@@ -47,4 +64,8 @@ export function formatSize(bytes: number): string {
   return bytes >= 1 << 20
     ? `${+(bytes / 2 ** 20).toFixed(1)} MiB`
     : `${Math.round(bytes / 1024)} KiB`
+}
+
+export function formatCount(count: number): string {
+  return count.toLocaleString('en')
 }

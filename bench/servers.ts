@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import http from 'node:http'
 import path from 'node:path'
 import { startDaemon, waitUntilReady } from '../test/support/daemon.ts'
 import { startDistribution } from '../test/support/distribution.ts'
 import { findFreePort } from '../test/support/free-port.ts'
-import { adminPassword, startProcess } from '../test/support/process.ts'
+import { adminPassword, type ServerProcess, startProcess } from '../test/support/process.ts'
 import { fetchToken, type RegistryClient } from '../test/support/registry-client.ts'
 import { needs } from '../test/support/require.ts'
 import type { BenchOptions } from './options.ts'
@@ -13,50 +14,130 @@ import type { BenchOptions } from './options.ts'
 export interface Target {
   readonly name: 'entrepot' | 'docker-registry'
   readonly url: string
-  /** With credentials that last as long as a measurement, and connections of its own. */
-  readonly openClient: (repositories: readonly string[]) => Promise<BenchClient>
+  readonly pid: number
+  /** With a token for these scopes that lasts five minutes, and connections of its own. */
+  readonly openClient: (scopes: readonly string[]) => Promise<BenchClient>
 }
 
 export interface BenchClient extends RegistryClient, Disposable {}
+export interface OpenTarget extends Target, AsyncDisposable {}
 
-export interface Targets extends AsyncDisposable {
+/** Both servers, started once for all rows that need no others. */
+export interface Targets {
   readonly entrepot: Target
   readonly peer: Target
 }
 
-/** Starts both servers with their data in one new folder. */
-export async function openTargets({ folder, profile }: BenchOptions): Promise<Targets> {
-  const program = needs({ program: 'docker-registry', package: 'docker-registry' })
-  if (program.skip) throw new Error(`The comparison ${program.reason}`)
-  const root = await mkdtemp(path.join(folder, 'entrepot-bench-'))
-  const entrepot = await startProcess({
-    dataDir: path.join(root, 'entrepot'),
-    nodeOptions: profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile],
-  })
-  const peer = await startDistribution(program.file, path.join(root, 'peer'))
+/** The scope of who pulls and pushes. */
+export function scopeOf(repository: string): string {
+  return `repository:${repository}:pull,push`
+}
+
+/** Starts both servers, each with a folder of its own. */
+export async function openTargets(options: BenchOptions): Promise<Targets & AsyncDisposable> {
+  const peer = await openPeer(options)
+  const entrepot = await openEntrepot(options)
   return {
-    entrepot: {
-      name: 'entrepot',
-      url: entrepot.url,
-      openClient: async (repositories) => ({
-        ...newClient(entrepot.url),
-        authorization: await fetchToken(entrepot.url, {
-          user: 'Admin',
-          password: adminPassword,
-          scopes: repositories.map((name) => `repository:${name}:pull,push`),
-        }),
-      }),
+    entrepot,
+    peer,
+    [Symbol.asyncDispose]: async () => {
+      await entrepot[Symbol.asyncDispose]()
+      await peer[Symbol.asyncDispose]()
     },
-    peer: {
-      name: 'docker-registry',
-      url: peer.url,
-      openClient: async () => newClient(peer.url),
+  }
+}
+
+/** Starts a server of its own; `fill` gets the file of the new database before that. */
+export async function openEntrepot(
+  options: BenchOptions,
+  fill?: (databaseFile: string) => void,
+): Promise<OpenTarget> {
+  const data = await openData(options, fill)
+  const server = await data.start()
+  return {
+    ...server,
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]()
+      await data[Symbol.asyncDispose]()
     },
+  }
+}
+
+/** A data folder of Entrepot, for a server that is started more than once. */
+export interface Data extends AsyncDisposable {
+  readonly start: () => Promise<OpenTarget & Pick<ServerProcess, 'readySeconds'>>
+}
+
+export async function openData(
+  options: BenchOptions,
+  fill?: (databaseFile: string) => void,
+): Promise<Data> {
+  const folder = openFolder(options)
+  const dataDir = path.join(folder.path, 'data')
+  if (fill !== undefined) {
+    // The server makes its tables, its feed and its user.
+    await using server = await startProcess({ dataDir })
+    await server.stop()
+    fill(path.join(dataDir, 'entrepot.db'))
+  }
+  const { profile } = options
+  const nodeOptions = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile]
+  return {
+    start: async () => targetOf(await startProcess({ dataDir, nodeOptions })),
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  }
+}
+
+function targetOf(server: ServerProcess) {
+  const { url, pid, readySeconds } = server
+  return {
+    name: 'entrepot' as const,
+    url,
+    pid,
+    readySeconds,
+    openClient: async (scopes: readonly string[]) => ({
+      ...newClient(url),
+      authorization: await fetchToken(url, { user: 'Admin', password: adminPassword, scopes }),
+    }),
     [Symbol.asyncDispose]: async () => {
       // Node writes its profile when it ends by itself.
-      await entrepot.stop()
-      await peer[Symbol.asyncDispose]()
-      await rm(root, { recursive: true, force: true })
+      await server.stop()
+    },
+  }
+}
+
+/** Starts `docker-registry`; `fill` gets the folder of its repositories before that. */
+export async function openPeer(
+  options: BenchOptions,
+  fill?: (repositoriesFolder: string) => void,
+): Promise<OpenTarget> {
+  const program = needs({ program: 'docker-registry', package: 'docker-registry' })
+  if (program.skip) throw new Error(`The comparison ${program.reason}`)
+  const folder = openFolder(options)
+  fill?.(path.join(folder.path, 'data/docker/registry/v2/repositories'))
+  const server = await startDistribution(program.file, folder.path)
+  return {
+    name: 'docker-registry',
+    url: server.url,
+    pid: server.pid,
+    openClient: async () => newClient(server.url),
+    [Symbol.asyncDispose]: async () => {
+      await server[Symbol.asyncDispose]()
+      await folder[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Removed at the end, and also when the run is broken off: it may hold many gigabytes. */
+function openFolder({ folder }: BenchOptions): AsyncDisposable & { readonly path: string } {
+  const made = mkdtempSync(path.join(folder, 'entrepot-bench-'))
+  const removeNow = () => rmSync(made, { recursive: true, force: true })
+  process.once('exit', removeNow)
+  return {
+    path: made,
+    [Symbol.asyncDispose]: async () => {
+      await rm(made, { recursive: true, force: true })
+      process.removeListener('exit', removeNow)
     },
   }
 }
@@ -71,7 +152,8 @@ export interface BareServer extends AsyncDisposable {
 }
 
 /** A `node:http` server that does nothing but reply with these bytes, as a process of its own. */
-export async function openBareServer(folder: string, body: Buffer): Promise<BareServer> {
+export async function openBareServer(options: BenchOptions, body: Buffer): Promise<BareServer> {
+  const folder = openFolder(options)
   const port = await findFreePort()
   const daemon = startDaemon({
     program: process.execPath,
@@ -80,7 +162,7 @@ export async function openBareServer(folder: string, body: Buffer): Promise<Bare
       path.join(import.meta.dirname, 'bare-server.ts'),
       ...[`${port}`, body.toString()],
     ],
-    logFile: path.join(folder, `entrepot-bench-bare-${process.pid}.log`),
+    logFile: path.join(folder.path, 'log'),
   })
   const url = `http://127.0.0.1:${port}`
   const answers = () =>
@@ -92,7 +174,7 @@ export async function openBareServer(folder: string, body: Buffer): Promise<Bare
     url,
     [Symbol.asyncDispose]: async () => {
       await daemon[Symbol.asyncDispose]()
-      await rm(daemon.logFile, { force: true })
+      await folder[Symbol.asyncDispose]()
     },
   }
 }

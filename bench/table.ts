@@ -1,39 +1,85 @@
-/** The medians of a row, and what they should be. */
-export interface Result {
-  readonly title: string
-  readonly unit: string
-  readonly entrepot: number
-  readonly peer: number
-  readonly bare: number | undefined
-  readonly aim: number
+import { judge, timesPeer, type Verdict } from './aims.ts'
+import { type Figures, type Result, summarize } from './result.ts'
+
+const head = [
+  'row',
+  'work',
+  'unit',
+  'Entrepot',
+  'p99 ms',
+  'loop p99 ms',
+  'docker-registry',
+  'its p99 ms',
+  'times',
+  'beside it',
+  'aim',
+]
+
+/** A Markdown table, or the same with columns of one width for a terminal. */
+export function formatTable(results: readonly Result[], form: 'markdown' | 'text'): string {
+  const lines = [head, ...results.map(formatResult)]
+  if (form === 'markdown') {
+    return [head, head.map(() => '---'), ...lines.slice(1)]
+      .map((cells) => `| ${cells.join(' | ')} |\n`)
+      .join('')
+  }
+  const widths = head.map((_, column) => Math.max(...lines.map((l) => l[column]?.length ?? 0)))
+  const pad = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd()
+  return lines.map((cells) => `${pad(cells)}\n`).join('')
 }
 
-/** A Markdown table. */
-export function formatTable(results: readonly Result[]): string {
-  const lines = results.map((result) => {
-    const ratio = result.entrepot / result.peer
-    const bare = result.bare === undefined ? '' : `${formatRate(result.bare)} (${percent(result)})`
-    const verdict = `>= ${result.aim} ${ratio >= result.aim ? 'met' : 'short'}`
-    const rates = [result.entrepot, result.peer].map(formatRate)
-    return [result.title, result.unit, ...rates, ratio.toFixed(2), verdict, bare]
-  })
-  const head = ['work', 'unit', 'Entrepot', 'docker-registry', 'times', 'aim', 'bare node:http']
-  return [head, head.map(() => '---'), ...lines]
-    .map((cells) => `| ${cells.join(' | ')} |\n`)
-    .join('')
+function formatResult(result: Result): string[] {
+  const own = summarize(result.samples.entrepot)
+  const peer = summarize(result.samples['docker-registry'])
+  return [
+    result.name,
+    result.title,
+    result.unit,
+    formatFigures(own?.value),
+    formatFigures(own?.p99Ms),
+    own?.loopDelayP99Ms === undefined ? '-' : formatNumber(own.loopDelayP99Ms.median),
+    formatFigures(peer?.value),
+    formatFigures(peer?.p99Ms),
+    formatNumber(timesPeer(result)),
+    formatBeside(result),
+    judge(result).map(formatVerdict).join('; '),
+  ]
 }
 
-function percent(result: Result): string {
-  return `${Math.round((result.entrepot / (result.bare ?? Number.NaN)) * 100)} %`
+/** The median, and from the least to the most of all rounds. */
+function formatFigures(figures: Figures | undefined): string {
+  if (figures === undefined) return '-'
+  const { median, least, most } = figures
+  return `${formatNumber(median)} (${formatNumber(least)}–${formatNumber(most)})`
 }
 
-function formatRate(rate: number): string {
-  return rate >= 100 ? `${Math.round(rate)}` : rate.toFixed(1)
+function formatBeside({ samples, baseline }: Result): string {
+  const names = { baseline: baseline ?? 'baseline', bare: 'bare node:http' }
+  return (['baseline', 'bare'] as const)
+    .flatMap((subject) => {
+      const summary = summarize(samples[subject])
+      if (summary === undefined) return []
+      const { value, p99Ms } = summary
+      const p99 = p99Ms === undefined ? '' : `, p99 ${formatNumber(p99Ms.median)} ms`
+      return [`${names[subject]}: ${formatNumber(value.median)}${p99}`]
+    })
+    .join('; ')
 }
 
-export function medianOf(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  const upper = sorted[sorted.length >> 1] ?? Number.NaN
-  const lower = sorted[(sorted.length - 1) >> 1] ?? Number.NaN
-  return (lower + upper) / 2
+/** Not met is said in capitals: a row that falls short shall be seen. */
+function formatVerdict(verdict: Verdict): string {
+  const { figure, relation, bound, reached, met } = verdict
+  const what = figure === 'value' ? '' : ` ${figure}`
+  const state = reached === undefined ? 'not measured' : met ? 'met' : 'SHORT'
+  return `${relation} ${bound}${what}: ${formatNumber(reached)} ${state}`
+}
+
+function formatNumber(number: number | undefined): string {
+  if (number === undefined) return '-'
+  if (number >= 100) return `${Math.round(number)}`
+  return number.toFixed(number >= 10 ? 1 : 2)
 }

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
+import { startSweeping } from './app/sweeping.ts'
 import { openAuthenticator } from './auth/authenticate.ts'
 import { createBackOff } from './auth/back-off.ts'
 import { openDirectories } from './auth/directories/open-directories.ts'
@@ -36,7 +37,6 @@ import { ManifestContents } from './registry/manifest-contents.ts'
 import { openSettings, type Settings } from './registry/settings.ts'
 import { openStores, type Stores } from './registry/stores.ts'
 import { Uploads } from './registry/uploads.ts'
-import { startSweeping } from './sweeping.ts'
 
 /** The server, running. Disposing stops it at once; `drain` first lets requests end. */
 export interface App extends AsyncDisposable {

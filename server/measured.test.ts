@@ -8,6 +8,7 @@ const writer: UploadWriter = {
   offsetBytes: 7,
   write: async () => {},
   sync: async () => 7,
+  syncBytes: async () => 6,
   [Symbol.asyncDispose]: async () => {},
 }
 
@@ -31,10 +32,11 @@ test('times the operations of a store and passes on what they give', async () =>
   const measured = await store.openUpload('a', 7)
   expect(measured?.offsetBytes).toBe(7)
   expect(await measured?.sync()).toBe(7)
+  expect(await measured?.syncBytes()).toBe(6)
   await expect(store.finish('a')).rejects.toThrow('disk')
   const text = await metrics.text()
   expect(text).toContain('entrepot_store_seconds_count{operation="openUpload"} 2')
-  expect(text).toContain('entrepot_store_seconds_count{operation="sync"} 1')
+  expect(text).toContain('entrepot_store_seconds_count{operation="sync"} 2')
   expect(text).toContain('entrepot_store_seconds_count{operation="finish"} 1')
 })
 

@@ -43,6 +43,7 @@ function measureWriter(
   return {
     write: (chunk) => writer.write(chunk),
     sync: () => measure(() => writer.sync()),
+    syncBytes: () => measure(() => writer.syncBytes()),
     get offsetBytes() {
       return writer.offsetBytes
     },

@@ -63,11 +63,18 @@ function createTraffic(
     buckets: requestSeconds,
     registers,
   })
+  const newBytes = { in: 0, out: 0 }
   const bytes = new Counter({
     name: 'entrepot_http_bytes_total',
     help: 'Bytes received from clients (in) and sent to them (out).',
     labelNames: ['direction'] as const,
     registers,
+    collect: () => {
+      for (const direction of ['in', 'out'] as const) {
+        if (newBytes[direction] > 0) bytes.inc({ direction }, newBytes[direction])
+        newBytes[direction] = 0
+      }
+    },
   })
   const uploads = new Gauge({
     name: 'entrepot_uploads_receiving',
@@ -80,7 +87,10 @@ function createTraffic(
       requests.inc({ route, method: known, status })
       durations.observe({ route, method: known }, seconds)
     },
-    addBytes: (direction, count) => bytes.inc({ direction }, count),
+    // At every request: the counter hears of it when somebody looks.
+    addBytes: (direction, count) => {
+      newBytes[direction] += count
+    },
     beginUpload: () => {
       uploads.inc()
       let open = true

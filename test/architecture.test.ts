@@ -93,6 +93,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   'server/commands': {
     rooms: ['server/domain', 'server/app', 'server/administration', 'server/config', 'server/log'],
+    types: ['contract'],
     packages: [],
   },
   'server/main': { rooms: ['server/commands'], packages: [] },

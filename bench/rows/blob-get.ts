@@ -1,6 +1,8 @@
 import { newContent } from '../contents.ts'
 import { download } from '../downloads.ts'
-import { formatSize, nothingToDispose, type Row, scaled, timeAll } from '../row.ts'
+import { formatSize, onBoth, type Row, scaled } from '../row.ts'
+import { scopeOf } from '../servers.ts'
+import { percentileOf, timeAll } from '../timing.ts'
 import { pushInPatch } from '../uploads.ts'
 
 const repository = 'main/bench/blob-get'
@@ -11,7 +13,7 @@ interface Shape {
   readonly connections: number
   /** On each connection, in one measurement. */
   readonly times: number
-  readonly aim: number
+  readonly timesPeer: number
 }
 
 function blobGet(shape: Shape): Row {
@@ -20,28 +22,31 @@ function blobGet(shape: Shape): Row {
     title: (options) =>
       `blob GET ${formatSize(scaled(shape.sizeBytes, options))}, ${shape.connections} at once`,
     unit: 'MiB/s',
-    aim: shape.aim,
-    async prepare({ entrepot, peer }, options) {
+    better: 'more',
+    aims: [{ figure: 'times the peer', relation: '>=', bound: shape.timesPeer }],
+    async prepare(stage) {
+      const { options } = stage
       const content = newContent(scaled(shape.sizeBytes, options))
-      for (const target of [entrepot, peer]) {
-        using client = await target.openClient([repository])
+      for (const target of [stage.entrepot, stage.peer]) {
+        using client = await target.openClient([scopeOf(repository)])
         await pushInPatch(client, repository, content)
       }
       const readers = Array.from({ length: shape.connections }, (_, number) => number)
-      return {
-        ...nothingToDispose,
-        measure: async (target) => {
-          using client = await target.openClient([repository])
-          const what = {
-            url: `${target.url}/v2/${repository}/blobs/${content.digest}`,
-            authorization: client.authorization,
-            sizeBytes: content.sizeBytes,
-            times: shape.times,
-          }
-          const seconds = await timeAll(readers, readers.length, () => download(what))
-          return (content.sizeBytes * shape.times * readers.length) / 2 ** 20 / seconds
-        },
-      }
+      return onBoth(stage, async (target) => {
+        using client = await target.openClient([scopeOf(repository)])
+        const what = {
+          url: `${target.url}/v2/${repository}/blobs/${content.digest}`,
+          authorization: client.authorization,
+          sizeBytes: content.sizeBytes,
+          times: shape.times,
+        }
+        const eachMs: number[] = []
+        const { seconds } = await timeAll(readers, readers.length, async () => {
+          eachMs.push(...(await download(what)))
+        })
+        const value = (content.sizeBytes * eachMs.length) / 2 ** 20 / seconds
+        return { value, p99Ms: percentileOf(eachMs, 99) }
+      })
     },
   }
 }
@@ -51,7 +56,7 @@ export const blobGetLarge = blobGet({
   sizeBytes: 1 << 30,
   connections: 1,
   times: 2,
-  aim: 1,
+  timesPeer: 1,
 })
 
 export const blobGetSmall = blobGet({
@@ -59,5 +64,5 @@ export const blobGetSmall = blobGet({
   sizeBytes: 1 << 20,
   connections: 16,
   times: 150,
-  aim: 2.5,
+  timesPeer: 2.5,
 })

@@ -1,6 +1,8 @@
-import { newContent } from '../contents.ts'
-import { nothingToDispose, type Row, scaled, timeAll } from '../row.ts'
-import { makeManifest, pushInPut, putManifest } from '../uploads.ts'
+import { newImage, pushBlobs } from '../images.ts'
+import { onBoth, type Row, scaled } from '../row.ts'
+import { scopeOf } from '../servers.ts'
+import { rateSample, timeAll } from '../timing.ts'
+import { makeManifest, putManifest } from '../uploads.ts'
 
 const repository = 'main/bench/manifest-put'
 const atOnce = 8
@@ -11,28 +13,29 @@ export const manifestPut: Row = {
   name: 'manifest-put',
   title: (options) => `manifest PUT, ${scaled(manifests, options)}, ${atOnce} at once`,
   unit: 'manifests/s',
-  aim: 4,
-  async prepare({ entrepot, peer }, options) {
-    const config = newContent(1000)
-    const layers = Array.from({ length: 5 }, () => newContent(1000))
-    for (const target of [entrepot, peer]) {
-      using client = await target.openClient([repository])
-      for (const content of [config, ...layers]) await pushInPut(client, repository, content)
+  better: 'more',
+  aims: [{ figure: 'times the peer', relation: '>=', bound: 4 }],
+  async prepare(stage) {
+    const { options } = stage
+    const image = newImage(
+      '1',
+      Array.from({ length: 5 }, () => 1000),
+    )
+    for (const target of [stage.entrepot, stage.peer]) {
+      using client = await target.openClient([scopeOf(repository)])
+      await pushBlobs(client, repository, image)
     }
     let round = 0
-    return {
-      ...nothingToDispose,
-      measure: async (target) => {
-        round += 1
-        using client = await target.openClient([repository])
-        const work = Array.from({ length: scaled(manifests, options) }, (_, number) => {
-          const tag = `round-${round}-${number}`
-          return { tag, manifest: makeManifest(config, layers, tag) }
-        })
-        const put = ({ tag, manifest }: (typeof work)[number]) =>
-          putManifest(client, { repository, tag }, manifest)
-        return work.length / (await timeAll(work, atOnce, put))
-      },
-    }
+    return onBoth(stage, async (target) => {
+      round += 1
+      using client = await target.openClient([scopeOf(repository)])
+      const work = Array.from({ length: scaled(manifests, options) }, (_, number) => {
+        const tag = `round-${round}-${number}`
+        return { tag, manifest: makeManifest(image.config, image.layers, tag) }
+      })
+      const put = ({ tag, manifest }: (typeof work)[number]) =>
+        putManifest(client, { repository, tag }, manifest)
+      return rateSample(await timeAll(work, atOnce, put))
+    })
   },
 }

@@ -1,6 +1,8 @@
 import { ask, expectStatus } from '../../test/support/registry-client.ts'
 import { newContent } from '../contents.ts'
-import { nothingToDispose, type Row, scaled, timeAll } from '../row.ts'
+import { onBoth, type Row, scaled } from '../row.ts'
+import { scopeOf } from '../servers.ts'
+import { rateSample, timeAll } from '../timing.ts'
 import { pushInPut } from '../uploads.ts'
 
 const source = 'main/bench/mount-source'
@@ -12,32 +14,31 @@ export const mount: Row = {
   name: 'mount',
   title: (options) => `mount, ${scaled(mounts, options)} blobs, ${atOnce} at once`,
   unit: 'mounts/s',
-  aim: 4,
-  async prepare({ entrepot, peer }, options) {
+  better: 'more',
+  aims: [{ figure: 'times the peer', relation: '>=', bound: 4 }],
+  async prepare(stage) {
+    const { options } = stage
     const contents = Array.from({ length: scaled(mounts, options) }, () => newContent(1000))
-    for (const target of [entrepot, peer]) {
-      using client = await target.openClient([source])
+    for (const target of [stage.entrepot, stage.peer]) {
+      using client = await target.openClient([scopeOf(source)])
       await timeAll(contents, atOnce, (content) => pushInPut(client, source, content))
     }
     let round = 0
-    return {
-      ...nothingToDispose,
-      measure: async (target) => {
-        round += 1
-        const repository = `main/bench/mount-target-${round}`
-        using client = await target.openClient([repository, source])
-        const seconds = await timeAll(contents, atOnce, async ({ digest }) => {
-          const query = `mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(source)}`
-          const path = `/v2/${repository}/blobs/uploads/?${query}`
-          const reply = await ask(client, {
-            method: 'POST',
-            path,
-            headers: { 'content-length': 0 },
-          })
-          expectStatus(reply, 201, 'mount')
+    return onBoth(stage, async (target) => {
+      round += 1
+      const repository = `main/bench/mount-target-${round}`
+      using client = await target.openClient([scopeOf(repository), scopeOf(source)])
+      const timing = await timeAll(contents, atOnce, async ({ digest }) => {
+        const query = `mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(source)}`
+        const path = `/v2/${repository}/blobs/uploads/?${query}`
+        const reply = await ask(client, {
+          method: 'POST',
+          path,
+          headers: { 'content-length': 0 },
         })
-        return contents.length / seconds
-      },
-    }
+        expectStatus(reply, 201, 'mount')
+      })
+      return rateSample(timing)
+    })
   },
 }

@@ -61,9 +61,11 @@ export function openAuthenticator(options: AuthenticatorOptions): Authenticator 
   const { logIn, authenticateKey } = openLogins(options)
 
   const readToken = async (token: string, service: string | null): Promise<Identity> => {
-    const { owner, access } = await tokens.verify(token, service)
+    const verified = tokens.verify(token, service)
+    const { owner, access } = verified instanceof Promise ? await verified : verified
     if (owner === null) return { principal: await principals.getAnonymous(), access }
-    const principal = await principals.findOwner(owner)
+    const found = principals.findOwner(owner)
+    const principal = found instanceof Promise ? await found : found
     if (principal !== undefined) return { principal, access }
     return refuse('The login that the token was issued for is no longer valid: log in again.')
   }

@@ -4,28 +4,36 @@ export interface BoundedCache<V> {
   delete(key: string): void
 }
 
-/** At most so many entries: the one that was unused for longest makes room. */
+/**
+ * At most so many entries; what was unused for long makes room. Entries are of two generations:
+ * what is used counts as young, and when the young fill their half, the old ones go and the young
+ * become the old. So a hit costs one look, where a list of all by their last use would be rebuilt
+ * with each.
+ */
 export function createBoundedCache<V>(maxEntries: number): BoundedCache<V> {
-  const entries = new Map<string, V>()
+  const maxYoung = Math.ceil(maxEntries / 2)
+  let young = new Map<string, V>()
+  let old = new Map<string, V>()
+  const set = (key: string, value: V) => {
+    if (young.size >= maxYoung && !young.has(key)) {
+      old = young
+      young = new Map()
+    }
+    young.set(key, value)
+    old.delete(key)
+  }
   return {
     get(key) {
-      const value = entries.get(key)
-      if (value !== undefined) {
-        // A Map keeps the order of insertion: what was just used goes to the end.
-        entries.delete(key)
-        entries.set(key, value)
-      }
-      return value
+      const value = young.get(key)
+      if (value !== undefined) return value
+      const older = old.get(key)
+      if (older !== undefined) set(key, older)
+      return older
     },
-    set(key, value) {
-      entries.delete(key)
-      entries.set(key, value)
-      if (entries.size <= maxEntries) return
-      const oldest = entries.keys().next()
-      if (!oldest.done) entries.delete(oldest.value)
-    },
+    set,
     delete(key) {
-      entries.delete(key)
+      young.delete(key)
+      old.delete(key)
     },
   }
 }

@@ -13,7 +13,7 @@ import {
 } from '../domain/rule.ts'
 import { rightsOfKey } from './key-rights.ts'
 import type { PasswordAccount } from './password.ts'
-import { createRecent } from './recent.ts'
+import { chain, createRecent, type MaybePromise } from './recent.ts'
 
 /** Who something was issued for, and for which version of its credentials. */
 export interface CredentialOwner {
@@ -28,12 +28,15 @@ export interface Login {
   readonly account: PasswordAccount
 }
 
+/** At once, if all that it takes has been read less than a second ago. */
+type Maybe<T> = MaybePromise<T | undefined>
+
 /** Principals as they are now, or were less than a second ago. Who may not log in is not found. */
 export interface Principals {
   /** Whoever sends no credentials. */
   getAnonymous(): Promise<Principal>
   /** The owner of a token, while its credentials are the ones the token was issued for. */
-  findOwner(owner: CredentialOwner): Promise<Principal | undefined>
+  findOwner(owner: CredentialOwner): Maybe<Principal>
   /** One of the server's own users: a directory's has no password here. */
   findLogin(userKey: string): Promise<Login | undefined>
   /** Who has just logged in with a directory. */
@@ -61,6 +64,7 @@ export interface PrincipalsOptions {
 /** Rights are those of rules at most a second old; a little is kept for the reading itself. */
 const maxAgeMs = 900
 const maxEntries = 10_000
+const noRules: readonly Rule[] = []
 
 /** A user with the groups that it is in. */
 interface Member {
@@ -80,51 +84,48 @@ export function openPrincipals(options: PrincipalsOptions): Principals {
   const keyById = recent((id: number) => findApiKey(read, id))
   const keyByHash = recent((hash: string) => findApiKeyBySecretHash(read, hash))
   const allRules = recent((_: 'all') => listRules(read))
-  const readRules = async () => (await allRules('all')) ?? []
+  const readRules = () => chain(allRules('all'), (rules) => rules ?? noRules)
 
-  /** Each is worked out once for what was read, not once a request. */
-  const once = <S extends object>(work: (source: S, rules: readonly Rule[]) => Principal) => {
-    const known = new WeakMap<S, { readonly rules: readonly Rule[]; readonly made: Principal }>()
-    return (source: S, rules: readonly Rule[]): Principal => {
-      const last = known.get(source)
-      if (last?.rules === rules) return last.made
-      const made = work(source, rules)
-      known.set(source, { rules, made })
-      return made
-    }
-  }
   const principalOfUser = once(ofUser)
   const principalOfKey = once((key: ApiKey, rules) => ofKey(key, rules, null))
   const anonymous = once((_: object, rules) => ofAnonymous(rules))
   const nobody = {}
 
-  const findUserPrincipal = async (found: Member | undefined) => {
+  const findUserPrincipal = (found: Member | undefined): Maybe<Principal> => {
     if (!found?.account.active) return undefined
-    if (found.account.directoryId !== null) await confirm?.(found.account)
-    return principalOfUser(found, await readRules())
+    const make = () => chain(readRules(), (rules) => principalOfUser(found, rules))
+    if (found.account.directoryId === null || confirm === undefined) return make()
+    return confirm(found.account).then(make)
   }
 
-  const findKeyPrincipal = async (key: ApiKey | undefined) => {
+  const findKeyPrincipal = (key: ApiKey | undefined): Maybe<Principal | UselessKey> => {
     if (!key?.active) return undefined
     if (!key.enabled) return 'disabled'
-    const rules = await readRules()
-    if (key.type !== 'personal') {
-      return hasExpired(key, now()) ? 'expired' : principalOfKey(key, rules)
-    }
+    if (key.type === 'personal') return findPersonalKeyPrincipal(key)
+    if (hasExpired(key, now())) return 'expired'
+    return chain(readRules(), (rules) => principalOfKey(key, rules))
+  }
+
+  const findPersonalKeyPrincipal = async (
+    key: ApiKey,
+  ): Promise<Principal | UselessKey | undefined> => {
     const owner = await findUserPrincipal(await userById(key.userId ?? 0))
     if (owner === undefined) return undefined
-    return hasExpired(key, now()) ? 'expired' : ofKey(key, rules, owner.rules)
+    return hasExpired(key, now()) ? 'expired' : ofKey(key, await readRules(), owner.rules)
   }
 
   return {
     getAnonymous: async () => anonymous(nobody, await readRules()),
-    async findOwner({ kind, id, credentialVersion }) {
-      const principal =
+    findOwner({ kind, id, credentialVersion }) {
+      const ifCurrent = (found: Principal | UselessKey | undefined) => {
+        if (found === undefined || typeof found === 'string') return undefined
+        return found.credentialVersion === credentialVersion ? found : undefined
+      }
+      const found =
         kind === 'user'
-          ? await findUserPrincipal(await userById(id))
-          : await findKeyPrincipal(await keyById(id))
-      if (principal === undefined || typeof principal === 'string') return undefined
-      return principal.credentialVersion === credentialVersion ? principal : undefined
+          ? chain(userById(id), findUserPrincipal)
+          : chain(keyById(id), findKeyPrincipal)
+      return chain(found, ifCurrent)
     },
     async findLogin(key) {
       const found = await userByKey(key)
@@ -133,9 +134,19 @@ export function openPrincipals(options: PrincipalsOptions): Principals {
       return principal && { principal, account: found.account }
     },
     findUser: async (id) => findUserPrincipal(await userById(id)),
-    async findBySecretHash(secretHash) {
-      return await findKeyPrincipal(await keyByHash(secretHash))
-    },
+    findBySecretHash: async (secretHash) => findKeyPrincipal(await keyByHash(secretHash)),
+  }
+}
+
+/** What is made of something that was read and of the rules: once for both, not once a request. */
+function once<S extends object>(work: (source: S, rules: readonly Rule[]) => Principal) {
+  const known = new WeakMap<S, { readonly rules: readonly Rule[]; readonly made: Principal }>()
+  return (source: S, rules: readonly Rule[]): Principal => {
+    const last = known.get(source)
+    if (last?.rules === rules) return last.made
+    const made = work(source, rules)
+    known.set(source, { rules, made })
+    return made
   }
 }
 

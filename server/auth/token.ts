@@ -28,7 +28,7 @@ export interface Tokens {
    * What a token says that this server (or one with the same secret key) issued for `service`;
    * null accepts any. Throws UNAUTHORIZED for every other text, and for one that has expired.
    */
-  verify(token: string, service: string | null): Promise<TokenClaims>
+  verify(token: string, service: string | null): TokenClaims | Promise<TokenClaims>
 }
 
 export interface TokenRequest {
@@ -73,6 +73,24 @@ export async function openTokens(options: {
     }
   }
 
+  const isExpired = ({ expiresAt }: TokenClaims) => expiresAt + leewaySeconds * 1000 <= now()
+
+  const verifyAnew = async (token: string, service: string | null, known?: TokenClaims) => {
+    const claims = known ?? (await read(token))
+    if (isExpired(claims)) {
+      cache.delete(token)
+      throw expired()
+    }
+    cache.set(token, claims)
+    if (service !== null && claims.service !== service) {
+      throw new RegistryError(
+        'UNAUTHORIZED',
+        `The token was issued for "${claims.service}", but this is "${service}": ask for a new one.`,
+      )
+    }
+    return claims
+  }
+
   return {
     async issue({ principal, service, access }) {
       const issuedAt = Math.floor(now() / 1000)
@@ -88,23 +106,10 @@ export async function openTokens(options: {
         .sign(key)
       return { token, issuedAt: new Date(issuedAt * 1000), expiresInSeconds: lifetimeSeconds }
     },
-    async verify(token, service) {
-      let claims = cache.get(token)
-      if (claims === undefined) {
-        claims = await read(token)
-        cache.set(token, claims)
-      }
-      if (claims.expiresAt + leewaySeconds * 1000 <= now()) {
-        cache.delete(token)
-        throw expired()
-      }
-      if (service !== null && claims.service !== service) {
-        throw new RegistryError(
-          'UNAUTHORIZED',
-          `The token was issued for "${claims.service}", but this is "${service}": ask for a new one.`,
-        )
-      }
-      return claims
+    verify(token, service) {
+      const known = cache.get(token)
+      const isGood = known && !isExpired(known) && (service === null || known.service === service)
+      return isGood ? known : verifyAnew(token, service, known)
     },
   }
 }

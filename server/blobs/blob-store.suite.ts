@@ -153,6 +153,22 @@ function writing(openStore: OpenStore): void {
     expect(sha256(await contentOf(store, location))).toBe(sha256(content))
   })
 
+  test('bytes that were synced alone are what is finished, and may be gone on with', async () => {
+    const store = await openStore()
+    const location = newLocation()
+    const content = randomBytes(100_000)
+    await store.startUpload(location)
+    const writer = await store.openUpload(location, 0)
+    await writer?.write(content.subarray(0, 70_000))
+    expect(await writer?.syncBytes()).toBe(70_000)
+    await writer?.write(content.subarray(70_000))
+    expect(await writer?.syncBytes()).toBe(content.length)
+    expect(await writer?.sync()).toBe(content.length)
+    await writer?.[Symbol.asyncDispose]()
+    expect(await store.finish(location)).toEqual({ sizeBytes: content.length })
+    expect(await contentOf(store, location)).toEqual(content)
+  })
+
   test('a writer that is disposed of twice, or never written to, does no harm', async () => {
     const store = await openStore()
     const location = newLocation()

@@ -64,6 +64,11 @@ export interface UploadWriter extends AsyncDisposable {
   write(chunk: Uint8Array): Promise<void>
   /** Everything written so far is on the disk (fsync). Returns the offset that this vouches for. */
   sync(): Promise<number>
+  /**
+   * As `sync`, for bytes that are `finish`ed next: until then a power cut may take them together
+   * with the location, so no row may vouch for more of them than before.
+   */
+  syncBytes(): Promise<number>
   /** Bytes written or buffered, counted from the start of the blob. */
   readonly offsetBytes: number
 }

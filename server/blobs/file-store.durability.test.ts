@@ -53,6 +53,16 @@ await third[Symbol.asyncDispose]()
 mark('written')
 await other.finish('ab-other-process')
 mark('finished-by-another')
+await store.startUpload('ef-bytes-alone')
+const alone = await store.openUpload('ef-bytes-alone', 0)
+const piece = Buffer.alloc(1_000_000, 1)
+for (let count = 0; count < 20; count++) await alone.write(piece)
+mark('behind')
+await alone.syncBytes()
+mark('bytes-synced')
+await alone[Symbol.asyncDispose]()
+await store.finish('ef-bytes-alone')
+mark('finished-alone')
 await Promise.all(['cd-one', 'cd-two', 'cd-three'].map(async (name) => {
   const location = name + '-together'
   await store.startUpload(location)
@@ -121,6 +131,14 @@ describe.skipIf(strace.skip)(`durability on disk ${strace.reason}`, () => {
       inShard,
       'mark finished-by-another',
     ])
+
+    // Bytes synced alone are on the disk before the file is renamed; some went there meanwhile.
+    const alone = path.join(uploads, 'ef-bytes-alone')
+    const movedAlone = `rename ${alone} ${path.join(blobs, 'ef', 'ef-bytes-alone')}`
+    expectOrder(calls, ['mark behind', `fsync ${alone}`, 'mark bytes-synced', movedAlone])
+    expectOrder(calls, [movedAlone, `fsync ${path.join(blobs, 'ef')}`, 'mark finished-alone'])
+    expectSynced(calls, alone, 'mark bytes-synced')
+    expect(calls.filter((call) => isCall(call, `fsync ${alone}`)).length).toBeGreaterThan(1)
 
     // An fsync is shared only with those whose entry was made before it began.
     for (const name of ['cd-one', 'cd-two', 'cd-three']) {

@@ -19,6 +19,7 @@ import { Folder, makeFolder, Subfolders, syncFolder } from './folder.ts'
 import { requireLocation } from './location.ts'
 import { createStaged, openStaged, sizeOf, syncStaged } from './staged-files.ts'
 import { openMarker, type StoreMarker } from './store-marker.ts'
+import { WriteBehind } from './write-behind.ts'
 
 /** Removals at once: the rest of the process needs threads for its files too. */
 const removalsAtOnce = 2
@@ -90,6 +91,7 @@ class DiskStore implements FileStore {
   // One each, so that a thousand slow pulls cannot slow down a push.
   readonly #writePool = new BufferPool(poolLimits)
   readonly #readPool = new BufferPool(poolLimits)
+  readonly #behind = new WriteBehind()
 
   constructor({ layout, marker, space, shards }: DiskStoreParts) {
     this.id = marker.id
@@ -124,6 +126,7 @@ class DiskStore implements FileStore {
         offsetBytes,
         pool: this.#writePool,
         space: this.#space,
+        behind: this.#behind,
         syncEntry: () => this.#uploads.sync(),
       })
     })

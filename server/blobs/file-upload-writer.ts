@@ -4,6 +4,7 @@ import type { UploadWriter } from './blob-store.ts'
 import { type BufferPool, largeBytes } from './buffer-pool.ts'
 import type { DiskSpace } from './disk-space.ts'
 import { storageError } from './file-errors.ts'
+import type { WriteBehind } from './write-behind.ts'
 
 export interface WriterParts {
   /** Open for writing, and as long as `offsetBytes`. The writer closes it. */
@@ -11,11 +12,15 @@ export interface WriterParts {
   readonly offsetBytes: number
   readonly pool: BufferPool
   readonly space: DiskSpace
+  readonly behind: WriteBehind
   /** Makes the file's entry in its folder durable. */
   readonly syncEntry: () => Promise<void>
   /** Filled in when the writer is closed. */
   readonly outcome: WriterOutcome
 }
+
+/** As much as this is written before an fsync begins beside the writes. */
+const flushBytes = 16 * 1024 * 1024
 
 /** What a closed writer leaves behind. */
 export interface WriterOutcome {
@@ -37,6 +42,10 @@ export class FileUploadWriter implements UploadWriter {
   #entryIsDurable = false
   /** The write that is under way; never rejects, since a failure is kept for the next call. */
   #writing: Promise<void> = Promise.resolve()
+  /** The fsync that runs beside the writes, if any; never rejects either. */
+  #flushing: Promise<void> = Promise.resolve()
+  /** Where the last such fsync began. */
+  #flushedBytes: number
   #failure: { readonly error: unknown } | undefined
   #closing: Promise<void> | undefined
   #offsetBytes: number
@@ -44,6 +53,7 @@ export class FileUploadWriter implements UploadWriter {
   constructor(parts: WriterParts) {
     this.#parts = parts
     this.#writtenBytes = parts.offsetBytes
+    this.#flushedBytes = parts.offsetBytes
     this.#offsetBytes = parts.offsetBytes
   }
 
@@ -67,12 +77,22 @@ export class FileUploadWriter implements UploadWriter {
   }
 
   async sync(): Promise<number> {
+    const entry = this.#entryIsDurable ? undefined : this.#syncEntry()
+    // Its failure counts even when that of the bytes was met first.
+    entry?.catch(() => undefined)
+    const vouchedBytes = await this.syncBytes()
+    await entry
+    return vouchedBytes
+  }
+
+  async syncBytes(): Promise<number> {
     await this.#startWriting()
     await this.#writing
+    await this.#flushing
     this.#requireUsable()
     const vouchedBytes = this.#writtenBytes
     if (this.#durableBytes !== vouchedBytes) {
-      await this.#makeDurable()
+      await this.#failing(() => this.#parts.handle.datasync())
       this.#durableBytes = vouchedBytes
     }
     return vouchedBytes
@@ -134,22 +154,38 @@ export class FileUploadWriter implements UploadWriter {
         doneBytes += bytesWritten
         this.#writtenBytes += bytesWritten
       }
+      this.#flushBehind()
     } catch (error) {
       this.#failure = { error: storageError(error) }
     }
+  }
+
+  /** What has been written goes to the disk while more comes, so that little is left to the end. */
+  #flushBehind(): void {
+    if (this.#writtenBytes - this.#flushedBytes < flushBytes) return
+    const flushing = this.#parts.behind.tryRun(() => this.#parts.handle.datasync())
+    if (flushing === undefined) return
+    this.#flushedBytes = this.#writtenBytes
+    this.#flushing = Promise.all([this.#flushing, this.#failing(() => flushing)]).then(
+      () => undefined,
+      () => undefined,
+    )
+  }
+
+  async #syncEntry(): Promise<void> {
+    await this.#failing(this.#parts.syncEntry)
+    this.#entryIsDurable = true
   }
 
   /**
    * A failed fsync fails the writer for good: the kernel may have dropped the pages, and a second
    * fsync would then vouch for what was never written.
    */
-  async #makeDurable(): Promise<void> {
-    const { handle, syncEntry } = this.#parts
+  async #failing(sync: () => Promise<void>): Promise<void> {
     try {
-      await Promise.all([handle.datasync(), this.#entryIsDurable ? undefined : syncEntry()])
-      this.#entryIsDurable = true
+      await sync()
     } catch (error) {
-      this.#failure = { error: storageError(error) }
+      this.#failure ??= { error: storageError(error) }
       throw this.#failure.error
     }
   }
@@ -165,6 +201,7 @@ export class FileUploadWriter implements UploadWriter {
 
   async #close(): Promise<void> {
     await this.#writing
+    await this.#flushing
     if (this.#filling !== undefined) {
       this.#parts.pool.give(this.#filling)
       this.#filling = undefined

@@ -119,6 +119,10 @@ class MemoryUploadWriter implements UploadWriter {
     return this.#offsetBytes
   }
 
+  syncBytes(): Promise<number> {
+    return this.sync()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     this.#pending = []

@@ -1,7 +1,7 @@
 import type { FeedInfo } from '../../contract/feeds.ts'
 import type { Privilege } from '../../contract/privileges.ts'
 import type { Whoami } from '../../contract/sessions.ts'
-import { RegistryError } from '../domain/errors.ts'
+import { isRefusal, RegistryError } from '../domain/errors.ts'
 import { formatColumns } from './columns.ts'
 import {
   type Command,
@@ -74,7 +74,11 @@ async function readHeaders(typed: Typed, { readInput }: Terminal): Promise<Recor
 async function ask(url: URL, headers: Record<string, string>): Promise<Answer> {
   const get = async <T>(path: string) => (await fetchJson<T>(new URL(path, url), headers)).value
   const { kind, name, user } = await get<Whoami>('/api/sessions/whoami')
-  const feeds = await listFeeds(url, headers)
+  const feeds = await listFeeds(url, headers).catch((error: unknown) => {
+    // To Anonymous who may view nothing there are no feeds.
+    if (kind === 'anonymous' && isRefusal(error, 'DENIED')) return []
+    throw error
+  })
   const rights = []
   for (const feed of [null, ...feeds.map((each) => each.name)]) {
     const query = feed === null ? '' : `?feed=${encodeURIComponent(feed)}`

@@ -1,31 +1,27 @@
+import { sql } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import type { Queries } from './database.ts'
-import { shareRepository, upsertLink } from './links.ts'
+import { type LinkKey, shareRepository, upsertLink } from './links.ts'
+import { type Params, prepared } from './prepared.ts'
 import { ensureRepository } from './repositories.ts'
 import { nowMs } from './sql.ts'
 
-/**
- * Makes freshly verified bytes the blob of this digest in their store: even when a row exists, the
- * new location is adopted (pushing again heals) and the old one freed after the grace time.
- */
-export async function adoptBlob(
-  trx: Queries,
-  input: {
-    readonly storeId: number
-    readonly digest: string
-    readonly location: string
-    readonly sizeBytes: number
-  },
-): Promise<void> {
-  const { storeId, digest, location, sizeBytes } = input
-  const row = await trx
+interface NewBlob {
+  readonly storeId: number
+  readonly digest: string
+  readonly location: string
+  readonly sizeBytes: number
+}
+
+const upsert = prepared((db, p: Params<NewBlob>) =>
+  db
     .insertInto('blobs')
     .values({
-      store_id: storeId,
-      digest,
-      location,
-      size_bytes: sizeBytes,
-      state: 'live',
+      store_id: p.storeId,
+      digest: p.digest,
+      location: p.location,
+      size_bytes: p.sizeBytes,
+      state: sql.lit('live'),
       created_at: nowMs,
     })
     .onConflict((conflict) =>
@@ -34,8 +30,17 @@ export async function adoptBlob(
         .columns(['store_id', 'digest'])
         .doUpdateSet((eb) => ({ state: eb.ref('blobs.state') })),
     )
-    .returning('location')
-    .executeTakeFirstOrThrow()
+    .returning('location'),
+)
+
+/**
+ * Makes freshly verified bytes the blob of this digest in their store: even when a row exists, the
+ * new location is adopted (pushing again heals) and the old one freed after the grace time.
+ */
+export async function adoptBlob(trx: Queries, input: NewBlob): Promise<void> {
+  const { storeId, digest, location, sizeBytes } = input
+  const row = await upsert.find(trx, { storeId, digest, location, sizeBytes })
+  if (!row) throw new Error('an INSERT without its row')
   if (row.location === location) return
   await trx
     .updateTable('blobs')
@@ -59,34 +64,34 @@ export interface Mount {
   readonly graceMs: number
 }
 
-/** Gives the repository a blob that another one has in the same store. False: it must be uploaded. */
-export async function mountBlob(trx: Queries, input: Mount): Promise<boolean> {
-  const source = await trx
+const source = prepared((db, p: Params<LinkKey>) =>
+  db
     .selectFrom('links')
     .select('store_id')
-    .where('repository_id', '=', input.sourceRepositoryId)
-    .where('digest', '=', input.digest)
-    .executeTakeFirst()
-  if (source?.store_id !== input.storeId) return false
-  const repositoryId = await ensureRepository(trx, input.feedId, input.repository)
-  await shareRepository(trx, repositoryId)
-  // The foreign key's own lock would not hold off clean-up's FOR UPDATE in time.
-  const blob = await trx
+    .where('repository_id', '=', p.repositoryId)
+    .where('digest', '=', p.digest),
+)
+
+// The foreign key's own lock would not hold off clean-up's FOR UPDATE in time.
+const sharedLive = prepared((db, p: Params<{ storeId: number; digest: string }>) =>
+  db
     .selectFrom('blobs')
     .select('digest')
-    .where('store_id', '=', input.storeId)
-    .where('digest', '=', input.digest)
-    .where('state', '=', 'live')
-    .forShare()
-    .executeTakeFirst()
-  if (!blob) throw new RegistryError('BLOB_UNKNOWN')
-  const still = await trx
-    .selectFrom('links')
-    .select('digest')
-    .where('repository_id', '=', input.sourceRepositoryId)
-    .where('digest', '=', input.digest)
-    .executeTakeFirst()
-  if (!still) throw new RegistryError('BLOB_UNKNOWN')
+    .where('store_id', '=', p.storeId)
+    .where('digest', '=', p.digest)
+    .where('state', '=', sql.lit('live'))
+    .forShare(),
+)
+
+/** Gives the repository a blob that another one has in the same store. False: it must be uploaded. */
+export async function mountBlob(trx: Queries, input: Mount): Promise<boolean> {
+  const { digest, storeId } = input
+  const from = { repositoryId: input.sourceRepositoryId, digest }
+  if ((await source.find(trx, from))?.store_id !== storeId) return false
+  const repositoryId = await ensureRepository(trx, input.feedId, input.repository)
+  await shareRepository(trx, repositoryId)
+  if (!(await sharedLive.find(trx, { storeId, digest }))) throw new RegistryError('BLOB_UNKNOWN')
+  if (!(await source.find(trx, from))) throw new RegistryError('BLOB_UNKNOWN')
   await upsertLink(trx, { ...input, repositoryId })
   return true
 }

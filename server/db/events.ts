@@ -1,4 +1,5 @@
 import type { Queries } from './database.ts'
+import { type Params, prepared } from './prepared.ts'
 import { nowMs, nowMsOnce } from './sql.ts'
 
 export interface Event {
@@ -12,20 +13,37 @@ export interface Event {
   readonly detail: Readonly<Record<string, unknown>>
 }
 
+interface EventRow {
+  readonly kind: string
+  readonly by: string
+  readonly address: string | null
+  readonly feedId: number | null
+  readonly repository: string | null
+  readonly detail: string
+}
+
+const insert = prepared((db, p: Params<EventRow>) =>
+  db.insertInto('events').values({
+    at: nowMs,
+    kind: p.kind,
+    by: p.by,
+    address: p.address,
+    feed_id: p.feedId,
+    repository: p.repository,
+    detail: p.detail,
+  }),
+)
+
 /** Records what happened, in the transaction in which it happens. */
 export async function insertEvent(trx: Queries, event: Event): Promise<void> {
-  await trx
-    .insertInto('events')
-    .values({
-      at: nowMs,
-      kind: event.kind,
-      by: event.by,
-      address: event.address ?? null,
-      feed_id: event.feedId ?? null,
-      repository: event.repository ?? null,
-      detail: JSON.stringify(event.detail),
-    })
-    .execute()
+  await insert.run(trx, {
+    kind: event.kind,
+    by: event.by,
+    address: event.address ?? null,
+    feedId: event.feedId ?? null,
+    repository: event.repository ?? null,
+    detail: JSON.stringify(event.detail),
+  })
 }
 
 /** Removes events that are too old, the oldest first; how many. */

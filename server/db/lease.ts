@@ -1,13 +1,13 @@
-import { type RawBuilder, sql } from 'kysely'
+import { type Expression, type RawBuilder, sql } from 'kysely'
 import { greatest, nowMs } from './sql.ts'
 
 /** From now on by the database's clock, in milliseconds. */
-export function fromNow(ms: number): RawBuilder<number> {
+export function fromNow(ms: number | Expression<number>): RawBuilder<number> {
   return sql<number>`${nowMs} + ${ms}`
 }
 
 /** A `lease_until` that covers the grace time from now and never ends sooner than it did. */
-export function renewedLease(current: string, graceMs: number) {
+export function renewedLease(current: string, graceMs: number | Expression<number>) {
   return greatest(sql<number>`${sql.ref(current)}`, fromNow(graceMs))
 }
 

@@ -192,7 +192,9 @@ describeDatabases('links', (databases) => {
     test('is refused while a manifest uses the blob, and names it', async () => {
       const blob = await content.pushBlob('held')
       const user = await content.put(content.manifest('holder', { layers: [blob] }))
-      await expect(content.db.write(deleteLink, { ...(await keyOf(blob)), by: 'test' })).rejects.toMatchObject({
+      await expect(
+        content.db.write(deleteLink, { ...(await keyOf(blob)), by: 'test' }),
+      ).rejects.toMatchObject({
         code: 'IN_USE',
         message: expect.stringContaining(user),
         detail: { usedBy: [user] },

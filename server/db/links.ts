@@ -56,56 +56,63 @@ export async function findPromise(
   return row && { ...row, fresh: isFresh(row, graceMs) }
 }
 
-/** Promises the blob for the grace time. False when it is not there, or damaged. */
-export async function promiseBlob(
-  trx: Queries,
-  input: LinkKey & { readonly graceMs: number },
-): Promise<boolean> {
-  const { numUpdatedRows } = await trx
+const promise = prepared((db, p: Params<LinkKey & { graceMs: number }>) =>
+  db
     .updateTable('links')
-    .set({ lease_until: renewedLease('lease_until', input.graceMs), promised_at: nowMs })
-    .where('repository_id', '=', input.repositoryId)
-    .where('digest', '=', input.digest)
+    .set({ lease_until: renewedLease('lease_until', p.graceMs), promised_at: nowMs })
+    .where('repository_id', '=', p.repositoryId)
+    .where('digest', '=', p.digest)
     .where(({ exists, selectFrom }) =>
       exists(
         selectFrom('blobs')
           .select('blobs.digest')
           .whereRef('blobs.store_id', '=', 'links.store_id')
           .whereRef('blobs.digest', '=', 'links.digest')
-          .where('blobs.state', '=', 'live'),
+          .where('blobs.state', '=', sql.lit('live')),
       ),
-    )
-    .executeTakeFirstOrThrow()
-  return numUpdatedRows > 0n
+    ),
+)
+
+/** Promises the blob for the grace time. False when it is not there, or damaged. */
+export async function promiseBlob(
+  trx: Queries,
+  input: LinkKey & { readonly graceMs: number },
+): Promise<boolean> {
+  return (await promise.run(trx, input)) > 0
 }
+
+interface NewLink extends LinkKey {
+  readonly storeId: number
+  readonly graceMs: number
+}
+
+const upsert = prepared((db, p: Params<NewLink>) =>
+  db
+    .insertInto('links')
+    .values({
+      repository_id: p.repositoryId,
+      digest: p.digest,
+      store_id: p.storeId,
+      promised_at: nowMs,
+      lease_until: fromNow(p.graceMs),
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['repository_id', 'digest']).doUpdateSet({
+        store_id: p.storeId,
+        promised_at: nowMs,
+        lease_until: renewedLease('links.lease_until', p.graceMs),
+      }),
+    ),
+)
 
 /**
  * Gives the repository the blob, promised for the grace time, and turns what manifests wanted of
  * it into edges. The repository's row is locked before: shared, so that commits need not wait for
  * each other, but a manifest that wants the blob cannot slip in between.
  */
-export async function upsertLink(
-  trx: Queries,
-  input: LinkKey & { readonly storeId: number; readonly graceMs: number },
-): Promise<void> {
-  const { repositoryId, digest, storeId, graceMs } = input
-  await trx
-    .insertInto('links')
-    .values({
-      repository_id: repositoryId,
-      digest,
-      store_id: storeId,
-      promised_at: nowMs,
-      lease_until: fromNow(graceMs),
-    })
-    .onConflict((conflict) =>
-      conflict.columns(['repository_id', 'digest']).doUpdateSet({
-        store_id: storeId,
-        promised_at: nowMs,
-        lease_until: renewedLease('links.lease_until', graceMs),
-      }),
-    )
-    .execute()
+export async function upsertLink(trx: Queries, input: NewLink): Promise<void> {
+  const { repositoryId, digest, graceMs } = input
+  await upsert.run(trx, input)
   await noteCandidates(trx, {
     kind: 'link',
     scopeId: repositoryId,
@@ -115,13 +122,16 @@ export async function upsertLink(
   await linkWanted(trx, input)
 }
 
-async function linkWanted(trx: Queries, { repositoryId, digest }: LinkKey) {
-  const wanted = await trx
+const wantedBy = prepared((db, p: Params<LinkKey>) =>
+  db
     .selectFrom('wanted')
     .select(['manifest_id', 'role'])
-    .where('repository_id', '=', repositoryId)
-    .where('digest', '=', digest)
-    .execute()
+    .where('repository_id', '=', p.repositoryId)
+    .where('digest', '=', p.digest),
+)
+
+async function linkWanted(trx: Queries, { repositoryId, digest }: LinkKey) {
+  const wanted = await wantedBy.list(trx, { repositoryId, digest })
   if (wanted.length === 0) return
   const key = { repository_id: repositoryId, digest }
   for (const chunk of chunksOf(wanted)) {
@@ -138,14 +148,13 @@ async function linkWanted(trx: Queries, { repositoryId, digest }: LinkKey) {
     .execute()
 }
 
+const sharedRepository = prepared((db, p: Params<{ id: number }>) =>
+  db.selectFrom('repositories').select('id').where('id', '=', p.id).forShare(),
+)
+
 /** Locks the repository's row for a commit or mount of a blob. Throws NAME_UNKNOWN if it is gone. */
 export async function shareRepository(trx: Queries, repositoryId: number): Promise<void> {
-  const row = await trx
-    .selectFrom('repositories')
-    .select('id')
-    .where('id', '=', repositoryId)
-    .forShare()
-    .executeTakeFirst()
+  const row = await sharedRepository.find(trx, { id: repositoryId })
   if (!row) throw new RegistryError('NAME_UNKNOWN')
 }
 

@@ -1,6 +1,8 @@
+import { sql } from 'kysely'
 import type { Queries } from './database.ts'
+import { type Params, prepared } from './prepared.ts'
+import { preparedList } from './prepared-lists.ts'
 import type { ManifestBlobRow } from './schema.ts'
-import { chunksOf } from './sql.ts'
 
 /** What a manifest refers to, as found in its repository. */
 export interface References {
@@ -11,73 +13,107 @@ export interface References {
   readonly wanted: ReadonlyMap<string, ManifestBlobRow['role']>
 }
 
-/** The manifest's edges to blobs and children, and what it still waits for. */
-export async function insertEdges(
-  trx: Queries,
-  manifest: { readonly id: number; readonly repositoryId: number },
-  references: References,
-) {
-  const key = { manifest_id: manifest.id, repository_id: manifest.repositoryId }
-  for (const chunk of chunksOf([...references.blobs])) {
-    await trx
-      .insertInto('manifest_blobs')
-      .values(chunk.map(([digest, role]) => ({ ...key, digest, role })))
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
-  }
-  for (const chunk of chunksOf(references.children)) {
-    await trx
-      .insertInto('manifest_children')
-      .values(chunk.map((child) => ({ parent_id: manifest.id, child_id: child.id })))
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
-  }
-  await trx.deleteFrom('wanted').where('manifest_id', '=', manifest.id).execute()
-  for (const chunk of chunksOf([...references.wanted])) {
-    await trx
-      .insertInto('wanted')
-      .values(chunk.map(([digest, role]) => ({ ...key, digest, role })))
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
+interface Edge {
+  readonly id: number
+  readonly repositoryId: number
+}
+
+interface Target {
+  readonly digest: string
+  readonly role: ManifestBlobRow['role']
+}
+
+const insertBlobs = preparedList((db, p: Params<Edge>, items: readonly Params<Target>[]) =>
+  db
+    .insertInto('manifest_blobs')
+    .values(items.map((item) => rowOf(p, item)))
+    .onConflict((conflict) => conflict.doNothing()),
+)
+
+const insertWanted = preparedList((db, p: Params<Edge>, items: readonly Params<Target>[]) =>
+  db
+    .insertInto('wanted')
+    .values(items.map((item) => rowOf(p, item)))
+    .onConflict((conflict) => conflict.doNothing()),
+)
+
+function rowOf(p: Params<Edge>, item: Params<Target>) {
+  return {
+    manifest_id: p.id,
+    repository_id: p.repositoryId,
+    digest: item.digest,
+    role: item.role,
   }
 }
+
+const insertChildren = preparedList(
+  (db, _: Params<object>, items: readonly Params<{ parentId: number; childId: number }>[]) =>
+    db
+      .insertInto('manifest_children')
+      .values(items.map((item) => ({ parent_id: item.parentId, child_id: item.childId })))
+      .onConflict((conflict) => conflict.doNothing()),
+)
+
+const dropWanted = prepared((db, p: Params<{ id: number }>) =>
+  db.deleteFrom('wanted').where('manifest_id', '=', p.id),
+)
+
+/** The manifest's edges to blobs and children, and what it still waits for. */
+export async function insertEdges(trx: Queries, manifest: Edge, references: References) {
+  const { id, repositoryId } = manifest
+  const key = { id, repositoryId }
+  await insertBlobs.run(trx, key, targetsOf(references.blobs))
+  const children = references.children.map((child) => ({ parentId: id, childId: child.id }))
+  await insertChildren.run(trx, {}, children)
+  await dropWanted.run(trx, { id })
+  await insertWanted.run(trx, key, targetsOf(references.wanted))
+}
+
+function targetsOf(targets: ReadonlyMap<string, ManifestBlobRow['role']>): Target[] {
+  return [...targets].map(([digest, role]) => ({ digest, role }))
+}
+
+interface Child extends Edge {
+  readonly digest: string
+}
+
+const dropWantedChild = prepared((db, p: Params<Omit<Child, 'id'>>) =>
+  db
+    .deleteFrom('wanted')
+    .where('repository_id', '=', p.repositoryId)
+    .where('digest', '=', p.digest)
+    .where('role', '=', sql.lit('child')),
+)
 
 /**
  * Indexes that have this manifest as a child get their edge: sparse ones that waited for it, and
  * those that came while the repository had its bytes as a blob. The latter keep the blob too.
  */
-export async function becomeChild(
-  trx: Queries,
-  child: { readonly id: number; readonly repositoryId: number; readonly digest: string },
-) {
-  const waiting = await parentsIn(trx, 'wanted', child)
-  const holding = await parentsIn(trx, 'manifest_blobs', child)
-  for (const chunk of chunksOf([...waiting, ...holding])) {
-    await trx
-      .insertInto('manifest_children')
-      .values(chunk.map((parent) => ({ parent_id: parent.manifest_id, child_id: child.id })))
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
-  }
-  if (waiting.length === 0) return
-  await trx
-    .deleteFrom('wanted')
-    .where('repository_id', '=', child.repositoryId)
-    .where('digest', '=', child.digest)
-    .where('role', '=', 'child')
-    .execute()
+export async function becomeChild(trx: Queries, child: Child) {
+  const waiting = await waitingParents.list(trx, child)
+  const holding = await holdingParents.list(trx, child)
+  const edges = [...waiting, ...holding].map((parent) => ({
+    parentId: parent.manifest_id,
+    childId: child.id,
+  }))
+  await insertChildren.run(trx, {}, edges)
+  if (waiting.length > 0) await dropWantedChild.run(trx, child)
 }
 
+const waitingParents = prepared((db, p: Params<Omit<Child, 'id'>>) => parentsIn(db, 'wanted', p))
+const holdingParents = prepared((db, p: Params<Omit<Child, 'id'>>) =>
+  parentsIn(db, 'manifest_blobs', p),
+)
+
 function parentsIn(
-  trx: Queries,
+  db: Queries,
   table: 'wanted' | 'manifest_blobs',
-  child: { readonly repositoryId: number; readonly digest: string },
+  child: Params<Omit<Child, 'id'>>,
 ) {
-  return trx
+  return db
     .selectFrom(table)
     .select('manifest_id')
     .where('repository_id', '=', child.repositoryId)
     .where('digest', '=', child.digest)
-    .where('role', '=', 'child')
-    .execute()
+    .where('role', '=', sql.lit('child'))
 }

@@ -12,7 +12,7 @@ import { markDamaged } from './blobs.ts'
 import { findLinkedBlob, listBlobUsers } from './links.ts'
 import { deleteManifest } from './manifest-deletion.ts'
 import type { ManifestPush } from './manifest-push.ts'
-import { findManifestByTag, findManifestContent } from './manifests.ts'
+import { findManifestByTag, findWholeManifest } from './manifests.ts'
 import { findRepository } from './repositories.ts'
 import { nowMs } from './sql.ts'
 
@@ -102,8 +102,8 @@ describeDatabases('a manifest push', (databases) => {
         { manifest_id: id, digest: layer, role: 'layer' },
       ].sort(byDigest),
     )
-    const bytes = await findManifestContent(content.db.read, id)
-    expect(Buffer.from(bytes ?? []).toString()).toBe('image')
+    const whole = await findWholeManifest(content.db.read, id)
+    expect(Buffer.from(whole?.content ?? []).toString()).toBe('image')
   })
 
   test('promises the manifest and all that it refers to, even when much of a lease is left', async () => {

@@ -12,7 +12,9 @@ import {
   findAnnotations,
   findManifestByDigest,
   findManifestByTag,
-  findManifestContent,
+  findManifestIdByDigest,
+  findManifestIdByTag,
+  findWholeManifest,
   listReferrers,
   needsPromise,
   promiseManifest,
@@ -36,9 +38,11 @@ describeDatabases('manifests', (databases) => {
       expect(await findManifestByTag(content.db.read, { ...key, tag })).toMatchObject({
         ...{ id: found?.id, digest, mediaType: mediaTypes.image, sizeBytes: 6 },
       })
+      expect(await findManifestIdByTag(content.db.read, { ...key, tag })).toEqual({ id: found?.id })
     }
-    const stored = await findManifestContent(content.db.read, found?.id ?? 0)
-    expect(Buffer.from(stored ?? [])).toEqual(bytes)
+    const stored = await findWholeManifest(content.db.read, found?.id ?? 0)
+    expect(stored).toMatchObject({ digest, mediaType: mediaTypes.image })
+    expect(Buffer.from(stored?.content ?? [])).toEqual(bytes)
   })
 
   test('are found in their own repository and feed only, tags by their exact case', async () => {
@@ -49,8 +53,11 @@ describeDatabases('manifests', (databases) => {
       const place = { ...key, ...wrong }
       expect(await findManifestByDigest(content.db.read, { ...place, digest })).toBeUndefined()
       expect(await findManifestByTag(content.db.read, { ...place, tag: 'v1' })).toBeUndefined()
+      expect(await findManifestIdByDigest(content.db.read, { ...place, digest })).toBeUndefined()
+      expect(await findManifestIdByTag(content.db.read, { ...place, tag: 'v1' })).toBeUndefined()
     }
     expect(await findManifestByTag(content.db.read, { ...key, tag: 'V1' })).toBeUndefined()
+    expect(await findManifestIdByTag(content.db.read, { ...key, tag: 'V1' })).toBeUndefined()
     const absent = { ...key, digest: digestFor('absent') }
     expect(await findManifestByDigest(content.db.read, absent)).toBeUndefined()
   })
@@ -60,7 +67,12 @@ describeDatabases('manifests', (databases) => {
     const { id } = await content.head(digest)
     const repositoryId = await content.repositoryId('app')
     await content.db.write(deleteManifest, { repositoryId, digest, graceMs: hourMs, by: 'ann' })
-    expect(await findManifestContent(content.db.read, id)).toBeUndefined()
+    expect(await findWholeManifest(content.db.read, id)).toBeUndefined()
+    expect(
+      await findManifestIdByDigest(content.db.read, {
+        ...{ feedId: content.feedId, repository: 'app', digest },
+      }),
+    ).toBeUndefined()
     expect(await content.db.write(promiseManifest, { id, graceMs: hourMs })).toBe(false)
   })
 

@@ -52,8 +52,30 @@ const byTag = prepared((db, p: Params<ByTag>) =>
     .where('repositories.name', '=', p.repository)
     .where('tags.name', '=', p.tag),
 )
-const content = prepared((db, p: Params<{ id: number }>) =>
-  db.selectFrom('manifest_contents').select('content').where('manifest_id', '=', p.id),
+const idByDigest = prepared((db, p: Params<ByDigest>) =>
+  db
+    .selectFrom('repositories')
+    .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
+    .select('manifests.id')
+    .where('repositories.feed_id', '=', p.feedId)
+    .where('repositories.name', '=', p.repository)
+    .where('manifests.digest', '=', p.digest),
+)
+const idByTag = prepared((db, p: Params<ByTag>) =>
+  db
+    .selectFrom('repositories')
+    .innerJoin('tags', 'tags.repository_id', 'repositories.id')
+    .select('tags.manifest_id as id')
+    .where('repositories.feed_id', '=', p.feedId)
+    .where('repositories.name', '=', p.repository)
+    .where('tags.name', '=', p.tag),
+)
+const whole = prepared((db, p: Params<{ id: number }>) =>
+  db
+    .selectFrom('manifests')
+    .innerJoin('manifest_contents', 'manifest_contents.manifest_id', 'manifests.id')
+    .select(['manifests.digest', 'manifests.media_type as mediaType', 'manifest_contents.content'])
+    .where('manifests.id', '=', p.id),
 )
 
 export async function findManifestByDigest(
@@ -70,12 +92,30 @@ export async function findManifestByTag(
   return byTag.find(db, key)
 }
 
-/** The bytes as they were pushed; undefined when the manifest was deleted meanwhile. */
-export async function findManifestContent(
+/** The id of the manifest that the repository has now under this digest. */
+export function findManifestIdByDigest(
   db: Queries,
-  id: number,
-): Promise<Uint8Array | undefined> {
-  return (await content.find(db, { id }))?.content
+  key: ByDigest,
+): Promise<{ id: number } | undefined> {
+  return idByDigest.find(db, key)
+}
+
+/** The id of the manifest that the tag names now. */
+export function findManifestIdByTag(db: Queries, key: ByTag): Promise<{ id: number } | undefined> {
+  return idByTag.find(db, key)
+}
+
+/** What never changes of a manifest. */
+export interface WholeManifest {
+  readonly digest: string
+  readonly mediaType: string
+  /** As it was pushed. */
+  readonly content: Uint8Array
+}
+
+/** Undefined when the manifest was deleted meanwhile. */
+export function findWholeManifest(db: Queries, id: number): Promise<WholeManifest | undefined> {
+  return whole.find(db, { id })
 }
 
 const damagedUser = prepared((db, p: Params<{ id: number }>) =>

@@ -78,10 +78,9 @@ function compileTemplate<R>(query: Compilable<R>): Template<R> {
 
 function fill<R>({ compiled, parameters }: Template<R>, params: object): CompiledQuery<R> {
   const values = params as Readonly<Record<string, unknown>>
-  return {
-    ...compiled,
-    parameters: parameters.map((parameter) =>
-      parameter instanceof Placeholder ? values[parameter.name] : parameter,
-    ),
-  }
+  const { sql, query, queryId } = compiled
+  const filled = parameters.map((parameter) =>
+    parameter instanceof Placeholder ? values[parameter.name] : parameter,
+  )
+  return { sql, query, queryId, parameters: filled }
 }

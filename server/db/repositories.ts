@@ -68,6 +68,10 @@ async function insertRepository(trx: Queries, feedId: number, name: string): Pro
   return made.id
 }
 
+const locked = prepared((db, p: Params<{ id: number }>) =>
+  db.selectFrom('repositories').select(['feed_id', 'name']).where('id', '=', p.id).forNoKeyUpdate(),
+)
+
 /**
  * Makes writers of one repository take turns: the first lock of every transaction that judges its
  * manifests, edges or links. Throws NAME_UNKNOWN when the repository is gone.
@@ -76,12 +80,7 @@ export async function lockRepository(
   trx: Queries,
   repositoryId: number,
 ): Promise<{ feedId: number; name: string }> {
-  const row = await trx
-    .selectFrom('repositories')
-    .select(['feed_id', 'name'])
-    .where('id', '=', repositoryId)
-    .forNoKeyUpdate()
-    .executeTakeFirst()
+  const row = await locked.find(trx, { id: repositoryId })
   if (!row) throw new RegistryError('NAME_UNKNOWN')
   return { feedId: row.feed_id, name: row.name }
 }

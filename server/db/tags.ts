@@ -37,6 +37,38 @@ export interface TagMove {
   readonly by: string
 }
 
+interface TagKey {
+  readonly repositoryId: number
+  readonly name: string
+}
+
+const digestOfTag = prepared((db, p: Params<TagKey>) =>
+  db
+    .selectFrom('tags')
+    .innerJoin('manifests', 'manifests.id', 'tags.manifest_id')
+    .select('manifests.digest')
+    .where('tags.repository_id', '=', p.repositoryId)
+    .where('tags.name', '=', p.name),
+)
+
+const upsert = prepared((db, p: Params<TagKey & { manifestId: number; by: string }>) =>
+  db
+    .insertInto('tags')
+    .values({
+      repository_id: p.repositoryId,
+      name: p.name,
+      manifest_id: p.manifestId,
+      created_at: nowMs,
+      updated_at: nowMs,
+      updated_by: p.by,
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['repository_id', 'name'])
+        .doUpdateSet({ manifest_id: p.manifestId, updated_at: nowMs, updated_by: p.by }),
+    ),
+)
+
 /**
  * Points tags at a manifest, under the repository's lock. Tags that point there already stay as
  * they are. Throws DENIED, with nothing moved, when the feed's rule keeps one where it is.
@@ -49,31 +81,10 @@ export async function moveTags(
   const created: string[] = []
   const updated: string[] = []
   for (const name of new Set(move.tags)) {
-    const existing = await trx
-      .selectFrom('tags')
-      .innerJoin('manifests', 'manifests.id', 'tags.manifest_id')
-      .select('manifests.digest')
-      .where('tags.repository_id', '=', repositoryId)
-      .where('tags.name', '=', name)
-      .executeTakeFirst()
+    const existing = await digestOfTag.find(trx, { repositoryId, name })
     if (existing?.digest === manifest.digest) continue
     if (existing) refuseMove(move, name, existing.digest)
-    await trx
-      .insertInto('tags')
-      .values({
-        repository_id: repositoryId,
-        name,
-        manifest_id: manifest.id,
-        created_at: nowMs,
-        updated_at: nowMs,
-        updated_by: by,
-      })
-      .onConflict((conflict) =>
-        conflict
-          .columns(['repository_id', 'name'])
-          .doUpdateSet({ manifest_id: manifest.id, updated_at: nowMs, updated_by: by }),
-      )
-      .execute()
+    await upsert.run(trx, { repositoryId, name, manifestId: manifest.id, by })
     await insertTagHistory(trx, {
       repository_id: repositoryId,
       name,
@@ -102,21 +113,28 @@ function refuseMove(move: TagMove, name: string, digest: string) {
   )
 }
 
+interface HistoryRow {
+  readonly repository_id: number
+  readonly name: string
+  readonly digest: string | null
+  readonly previous_digest: string | null
+  readonly by: string
+}
+
+const insertHistory = prepared((db, p: Params<HistoryRow>) =>
+  db.insertInto('tag_history').values({
+    repository_id: p.repository_id,
+    name: p.name,
+    digest: p.digest,
+    previous_digest: p.previous_digest,
+    by: p.by,
+    at: nowMs,
+  }),
+)
+
 /** Adds a row to the tags' history, which is append-only. */
-export async function insertTagHistory(
-  trx: Queries,
-  row: {
-    repository_id: number
-    name: string
-    digest: string | null
-    previous_digest: string | null
-    by: string
-  },
-): Promise<void> {
-  await trx
-    .insertInto('tag_history')
-    .values({ ...row, at: nowMs })
-    .execute()
+export async function insertTagHistory(trx: Queries, row: HistoryRow): Promise<void> {
+  await insertHistory.run(trx, row)
 }
 
 /** Removes one tag; the manifest stays, as somebody's. False when there is no such tag. */
@@ -131,13 +149,7 @@ export async function deleteTag(
 ): Promise<boolean> {
   const { repositoryId, tag, by, address = null } = input
   const { feedId, name: repository } = await lockRepository(trx, repositoryId)
-  const existing = await trx
-    .selectFrom('tags')
-    .innerJoin('manifests', 'manifests.id', 'tags.manifest_id')
-    .select('manifests.digest')
-    .where('tags.repository_id', '=', repositoryId)
-    .where('tags.name', '=', tag)
-    .executeTakeFirst()
+  const existing = await digestOfTag.find(trx, { repositoryId, name: tag })
   if (!existing) return false
   await trx
     .deleteFrom('tags')

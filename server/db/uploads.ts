@@ -57,42 +57,51 @@ export interface NewUpload {
   readonly by: string
 }
 
+const newUpload = prepared(
+  (db, p: Params<Omit<NewUpload, 'feedId' | 'repository'> & { repositoryId: number }>) =>
+    db
+      .insertInto('uploads')
+      .values({
+        id: p.id,
+        repository_id: p.repositoryId,
+        store_id: p.storeId,
+        location: p.location,
+        state: sql.lit('open'),
+        epoch: sql.lit(0),
+        offset_bytes: sql.lit(0),
+        digest_so_far: sql.lit(null),
+        algorithm: p.algorithm,
+        started_at: nowMs,
+        last_progress: nowMs,
+        started_by: p.by,
+      })
+      .returning(columns),
+)
+
 /** The row is the intent: it commits before the staged file is created. NAME_UNKNOWN: no feed. */
 export async function insertUpload(trx: Queries, input: NewUpload): Promise<UploadRecord> {
   const repositoryId = await ensureRepository(trx, input.feedId, input.repository)
-  return trx
-    .insertInto('uploads')
-    .values({
-      id: input.id,
-      repository_id: repositoryId,
-      store_id: input.storeId,
-      location: input.location,
-      state: 'open',
-      epoch: 0,
-      offset_bytes: 0,
-      digest_so_far: null,
-      algorithm: input.algorithm,
-      started_at: nowMs,
-      last_progress: nowMs,
-      started_by: input.by,
-    })
-    .returning(columns)
-    .executeTakeFirstOrThrow()
+  const made = await newUpload.find(trx, { ...input, repositoryId })
+  if (!made) throw new Error('an INSERT without its row')
+  return made
 }
+
+const claim = prepared((db, p: Params<{ id: string; repositoryId: number }>) =>
+  db
+    .updateTable('uploads')
+    .set((eb) => ({ epoch: eb('epoch', '+', sql.lit(1)), last_progress: nowMs }))
+    .where('id', '=', p.id)
+    .where('repository_id', '=', p.repositoryId)
+    .where('state', '=', sql.lit('open'))
+    .returning(columns),
+)
 
 /** Makes the caller the upload's one writer: whoever held an older epoch can commit no more. */
 export async function claimUpload(
   trx: Queries,
   input: { readonly id: string; readonly repositoryId: number },
 ): Promise<UploadRecord | undefined> {
-  return trx
-    .updateTable('uploads')
-    .set((eb) => ({ epoch: eb('epoch', '+', 1), last_progress: nowMs }))
-    .where('id', '=', input.id)
-    .where('repository_id', '=', input.repositoryId)
-    .where('state', '=', 'open')
-    .returning(columns)
-    .executeTakeFirst()
+  return claim.find(trx, input)
 }
 
 export interface Holder {
@@ -100,23 +109,23 @@ export interface Holder {
   readonly epoch: number
 }
 
-/** Vouches for bytes that are on the disk. False: the upload has another writer, or is gone. */
-export async function advanceUpload(
-  trx: Queries,
-  input: Holder & { readonly offsetBytes: number; readonly digestSoFar: string },
-): Promise<boolean> {
-  const { numUpdatedRows } = await trx
+interface Progress extends Holder {
+  readonly offsetBytes: number
+  readonly digestSoFar: string
+}
+
+const advance = prepared((db, p: Params<Progress>) =>
+  db
     .updateTable('uploads')
-    .set({
-      offset_bytes: input.offsetBytes,
-      digest_so_far: input.digestSoFar,
-      last_progress: nowMs,
-    })
-    .where('id', '=', input.id)
-    .where('epoch', '=', input.epoch)
-    .where('state', '=', 'open')
-    .executeTakeFirstOrThrow()
-  return numUpdatedRows > 0n
+    .set({ offset_bytes: p.offsetBytes, digest_so_far: p.digestSoFar, last_progress: nowMs })
+    .where('id', '=', p.id)
+    .where('epoch', '=', p.epoch)
+    .where('state', '=', sql.lit('open')),
+)
+
+/** Vouches for bytes that are on the disk. False: the upload has another writer, or is gone. */
+export async function advanceUpload(trx: Queries, input: Progress): Promise<boolean> {
+  return (await advance.run(trx, input)) > 0
 }
 
 /**
@@ -155,6 +164,14 @@ export interface CommitUpload extends Holder {
   readonly graceMs: number
 }
 
+const end = prepared((db, p: Params<Holder>) =>
+  db
+    .deleteFrom('uploads')
+    .where('id', '=', p.id)
+    .where('epoch', '=', p.epoch)
+    .where('state', '=', sql.lit('open')),
+)
+
 /**
  * Makes verified, durable bytes a blob of the repository and ends the upload. `present`: the
  * upload was ended by another request, and the repository has the blob (renewed as by HEAD).
@@ -164,13 +181,8 @@ export async function commitUpload(
   input: CommitUpload,
 ): Promise<'committed' | 'present' | 'unknown'> {
   await shareRepository(trx, input.repositoryId)
-  const { numDeletedRows } = await trx
-    .deleteFrom('uploads')
-    .where('id', '=', input.id)
-    .where('epoch', '=', input.epoch)
-    .where('state', '=', 'open')
-    .executeTakeFirstOrThrow()
-  if (numDeletedRows === 0n) return (await promiseBlob(trx, input)) ? 'present' : 'unknown'
+  const ended = await end.run(trx, input)
+  if (ended === 0) return (await promiseBlob(trx, input)) ? 'present' : 'unknown'
   await adoptBlob(trx, input)
   await upsertLink(trx, input)
   return 'committed'

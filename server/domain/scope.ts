@@ -85,11 +85,10 @@ export function parseScopes(values: readonly string[]): readonly Scope[] {
  * is matched without regard to case; a token that allows `push` does not allow `pull`.
  */
 export function covers(access: readonly Access[], name: string, action: Action): boolean {
-  const key = name.toLowerCase()
   return access.some(
     (entry) =>
       entry.type === 'repository' &&
-      entry.name.toLowerCase() === key &&
+      (entry.name === name || entry.name.toLowerCase() === name.toLowerCase()) &&
       (entry.actions.includes(action) || entry.actions.includes('*')),
   )
 }

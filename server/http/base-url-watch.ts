@@ -55,22 +55,45 @@ export function watchBaseUrl(
   }
 }
 
+/** All of an arrival that a fault can depend on. */
+interface Way {
+  readonly baseUrl: string | undefined
+  readonly trusted: boolean
+  readonly host: string | undefined
+  readonly forwardedHost: string | string[] | undefined
+  readonly forwardedProto: string | string[] | undefined
+  readonly remoteAddress: string | undefined
+}
+
+function wayOf({ configured, trusted, req: { headers, socket } }: Arrival): Way {
+  return {
+    baseUrl: configured?.baseUrl,
+    trusted,
+    host: headers.host,
+    forwardedHost: headers['x-forwarded-host'],
+    forwardedProto: headers['x-forwarded-proto'],
+    remoteAddress: socket.remoteAddress,
+  }
+}
+
+function isSameWay(way: Way, { configured, trusted, req: { headers, socket } }: Arrival): boolean {
+  return (
+    way.baseUrl === configured?.baseUrl &&
+    way.trusted === trusted &&
+    way.host === headers.host &&
+    way.forwardedHost === headers['x-forwarded-host'] &&
+    way.forwardedProto === headers['x-forwarded-proto'] &&
+    way.remoteAddress === socket.remoteAddress
+  )
+}
+
 /** One request after another comes the same way: it is looked at once. */
 function rememberLast(find: (arrival: Arrival) => Fault | undefined) {
-  let last: readonly unknown[] = []
+  let last: Way | undefined
   let fault: Fault | undefined
   return (arrival: Arrival): Fault | undefined => {
-    const { headers, socket } = arrival.req
-    const way = [
-      arrival.configured?.baseUrl,
-      arrival.trusted,
-      headers.host,
-      headers['x-forwarded-host'],
-      headers['x-forwarded-proto'],
-      socket.remoteAddress,
-    ]
-    if (way.some((part, i) => part !== last[i]) || last.length === 0) {
-      last = way
+    if (last === undefined || !isSameWay(last, arrival)) {
+      last = wayOf(arrival)
       fault = find(arrival)
     }
     return fault

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import { compile } from 'proxy-addr'
 import {
   type Authority,
@@ -54,13 +54,43 @@ interface Way {
 export function createReadCaller({ baseUrl, trustProxy, tls, watch }: CallerOptions): ReadCaller {
   const trusts = trustProxy.length === 0 ? () => false : compile([...trustProxy])
   const findConfigured = rememberParsed(typeof baseUrl === 'function' ? baseUrl : () => baseUrl)
-  return (req) => {
+  const read = (req: IncomingMessage, configured: PublicAddress | undefined): Reading => {
     const way = readWay(req, (address) => trusts(address, 0))
-    const configured = findConfigured()
-    watch?.look({ req, configured, trusted: way.hops > 0 })
+    const trusted = way.hops > 0
+    watch?.look({ req, configured, trusted })
     const { baseUrl, service } = configured ?? readPublicAddress(req, way.hops, tls)
-    return { baseUrl, service, address: way.address }
+    const caller = { baseUrl, service, address: way.address }
+    return { caller, host: req.headers.host, configured, trusted }
   }
+  const readings = new WeakMap<Socket, Reading>()
+  return (req) => {
+    const configured = findConfigured()
+    const last = readings.get(req.socket)
+    if (last && isSameWay(last, req, configured)) {
+      watch?.look({ req, configured, trusted: false })
+      return last.caller
+    }
+    const reading = read(req, configured)
+    readings.set(req.socket, reading)
+    return reading.caller
+  }
+}
+
+/** What the last request of a connection told. */
+interface Reading {
+  readonly caller: Caller
+  readonly host: string | undefined
+  readonly configured: PublicAddress | undefined
+  readonly trusted: boolean
+}
+
+/** One client's requests name one host; behind a trusted proxy each may come from another client. */
+function isSameWay(
+  { trusted, host, configured }: Reading,
+  req: IncomingMessage,
+  configuredNow: PublicAddress | undefined,
+): boolean {
+  return !trusted && host === req.headers.host && configured === configuredNow
 }
 
 /** The setting may change at any time, but hardly ever does: parsed once a value. */

@@ -1,9 +1,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { RegistryError } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
-import type { Metrics } from '../metrics.ts'
 import { answerExpectation, answerMissingHost } from './client-error.ts'
-import { labelV2Route } from './route-label.ts'
+import { isV2 } from './route-label.ts'
 
 /** Answers a request on `/v2`, errors included. */
 export type HandleV2 = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>
@@ -11,7 +10,6 @@ export type HandleV2 = (req: IncomingMessage, res: ServerResponse) => void | Pro
 export interface DispatchOptions {
   readonly v2: HandleV2
   readonly log: Log
-  readonly metrics: Metrics
   /** Sees every request first. */
   readonly begin: (req: IncomingMessage, res: ServerResponse) => void
   /** Is told of what a request does. */
@@ -27,16 +25,8 @@ export interface Dispatch {
 }
 
 /** `/v2` and below go to their own handler, everything else to the other. */
-export function createDispatch({
-  v2,
-  log,
-  metrics,
-  begin,
-  work,
-  other,
-}: DispatchOptions): Dispatch {
+export function createDispatch({ v2, log, begin, work, other }: DispatchOptions): Dispatch {
   const runV2 = async (req: IncomingMessage, res: ServerResponse) => {
-    observeV2(metrics, req, res)
     try {
       await v2(req, res)
     } catch (err) {
@@ -80,10 +70,6 @@ function originForm(url = '/'): string {
   return url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?]*(?=[/?]|$)/i, '') || '/'
 }
 
-function isV2(url = ''): boolean {
-  return url.startsWith('/v2') && (url.length === 3 || url[3] === '/' || url[3] === '?')
-}
-
 /**
  * A pipelined request may be here before those ahead of it are answered. Node would put its `100
  * Continue` between the head and the body of its own reply.
@@ -113,19 +99,6 @@ function closeUnlessContinued(res: ServerResponse) {
     res.shouldKeepAlive = shouldKeepAlive
     writeContinue(callback)
   }
-}
-
-function observeV2(metrics: Metrics, req: IncomingMessage, res: ServerResponse) {
-  const startMs = performance.now()
-  res.once('close', () => {
-    metrics.observeRequest({
-      route: labelV2Route(req.url ?? ''),
-      method: req.method ?? '',
-      // 499: the client left before there was an answer, as proxies count it.
-      status: res.headersSent ? res.statusCode : 499,
-      seconds: (performance.now() - startMs) / 1000,
-    })
-  })
 }
 
 /** The last resort: the handler of `/v2` answers its own errors. */

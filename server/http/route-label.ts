@@ -11,6 +11,11 @@ const patterns: readonly (readonly [RegExp, string])[] = [
   [/\/referrers\/[^/]+$/, '/v2/{name}/referrers/{digest}'],
 ]
 
+/** Whether an address is `/v2` or below. */
+export function isV2(url = ''): boolean {
+  return url.startsWith('/v2') && (url.length === 3 || url[3] === '/' || url[3] === '?')
+}
+
 /** The pattern that a path on `/v2/` belongs to: what metrics count it under. */
 export function labelV2Route(url: string): string {
   const end = url.indexOf('?')

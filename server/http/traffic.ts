@@ -2,6 +2,8 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import { isV2, labelV2Route } from './route-label.ts'
+import { remembering } from './v2/remember.ts'
 
 /** The connections and running requests of one server: measures them, and lets them end in peace. */
 export interface Traffic {
@@ -34,8 +36,9 @@ export function watchTraffic(
 ): Traffic {
   const connections = new Set<Socket>()
   const running = new Set<ServerResponse>()
-  const working = new Set<Promise<void>>()
+  const work = createWorkCount()
   const countBytes = createByteCount(metrics)
+  const observeV2 = createV2Observer(metrics)
   let draining = false
   let whenIdle: () => void = () => undefined
   server.on('connection', (socket) => {
@@ -45,8 +48,7 @@ export function watchTraffic(
       endWaiting(running, socket)
     })
   })
-  const end = (res: ServerResponse) => {
-    running.delete(res)
+  const end = () => {
     if (!draining) return
     // A reply whose headers were out before the drain could not say `Connection: close`.
     setImmediate(() => server.closeIdleConnections())
@@ -72,20 +74,20 @@ export function watchTraffic(
       const { socket } = req
       running.add(res)
       if (draining) res.shouldKeepAlive = false
-      res.once('close', () => {
+      res.on('close', () => {
+        if (!running.delete(res)) return
+        const ms = performance.now() - startMs
         countBytes(socket)
-        logRequest(log, req, res, performance.now() - startMs)
-        end(res)
+        logRequest(log, req, res, ms)
+        if (isV2(req.url)) observeV2(req, res, ms / 1000)
+        end()
       })
     },
     hasReplyStarted: (socket) =>
       [...running].some((res) => res.req.socket === socket && res.headersSent),
     findConnection: (remotePort) =>
       [...connections].find((socket) => socket.remotePort === remotePort),
-    work: (promise) => {
-      working.add(promise)
-      void promise.finally(() => working.delete(promise))
-    },
+    work: work.begin,
     drain: async (seconds) => {
       draining = true
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
@@ -95,9 +97,29 @@ export function watchTraffic(
       for (const socket of connections) socket.destroy()
       await closed
       // Who lost its client still uses what is closed next.
-      await within(Promise.allSettled(working), cutWorkMs)
+      await within(work.untilDone(), cutWorkMs)
       return cut
     },
+  }
+}
+
+/** Counts what runs: cheaper for every request than a set of its promises. */
+function createWorkCount() {
+  let running = 0
+  let whenDone: () => void = () => undefined
+  return {
+    begin: (promise: Promise<void>) => {
+      running += 1
+      void promise.then(() => {
+        running -= 1
+        if (running === 0) whenDone()
+      })
+    },
+    untilDone: () =>
+      new Promise<void>((resolve) => {
+        whenDone = resolve
+        if (running === 0) resolve()
+      }),
   }
 }
 
@@ -123,15 +145,34 @@ function logRequest(log: Log, req: IncomingMessage, res: ServerResponse, ms: num
   )
 }
 
+/** Counts requests on `/v2`; the others are counted by their routes. */
+function createV2Observer(metrics: Metrics) {
+  const labelOf = remembering(labelV2Route)
+  return (req: IncomingMessage, res: ServerResponse, seconds: number) => {
+    metrics.observeRequest({
+      route: labelOf(req.url ?? ''),
+      method: req.method ?? '',
+      // 499: the client left before there was an answer, as proxies count it.
+      status: res.headersSent ? res.statusCode : 499,
+      seconds,
+    })
+  }
+}
+
 /** Counts what a connection carried since it was last asked. */
 function createByteCount(metrics: Metrics): (socket: Socket) => void {
-  const counted = new WeakMap<Socket, { readonly read: number; readonly written: number }>()
+  const counted = new WeakMap<Socket, { read: number; written: number }>()
   return (socket) => {
-    const before = counted.get(socket) ?? { read: 0, written: 0 }
-    const now = { read: socket.bytesRead, written: socket.bytesWritten }
-    counted.set(socket, now)
-    metrics.addBytes('in', Math.max(0, now.read - before.read))
-    metrics.addBytes('out', Math.max(0, now.written - before.written))
+    let before = counted.get(socket)
+    if (!before) {
+      before = { read: 0, written: 0 }
+      counted.set(socket, before)
+    }
+    const { bytesRead, bytesWritten } = socket
+    metrics.addBytes('in', Math.max(0, bytesRead - before.read))
+    metrics.addBytes('out', Math.max(0, bytesWritten - before.written))
+    before.read = bytesRead
+    before.written = bytesWritten
   }
 }
 

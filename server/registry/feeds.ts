@@ -64,6 +64,10 @@ export interface FeedChanges {
 export interface Feeds {
   /** By a lower-case name, its own or an alternate. */
   find(key: string): Promise<Feed | undefined>
+  /** Reads the list anew if it is older than a second. */
+  refresh(): Promise<void> | undefined
+  /** As `find`, from the list as it was last read: `refresh` comes first. */
+  findKnown(key: string): Feed | undefined
   /** Reads the list now, so that who was refused by an old one is not; for absent and hidden alike. */
   reread(): Promise<void>
   list(): Promise<Feed[]>
@@ -87,11 +91,14 @@ export function openFeeds(db: Db, clock: () => number = Date.now): Feeds {
     })
     return reading
   }
+  const refresh = () => (Math.abs(clock() - readAt) < maxAgeMs ? undefined : reread())
   return {
     async find(key) {
-      if (Math.abs(clock() - readAt) >= maxAgeMs) await reread()
+      await refresh()
       return known.get(key)
     },
+    refresh,
+    findKnown: (key) => known.get(key),
     reread,
     list: () => listFeeds(db),
   }

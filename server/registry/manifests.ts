@@ -6,6 +6,8 @@ import { putManifest } from '../db/manifest-push.ts'
 import {
   findManifestByDigest,
   findManifestByTag,
+  findManifestIdByDigest,
+  findManifestIdByTag,
   type ManifestHead,
   needsPromise,
   promiseManifest,
@@ -17,7 +19,7 @@ import { RegistryError } from '../domain/errors.ts'
 import { type Manifest, parseManifest } from '../domain/manifest.ts'
 import type { Reference, RepositoryName, Tag } from '../domain/reference.ts'
 import type { Feed } from './feeds.ts'
-import type { ManifestContents } from './manifest-contents.ts'
+import type { ManifestContent, ManifestContents } from './manifest-contents.ts'
 import type { Settings } from './settings.ts'
 
 export interface ManifestTarget {
@@ -26,15 +28,16 @@ export interface ManifestTarget {
   readonly reference: Reference
 }
 
-/** The manifest's bytes as they were pushed, a character each (latin1). Throws MANIFEST_UNKNOWN. */
+/** The manifest as it was pushed. Throws MANIFEST_UNKNOWN. */
 export async function getManifest(
   { db, manifestContents }: { db: Db; manifestContents: ManifestContents },
   target: ManifestTarget,
-): Promise<{ head: ManifestHead; content: string }> {
-  const head = await findHead(db, target)
-  const content = head && (await manifestContents.find(db.read, head.id))
-  if (!content) throw await unknownManifest(db, target)
-  return { head, content }
+): Promise<ManifestContent> {
+  const row = await findId(db, target)
+  const manifest =
+    row && (manifestContents.findKnown(row.id) ?? (await manifestContents.find(db.read, row.id)))
+  if (!manifest) throw await unknownManifest(db, target)
+  return manifest
 }
 
 /**
@@ -146,6 +149,13 @@ export async function removeManifest(
     row && (await db.write(deleteManifest, { repositoryId: row.id, digest, graceMs, by, address }))
   if (!deleted) throw await unknownManifest(db, target)
   return deleted
+}
+
+function findId(db: Db, target: ManifestTarget): Promise<{ id: number } | undefined> {
+  const { feed, repository, reference } = target
+  return reference.kind === 'tag'
+    ? findManifestIdByTag(db.read, { feedId: feed.id, repository, tag: reference.tag })
+    : findManifestIdByDigest(db.read, { feedId: feed.id, repository, digest: reference.digest })
 }
 
 async function findHead(db: Db, target: ManifestTarget): Promise<ManifestHead | undefined> {

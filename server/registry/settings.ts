@@ -21,7 +21,7 @@ export interface Settings {
   /** `Web.BaseUrl`, null when it is not set. */
   baseUrl(): string | null
   /** Reads them anew if they are older than a second; every request calls it first. */
-  refresh(): Promise<void>
+  refresh(): Promise<void> | undefined
   /** Reads them anew at once. */
   reread(): Promise<void>
 }
@@ -42,9 +42,7 @@ export async function openSettings(db: Db, clock: () => number = Date.now): Prom
     boolean: (name) => text(name) === 'true',
     graceMs: () => 1000 * Number(text('Cleanup.GraceSeconds')),
     baseUrl: () => values.get('Web.BaseUrl') ?? null,
-    async refresh() {
-      if (Math.abs(clock() - readAt) >= maxAgeMs) await reread()
-    },
+    refresh: () => (Math.abs(clock() - readAt) < maxAgeMs ? undefined : reread()),
     reread,
   }
 }

@@ -129,7 +129,7 @@ export class UploadSession implements AsyncDisposable {
   /** Makes the bytes durable, then the row vouch for them. Throws when the upload was taken over. */
   async checkpoint(): Promise<void> {
     const digest = this.digest
-    const offsetBytes = await this.sync()
+    const offsetBytes = await this.#noticeFull(this.#writer.sync())
     const { id, epoch } = this.#upload
     const { db, hashes } = this.#deps
     const mine = await db.write(advanceUpload, { id, epoch, offsetBytes, digestSoFar: digest })
@@ -158,10 +158,14 @@ export class UploadSession implements AsyncDisposable {
     if (!(await db.write(keepUploadAlive, lease))) throw await this.#lostError()
   }
 
-  /** Makes the bytes durable, without a row that says so. Returns how many they are. */
-  async sync(): Promise<number> {
+  /** Makes the bytes durable, to be finished next, without a row that says so. Returns how many. */
+  syncBytes(): Promise<number> {
+    return this.#noticeFull(this.#writer.syncBytes())
+  }
+
+  async #noticeFull(synced: Promise<number>): Promise<number> {
     try {
-      return await this.#writer.sync()
+      return await synced
     } catch (error) {
       // The last bytes are written only now.
       this.#isFull ||= isRefusal(error, 'STORAGE_FULL')

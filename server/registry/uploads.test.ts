@@ -121,6 +121,40 @@ test('a claim that is answered late does not touch what a newer one has written'
   expect((await readBlob(content.digest)).equals(content.bytes)).toBe(true)
 })
 
+describe('an upload that this process has begun', () => {
+  test('goes on here after another process has written to it', async () => {
+    const content = blob('elsewhere in between', 300_000)
+    const here = await open()
+    const key = await start(here)
+    await (await open()).append(key, chunkOf(content.bytes.subarray(0, 200_000)))
+    expect(await here.append(key, chunkOf(content.bytes.subarray(200_000)))).toMatchObject({
+      offsetBytes: content.size,
+    })
+    await here.commit(key, parseDigest(content.digest), chunkOf())
+    expect((await readBlob(content.digest)).equals(content.bytes)).toBe(true)
+  })
+
+  test('has one first writer: a second request overtakes it', async () => {
+    const content = blob('second of two', 300_000)
+    const uploads = await open()
+    const key = await start(uploads)
+    const first = uploads.append(key, {
+      body: {
+        lengthBytes: null,
+        async *chunks(signal) {
+          yield seededBytes('first', 100_000)
+          await sleep(10_000, undefined, { signal }).catch(() => signal.throwIfAborted())
+        },
+      },
+      range: null,
+    })
+    const refused = expect(first).rejects.toMatchObject({ code: 'BLOB_UPLOAD_INVALID' })
+    await uploads.commit(key, parseDigest(content.digest), chunkOf(content.bytes))
+    await refused
+    expect((await readBlob(content.digest)).equals(content.bytes)).toBe(true)
+  })
+})
+
 test('overtaken between rename and commit: the newcomer finds the bytes and commits', async () => {
   const content = blob('overtaken after the rename', 300_000)
   const plain = await open()

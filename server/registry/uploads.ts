@@ -3,7 +3,6 @@ import type { Db } from '../db/database.ts'
 import { promiseBlob } from '../db/links.ts'
 import { type PurgedUpload, purgeUpload } from '../db/upload-purge.ts'
 import {
-  claimUpload,
   commitUpload,
   findUpload,
   forkUpload,
@@ -14,6 +13,7 @@ import { algorithmOf, type Digest, type DigestAlgorithm } from '../domain/digest
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import type { RepositoryName } from '../domain/reference.ts'
 import type { Feed } from './feeds.ts'
+import { FreshUploads } from './fresh-uploads.ts'
 import { mayBeWhole, RestOrWhole, startTwice } from './rest-or-whole.ts'
 import { HashCache } from './running-hash.ts'
 import type { Settings } from './settings.ts'
@@ -27,6 +27,12 @@ import { overtakenError, UploadTurns } from './upload-turns.ts'
 export interface UploadKey {
   readonly id: string
   readonly repositoryId: number
+}
+
+export interface UploadTarget {
+  readonly feed: Feed
+  readonly repository: RepositoryName
+  readonly by: string
 }
 
 export interface UploadStatus {
@@ -45,6 +51,7 @@ export interface UploadsDeps {
 export class Uploads implements AsyncDisposable {
   readonly #deps: Required<UploadsDeps>
   readonly #hashes = new HashCache()
+  readonly #fresh = new FreshUploads()
   readonly #turns = new UploadTurns()
 
   constructor(deps: UploadsDeps) {
@@ -56,20 +63,14 @@ export class Uploads implements AsyncDisposable {
     return this.#turns.size
   }
 
-  async start(
-    target: { readonly feed: Feed; readonly repository: RepositoryName; readonly by: string },
-    algorithm: DigestAlgorithm = 'sha256',
-  ): Promise<UploadStatus> {
-    const { id } = await this.#start(target, algorithm)
-    return { id, offsetBytes: 0 }
+  async start(target: UploadTarget, algorithm: DigestAlgorithm = 'sha256'): Promise<UploadStatus> {
+    const upload = await this.#start(target, algorithm)
+    this.#fresh.keep(upload)
+    return { id: upload.id, offsetBytes: 0 }
   }
 
   /** One POST with the whole blob: start and commit. Nothing is left behind when it fails. */
-  async pushWhole(
-    target: { readonly feed: Feed; readonly repository: RepositoryName; readonly by: string },
-    digest: Digest,
-    body: RequestBody,
-  ): Promise<void> {
+  async pushWhole(target: UploadTarget, digest: Digest, body: RequestBody): Promise<void> {
     const upload = await this.#start(target, algorithmOf(digest))
     try {
       await this.#turns.take(upload.id, upload.epoch, (signal) =>
@@ -91,7 +92,7 @@ export class Uploads implements AsyncDisposable {
   /** Takes the next chunk; when this resolves its bytes are durable and vouched for. */
   async append(key: UploadKey, chunk: Chunk): Promise<UploadStatus> {
     await this.#refuseOutOfOrder(key, chunk)
-    const upload = await this.#deps.db.write(claimUpload, key)
+    const upload = await this.#fresh.claim(this.#deps.db, key)
     if (!upload) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')
     return this.#turns.take(upload.id, upload.epoch, async (signal) => {
       await using session = await this.#open(upload, {
@@ -112,7 +113,7 @@ export class Uploads implements AsyncDisposable {
    */
   async commit(key: UploadKey, digest: Digest, chunk: Chunk): Promise<void> {
     await this.#refuseOutOfOrder(key, chunk)
-    const upload = await this.#deps.db.write(claimUpload, key)
+    const upload = await this.#fresh.claim(this.#deps.db, key)
     if (!upload) return this.#acceptCommitted(key, digest)
     try {
       await this.#turns.take(upload.id, upload.epoch, (signal) =>
@@ -149,10 +150,7 @@ export class Uploads implements AsyncDisposable {
     await this.#turns.stopAll()
   }
 
-  async #start(
-    target: { readonly feed: Feed; readonly repository: RepositoryName; readonly by: string },
-    algorithm: DigestAlgorithm,
-  ): Promise<UploadRecord> {
+  async #start(target: UploadTarget, algorithm: DigestAlgorithm): Promise<UploadRecord> {
     const id = randomUUID()
     const { feed, repository, by } = target
     const store = this.#deps.stores.get(feed.storeId)
@@ -250,7 +248,7 @@ export class Uploads implements AsyncDisposable {
     const isMisplaced = session.digest !== digest && rest?.digestAppended === digest
     if (session.digest !== digest) await session.rollBack()
     if (session.digest !== digest && !isMisplaced) throw digestError(session, digest)
-    await session.sync()
+    await session.syncBytes()
     await session.keepAlive()
     return { sizeBytes: session.offsetBytes, isMisplaced }
   }

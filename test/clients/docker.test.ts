@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createFeedKey } from '../support/admin.ts'
 import type { CommandResult } from '../support/command.ts'
+import { describeWith } from '../support/describe-with.ts'
 import { startDockerEngine } from '../support/docker-engine.ts'
 import { adminPassword, runEntrepot, type ServerProcess, startProcess } from '../support/process.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
@@ -17,256 +17,215 @@ afterAll(async () => {
   await folder[Symbol.asyncDispose]()
 })
 
-describe.skipIf(engine === undefined)(
-  `Docker Engine${reason && ` (skipped: ${reason})`}`,
-  () => {
-    let server: ServerProcess
-    let logins = 0
+describeWith('Docker Engine', [reason], () => {
+  let server: ServerProcess
+  let logins = 0
 
-    beforeAll(async () => {
-      server = await startProcess({ dataDir: path.join(folder.path, 'data') })
-      expectDone(await login(configFolder()))
-    })
+  beforeAll(async () => {
+    server = await startProcess({ dataDir: path.join(folder.path, 'data') })
+    expectDone(await login(configFolder()))
+  })
 
-    afterAll(async () => {
-      expect(await server.stop()).toBe(0)
-    })
+  afterAll(async () => {
+    expect(await server.stop()).toBe(0)
+  })
 
-    test('logs in and keeps a token, not the password', async () => {
-      const config = newLoginFolder()
-      const result = await login(config)
-      expect(result.stdout).toContain('Login Succeeded')
-      const kept = JSON.parse(await readFile(path.join(config, 'config.json'), 'utf8'))
-      const entry = kept.auths[server.host]
-      expect(entry.identitytoken).toMatch(/.{20}/)
-      expect(Buffer.from(entry.auth, 'base64').toString()).not.toContain(adminPassword)
-    })
+  test('logs in and keeps a token, not the password', async () => {
+    const config = newLoginFolder()
+    const result = await login(config)
+    expect(result.stdout).toContain('Login Succeeded')
+    const kept = JSON.parse(await readFile(path.join(config, 'config.json'), 'utf8'))
+    const entry = kept.auths[server.host]
+    expect(entry.identitytoken).toMatch(/.{20}/)
+    expect(Buffer.from(entry.auth, 'base64').toString()).not.toContain(adminPassword)
+  })
 
-    test('is told that a password is wrong', async () => {
-      const result = await login(newLoginFolder(), { password: 'wrong' })
-      expect(result.code).not.toBe(0)
-      expect(result.output).toMatch(/401|unauthorized|password/i)
-      expect(result.output).not.toContain('Login Succeeded')
-    })
+  test('is told that a password is wrong', async () => {
+    const result = await login(newLoginFolder(), { password: 'wrong' })
+    expect(result.code).not.toBe(0)
+    expect(result.output).toMatch(/401|unauthorized|password/i)
+    expect(result.output).not.toContain('Login Succeeded')
+  })
 
-    test('gets nothing without a login, nor after a logout', async () => {
-      const image = name('team/secret:1')
-      await buildImage(image)
-      expectDone(await docker('push', image))
-      const config = newLoginFolder()
-      const asked = { configFolder: config }
-      expectRefused(await run(['pull', image], asked))
-      expectRefused(await run(['push', image], asked))
-      await login(config)
-      expectDone(await run(['pull', image], asked))
-      expectDone(await run(['logout', server.host], asked))
-      expectRefused(await run(['pull', image], asked))
-      expectRefused(await run(['push', image], asked))
-    })
+  test('gets nothing without a login, nor after a logout', async () => {
+    const image = name('team/secret:1')
+    await buildImage(image)
+    expectDone(await docker('push', image))
+    const config = newLoginFolder()
+    const asked = { configFolder: config }
+    expectRefused(await run(['pull', image], asked))
+    expectRefused(await run(['push', image], asked))
+    await login(config)
+    expectDone(await run(['pull', image], asked))
+    expectDone(await run(['logout', server.host], asked))
+    expectRefused(await run(['pull', image], asked))
+    expectRefused(await run(['push', image], asked))
+  })
 
-    test('pulls what it pushed, by tag and by digest, and runs it', async () => {
-      const image = name('team/app:1.0')
-      await buildImage(image, 'echo it runs; cat /text /more')
-      const digest = pushedDigest(await docker('push', image))
-      for (const reference of [image, `${name('team/app')}@${digest}`]) {
-        expectDone(await docker('rmi', '--force', image))
-        expect((await docker('image', 'inspect', image)).code).not.toBe(0)
-        const pulled = await docker('pull', reference)
-        expectDone(pulled)
-        expect(pulled.stdout).toContain(digest)
-        const ran = await docker('run', '--rm', '--network', 'none', reference)
-        expect(ran.stdout).toBe(`it runs\ntext of ${image}\nmore\n`)
-      }
-    })
+  test('pulls what it pushed, by tag and by digest, and runs it', async () => {
+    const image = name('team/app:1.0')
+    await buildImage(image, 'echo it runs; cat /text /more')
+    const digest = pushedDigest(await docker('push', image))
+    for (const reference of [image, `${name('team/app')}@${digest}`]) {
+      expectDone(await docker('rmi', '--force', image))
+      expect((await docker('image', 'inspect', image)).code).not.toBe(0)
+      const pulled = await docker('pull', reference)
+      expectDone(pulled)
+      expect(pulled.stdout).toContain(digest)
+      const ran = await docker('run', '--rm', '--network', 'none', reference)
+      expect(ran.stdout).toBe(`it runs\ntext of ${image}\nmore\n`)
+    }
+  })
 
-    test('is told what layers are there already', async () => {
-      const image = name('team/twice:1')
-      await buildImage(image)
-      const first = pushedDigest(await docker('push', image))
-      const again = await docker('push', image)
-      expect(again.stdout).toContain('Layer already exists')
-      expect(again.stdout).not.toContain('Pushed')
-      expect(pushedDigest(again)).toBe(first)
-    })
+  test('is told what layers are there already', async () => {
+    const image = name('team/twice:1')
+    await buildImage(image)
+    const first = pushedDigest(await docker('push', image))
+    const again = await docker('push', image)
+    expect(again.stdout).toContain('Layer already exists')
+    expect(again.stdout).not.toContain('Pushed')
+    expect(pushedDigest(again)).toBe(first)
+  })
 
-    test('pushes two images with common new layers at once', async () => {
-      const common = { big: randomBytes(8 << 20) }
-      const images = ['team/left:1', 'team/right:1'].map(name)
-      for (const image of images) {
-        const layers = [common, { own: image }]
-        await engineNow().build(image, { layers, main: 'cat /own' })
-      }
-      const pushes = await Promise.all(images.map((image) => docker('push', image)))
-      for (const push of pushes) expectDone(push)
-      for (const image of images) {
-        expectDone(await docker('rmi', '--force', image))
-        expectDone(await docker('pull', image))
-        const ran = await docker('run', '--rm', '--network', 'none', image)
-        expect(ran.stdout).toBe(image)
-      }
-    })
+  test('mounts layers from another repository instead of sending them', async () => {
+    const image = name('team/source:1')
+    const copy = name('other/target:1')
+    await buildImage(image)
+    expectDone(await docker('push', image))
+    expectDone(await docker('tag', image, copy))
+    const push = await docker('push', copy)
+    expectDone(push)
+    expect(push.stdout).toContain('Mounted from main/team/source')
+    expect(push.stdout).not.toContain('Pushed')
+    expectDone(await docker('rmi', '--force', copy, image))
+    expectDone(await docker('pull', copy))
+  })
 
-    test('mounts layers from another repository instead of sending them', async () => {
-      const image = name('team/source:1')
-      const copy = name('other/target:1')
-      await buildImage(image)
-      expectDone(await docker('push', image))
-      expectDone(await docker('tag', image, copy))
-      const push = await docker('push', copy)
-      expectDone(push)
-      expect(push.stdout).toContain('Mounted from main/team/source')
-      expect(push.stdout).not.toContain('Pushed')
-      expectDone(await docker('rmi', '--force', copy, image))
-      expectDone(await docker('pull', copy))
-    })
-
-    test('moves a tag, and the old image stays under its digest', async () => {
-      const image = name('team/moving:latest')
-      await buildImage(image, 'echo first')
-      const first = pushedDigest(await docker('push', image))
-      await buildImage(image, 'echo second')
-      const second = pushedDigest(await docker('push', image))
-      expect(second).not.toBe(first)
-      for (const [reference, text] of [
-        [image, 'second\n'],
-        [`${name('team/moving')}@${first}`, 'first\n'],
-      ] as const) {
-        await docker('rmi', '--force', image)
-        expectDone(await docker('pull', reference))
-        const ran = await docker('run', '--rm', '--network', 'none', reference)
-        expect(ran.stdout).toBe(text)
-      }
-    })
-
-    test('gives an image a second name without sending anything', async () => {
-      const image = name('team/named:1.0.0')
-      await buildImage(image)
-      const digest = pushedDigest(await docker('push', image))
-      const second = name('team/named:1.0')
-      expectDone(await docker('tag', image, second))
-      const push = await docker('push', second)
-      expect(pushedDigest(push)).toBe(digest)
-      expect(push.stdout).not.toContain('Pushed')
-    })
-
-    test('publishes a manifest list of its own making', async () => {
-      const [image, list] = [name('team/listed:amd64'), name('team/listed:all')]
-      await buildImage(image)
-      const digest = pushedDigest(await docker('push', image))
-      expectDone(await docker('manifest', 'create', '--insecure', list, image))
-      expectDone(await docker('manifest', 'push', '--insecure', list))
-      const shown = await docker('manifest', 'inspect', '--insecure', list)
-      expectDone(shown)
-      expect(JSON.parse(shown.stdout).manifests[0].digest).toBe(digest)
+  test('moves a tag, and the old image stays under its digest', async () => {
+    const image = name('team/moving:latest')
+    await buildImage(image, 'echo first')
+    const first = pushedDigest(await docker('push', image))
+    await buildImage(image, 'echo second')
+    const second = pushedDigest(await docker('push', image))
+    expect(second).not.toBe(first)
+    for (const [reference, text] of [
+      [image, 'second\n'],
+      [`${name('team/moving')}@${first}`, 'first\n'],
+    ] as const) {
       await docker('rmi', '--force', image)
-      expectDone(await docker('pull', list))
+      expectDone(await docker('pull', reference))
+      const ran = await docker('run', '--rm', '--network', 'none', reference)
+      expect(ran.stdout).toBe(text)
+    }
+  })
+
+  test('gives an image a second name without sending anything', async () => {
+    const image = name('team/named:1.0.0')
+    await buildImage(image)
+    const digest = pushedDigest(await docker('push', image))
+    const second = name('team/named:1.0')
+    expectDone(await docker('tag', image, second))
+    const push = await docker('push', second)
+    expect(pushedDigest(push)).toBe(digest)
+    expect(push.stdout).not.toContain('Pushed')
+  })
+
+  test('publishes a manifest list of its own making', async () => {
+    const [image, list] = [name('team/listed:amd64'), name('team/listed:all')]
+    await buildImage(image)
+    const digest = pushedDigest(await docker('push', image))
+    expectDone(await docker('manifest', 'create', '--insecure', list, image))
+    expectDone(await docker('manifest', 'push', '--insecure', list))
+    const shown = await docker('manifest', 'inspect', '--insecure', list)
+    expectDone(shown)
+    expect(JSON.parse(shown.stdout).manifests[0].digest).toBe(digest)
+    await docker('rmi', '--force', image)
+    expectDone(await docker('pull', list))
+  })
+
+  test('a key that may only view pulls and cannot push', async () => {
+    const image = name('team/viewed:1')
+    await buildImage(image)
+    expectDone(await docker('push', image))
+    const config = newLoginFolder()
+    const key = await createFeedKey(server.dataDir, { feed: 'main', permissions: ['view'] })
+    expectDone(await login(config, { user: 'api', password: key }))
+    expectDone(await docker('rmi', '--force', image))
+    expectDone(await run(['pull', image], { configFolder: config }))
+    const refused = await run(['push', image], { configFolder: config })
+    expect(refused.code).not.toBe(0)
+    expect(refused.output).toMatch(/denied/i)
+  })
+
+  test('a key that may view and add pushes', async () => {
+    const image = name('team/by-key:1')
+    await buildImage(image)
+    const config = newLoginFolder()
+    const key = await createFeedKey(server.dataDir, {
+      feed: 'main',
+      permissions: ['view', 'add'],
     })
+    expectDone(await login(config, { user: 'api', password: key }))
+    expectDone(await run(['push', image], { configFolder: config }))
+    expectDone(await run(['pull', image], { configFolder: config }))
+  })
 
-    test('a key that may only view pulls and cannot push', async () => {
-      const image = name('team/viewed:1')
-      await buildImage(image)
-      expectDone(await docker('push', image))
-      const config = newLoginFolder()
-      const key = await createFeedKey(server.dataDir, { feed: 'main', permissions: ['view'] })
-      expectDone(await login(config, { user: 'api', password: key }))
-      expectDone(await docker('rmi', '--force', image))
-      expectDone(await run(['pull', image], { configFolder: config }))
-      const refused = await run(['push', image], { configFolder: config })
-      expect(refused.code).not.toBe(0)
-      expect(refused.output).toMatch(/denied/i)
+  test('a login ends with the password that it was made with', async () => {
+    const dataDir = path.join(folder.path, 'second')
+    await using second = await startProcess({ dataDir })
+    const image = `${second.host}/main/team/app:1`
+    await buildImage(image)
+    const asked = { configFolder: newLoginFolder() }
+    const credentials = ['--username', 'Admin', '--password-stdin', second.host]
+    const input = adminPassword
+    expectDone(await run(['login', ...credentials], { ...asked, input }))
+    expectDone(await run(['push', image], asked))
+    const reset = await runEntrepot(dataDir, ['user', 'reset-password', 'Admin'])
+    expectDone(reset)
+    // What another process changed is known within a second.
+    await sleep(1500)
+    expectRefused(await run(['pull', image], asked))
+    expectRefused(await run(['push', image], asked))
+  })
+
+  function engineNow() {
+    if (engine === undefined) throw new Error('no Docker Engine')
+    return engine
+  }
+
+  function configFolder(): string {
+    return engineNow().configFolder
+  }
+
+  function newLoginFolder(): string {
+    logins += 1
+    return path.join(folder.path, `login-${logins}`)
+  }
+
+  function name(image: string): string {
+    return `${server.host}/main/${image}`
+  }
+
+  function docker(...args: readonly string[]): Promise<CommandResult> {
+    return engineNow().docker(...args)
+  }
+
+  function run(args: readonly string[], options: { configFolder: string; input?: string }) {
+    return engineNow().run(args, options)
+  }
+
+  function login(config: string, as: { user?: string; password?: string } = {}) {
+    return run(['login', '--username', as.user ?? 'Admin', '--password-stdin', server.host], {
+      configFolder: config,
+      input: as.password ?? adminPassword,
     })
+  }
 
-    test('a key that may view and add pushes', async () => {
-      const image = name('team/by-key:1')
-      await buildImage(image)
-      const config = newLoginFolder()
-      const key = await createFeedKey(server.dataDir, {
-        feed: 'main',
-        permissions: ['view', 'add'],
-      })
-      expectDone(await login(config, { user: 'api', password: key }))
-      expectDone(await run(['push', image], { configFolder: config }))
-      expectDone(await run(['pull', image], { configFolder: config }))
-    })
-
-    test('a login ends with the password that it was made with', async () => {
-      const dataDir = path.join(folder.path, 'second')
-      await using second = await startProcess({ dataDir })
-      const image = `${second.host}/main/team/app:1`
-      await buildImage(image)
-      const asked = { configFolder: newLoginFolder() }
-      const credentials = ['--username', 'Admin', '--password-stdin', second.host]
-      const input = adminPassword
-      expectDone(await run(['login', ...credentials], { ...asked, input }))
-      expectDone(await run(['push', image], asked))
-      const reset = await runEntrepot(dataDir, ['user', 'reset-password', 'Admin'])
-      expectDone(reset)
-      // What another process changed is known within a second.
-      await sleep(1500)
-      expectRefused(await run(['pull', image], asked))
-      expectRefused(await run(['push', image], asked))
-    })
-
-    test('goes on with a push when the server is killed and comes back', async () => {
-      const dataDir = path.join(folder.path, 'killed')
-      const first = await startProcess({ dataDir })
-      const image = `${first.host}/main/team/big:1`
-      const layers = [{ one: randomBytes(48 << 20) }, { two: randomBytes(48 << 20) }]
-      await engineNow().build(image, { layers, main: 'wc -c /one /two' })
-      const asked = { configFolder: newLoginFolder() }
-      const credentials = ['--username', 'Admin', '--password-stdin', first.host]
-      expectDone(await run(['login', ...credentials], { ...asked, input: adminPassword }))
-      const push = run(['push', image], asked)
-      await sleep(700)
-      await first.kill('SIGKILL')
-      await using _second = await startProcess({ dataDir, port: first.port })
-      expectDone(await push)
-      expectDone(await docker('rmi', '--force', image))
-      expectDone(await run(['pull', image], asked))
-      const ran = await docker('run', '--rm', '--network', 'none', image)
-      expect(ran.stdout).toContain(`${96 << 20} total`)
-    }, 120_000)
-
-    function engineNow() {
-      if (engine === undefined) throw new Error('no Docker Engine')
-      return engine
-    }
-
-    function configFolder(): string {
-      return engineNow().configFolder
-    }
-
-    function newLoginFolder(): string {
-      logins += 1
-      return path.join(folder.path, `login-${logins}`)
-    }
-
-    function name(image: string): string {
-      return `${server.host}/main/${image}`
-    }
-
-    function docker(...args: readonly string[]): Promise<CommandResult> {
-      return engineNow().docker(...args)
-    }
-
-    function run(args: readonly string[], options: { configFolder: string; input?: string }) {
-      return engineNow().run(args, options)
-    }
-
-    function login(config: string, as: { user?: string; password?: string } = {}) {
-      return run(['login', '--username', as.user ?? 'Admin', '--password-stdin', server.host], {
-        configFolder: config,
-        input: as.password ?? adminPassword,
-      })
-    }
-
-    function buildImage(image: string, main = 'echo hello'): Promise<void> {
-      const layers = [{ text: `text of ${image}\n` }, { more: 'more\n' }]
-      return engineNow().build(image, { layers, main })
-    }
-  },
-  60_000,
-)
+  function buildImage(image: string, main = 'echo hello'): Promise<void> {
+    const layers = [{ text: `text of ${image}\n` }, { more: 'more\n' }]
+    return engineNow().build(image, { layers, main })
+  }
+})
 
 function expectDone(result: CommandResult): void {
   expect(result.code, result.output).toBe(0)

@@ -1,78 +1,74 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runSuccessfully } from '../support/command.ts'
+import { describeWith } from '../support/describe-with.ts'
 import { adminPassword, type ServerProcess, startProcess } from '../support/process.ts'
 import { needs } from '../support/require.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 
 const umoci = needs({ program: 'umoci', package: 'umoci' })
 const skopeo = needs({ program: 'skopeo', package: 'skopeo' })
-const reason = umoci.reason || skopeo.reason
 const folder = makeTemporaryFolder('oci-layouts')
 const creds = `Admin:${adminPassword}`
 
 afterAll(() => folder[Symbol.asyncDispose]())
 
-describe.skipIf(umoci.skip || skopeo.skip)(
-  `OCI layouts of umoci${reason && ` (skipped: ${reason})`}`,
-  () => {
-    let server: ServerProcess
+describeWith('OCI layouts of umoci', [umoci.reason, skopeo.reason], () => {
+  let server: ServerProcess
 
-    beforeAll(async () => {
-      server = await startProcess({ dataDir: inside('data') })
-    })
+  beforeAll(async () => {
+    server = await startProcess({ dataDir: inside('data') })
+  })
 
-    afterAll(async () => {
-      expect(await server.stop()).toBe(0)
-    })
+  afterAll(async () => {
+    expect(await server.stop()).toBe(0)
+  })
 
-    test('an image goes through the registry byte for byte, is changed, and goes again', async () => {
-      await makeImage('first', '1')
-      await push('first:1', 'app:1')
-      await pull('app:1', 'second:1')
-      expect(await blobsOf('second')).toEqual(await blobsOf('first'))
-      await change('second:1', 'second:2', 'changed\n')
-      await push('second:2', 'app:2')
-      await pull('app:2', 'third:2')
-      const bundle = await unpack('third:2', 'third-bundle')
-      expect(await readFile(path.join(bundle, 'rootfs/note'), 'utf8')).toBe('changed\n')
-      // The old tag still is what it was.
-      await pull('app:1', 'fourth:1')
-      expect(await blobsOf('fourth')).toEqual(await blobsOf('first'))
-    })
+  test('an image goes through the registry byte for byte, is changed, and goes again', async () => {
+    await makeImage('first', '1')
+    await push('first:1', 'app:1')
+    await pull('app:1', 'second:1')
+    expect(await blobsOf('second')).toEqual(await blobsOf('first'))
+    await change('second:1', 'second:2', 'changed\n')
+    await push('second:2', 'app:2')
+    await pull('app:2', 'third:2')
+    const bundle = await unpack('third:2', 'third-bundle')
+    expect(await readFile(path.join(bundle, 'rootfs/note'), 'utf8')).toBe('changed\n')
+    // The old tag still is what it was.
+    await pull('app:1', 'fourth:1')
+    expect(await blobsOf('fourth')).toEqual(await blobsOf('first'))
+  })
 
-    test('an archive of a layout goes through the registry byte for byte', async () => {
-      await makeImage('archived', '1')
-      const archive = inside('archive.tar')
-      await copy(`oci:${inside('archived:1')}`, `oci-archive:${archive}:1`)
-      await copy(
-        `oci-archive:${archive}:1`,
-        image('archived:1'),
-        '--dest-tls-verify=false',
-        '--dest-creds',
-        creds,
-      )
-      await pull('archived:1', 'unarchived:1')
-      expect(await blobsOf('unarchived')).toEqual(await blobsOf('archived'))
-    })
+  test('an archive of a layout goes through the registry byte for byte', async () => {
+    await makeImage('archived', '1')
+    const archive = inside('archive.tar')
+    await copy(`oci:${inside('archived:1')}`, `oci-archive:${archive}:1`)
+    await copy(
+      `oci-archive:${archive}:1`,
+      image('archived:1'),
+      '--dest-tls-verify=false',
+      '--dest-creds',
+      creds,
+    )
+    await pull('archived:1', 'unarchived:1')
+    expect(await blobsOf('unarchived')).toEqual(await blobsOf('archived'))
+  })
 
-    function image(reference: string): string {
-      return `docker://${server.host}/main/layouts/${reference}`
-    }
+  function image(reference: string): string {
+    return `docker://${server.host}/main/layouts/${reference}`
+  }
 
-    function push(layout: string, reference: string) {
-      const flags = ['--dest-tls-verify=false', '--dest-creds', creds]
-      return copy(`oci:${inside(layout)}`, image(reference), ...flags)
-    }
+  function push(layout: string, reference: string) {
+    const flags = ['--dest-tls-verify=false', '--dest-creds', creds]
+    return copy(`oci:${inside(layout)}`, image(reference), ...flags)
+  }
 
-    function pull(reference: string, layout: string) {
-      const flags = ['--src-tls-verify=false', '--src-creds', creds]
-      return copy(image(reference), `oci:${inside(layout)}`, ...flags)
-    }
-  },
-  60_000,
-)
+  function pull(reference: string, layout: string) {
+    const flags = ['--src-tls-verify=false', '--src-creds', creds]
+    return copy(image(reference), `oci:${inside(layout)}`, ...flags)
+  }
+})
 
 /** A layout with one image of one layer, and nothing else in it. */
 async function makeImage(name: string, tag: string) {

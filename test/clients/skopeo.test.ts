@@ -1,8 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makeCertificates } from '../support/certificates.ts'
 import { runCommand, runSuccessfully } from '../support/command.ts'
+import { describeWith } from '../support/describe-with.ts'
 import { startDistribution } from '../support/distribution.ts'
 import { makeOciLayout } from '../support/oci-layout.ts'
 import { adminPassword, type ServerProcess, startProcess } from '../support/process.ts'
@@ -23,7 +24,7 @@ const plain = {
 
 afterAll(() => folder[Symbol.asyncDispose]())
 
-describe.skipIf(skopeo.skip)(`skopeo${skopeo.reason && ` (skipped: ${skopeo.reason})`}`, () => {
+describeWith('skopeo', [skopeo.reason], () => {
   let server: ServerProcess
 
   beforeAll(async () => {

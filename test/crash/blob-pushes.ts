@@ -1,6 +1,6 @@
 import type { Random } from '../support/random.ts'
 import { locationOf, type Reply, sha256, withQuery } from '../support/registry-client.ts'
-import { type Ledger, noteBlob, repositoryOf } from './ledger.ts'
+import { type ContentState, count, type Ledger, noteBlob, repositoryOf } from './ledger.ts'
 import { demand, expectDigest, type Life } from './life.ts'
 
 export interface BlobPush {
@@ -18,7 +18,6 @@ export interface BlobPusher {
 /** Has the blob in the repository, in one of the ways that real clients use. */
 export async function pushBlob(pusher: BlobPusher, life: Life, push: BlobPush): Promise<void> {
   if (await isThere(pusher, life, push)) return
-  const { blobs } = repositoryOf(pusher.ledger, push.repository)
   const source = pusher.repositories.find(
     (name) => repositoryOf(pusher.ledger, name).blobs.get(push.digest) === 'acknowledged',
   )
@@ -27,7 +26,7 @@ export async function pushBlob(pusher: BlobPusher, life: Life, push: BlobPush): 
   } else {
     await pusher.random.pick(uploads)(pusher, life, push)
   }
-  noteBlob({ blobs }, push.digest, 'acknowledged')
+  note(pusher, push, 'acknowledged')
   if (pusher.random.chance(0.1)) await readBack(life, push)
 }
 
@@ -47,21 +46,23 @@ async function isThere(pusher: BlobPusher, life: Life, push: BlobPush): Promise<
   if (reply.headers['content-length'] !== `${push.content.byteLength}`) {
     throw new Error(`HEAD ${path}: ${reply.headers['content-length']} bytes`)
   }
-  noteBlob(repository, push.digest, 'acknowledged')
+  note(pusher, push, 'acknowledged')
   return true
 }
 
 type Upload = (pusher: BlobPusher, life: Life, push: BlobPush) => Promise<void>
 
 async function mount(pusher: BlobPusher, life: Life, push: BlobPush & { source: string }) {
-  noteSent(pusher, push)
+  note(pusher, push, 'sent')
   const query = `?mount=${encodeURIComponent(push.digest)}&from=${encodeURIComponent(push.source)}`
   const reply = await demand(life, { method: 'POST', path: uploadsPath(push) + query }, [201])
   expectDigest(reply, push.digest)
+  const [from, to] = [push.source, push.repository].map((name) => name.split('/')[0])
+  count(pusher.ledger, from === to ? 'mount' : 'mount from another feed')
 }
 
 async function uploadInOneRequest(pusher: BlobPusher, life: Life, push: BlobPush) {
-  noteSent(pusher, push)
+  note(pusher, push, 'sent')
   const path = withQuery(uploadsPath(push), 'digest', push.digest)
   const reply = await demand(life, { method: 'POST', path, body: push.content }, [201])
   expectDigest(reply, push.digest)
@@ -77,6 +78,7 @@ async function uploadInOnePatch(pusher: BlobPusher, life: Life, push: BlobPush) 
   const start = await demand(life, { method: 'POST', path: uploadsPath(push) }, [202])
   const path = locationOf(start, 'POST')
   const half = push.content.byteLength >> 1
+  note(pusher, push, 'staged')
   const body = [push.content.subarray(0, half), push.content.subarray(half)]
   const patched = await demand(life, { method: 'PATCH', path, body }, [202])
   await close(pusher, life, { ...push, start: patched, rest: Buffer.alloc(0) })
@@ -86,6 +88,7 @@ async function uploadInPatchAndPut(pusher: BlobPusher, life: Life, push: BlobPus
   const start = await demand(life, { method: 'POST', path: uploadsPath(push) }, [202])
   const path = locationOf(start, 'POST')
   const half = push.content.byteLength >> 1
+  note(pusher, push, 'staged')
   const body = push.content.subarray(0, half)
   const headers = { 'content-range': `0-${half - 1}` }
   const patched = await demand(life, { method: 'PATCH', path, body, headers }, [202])
@@ -104,7 +107,7 @@ async function close(
   life: Life,
   push: BlobPush & { readonly start: Reply; readonly rest: Buffer },
 ): Promise<void> {
-  noteSent(pusher, push)
+  note(pusher, push, 'sent')
   const path = withQuery(locationOf(push.start, 'upload'), 'digest', push.digest)
   const reply = await demand(life, { method: 'PUT', path, body: push.rest }, [201])
   expectDigest(reply, push.digest)
@@ -118,8 +121,9 @@ async function readBack(life: Life, push: BlobPush): Promise<void> {
   }
 }
 
-function noteSent(pusher: BlobPusher, push: BlobPush): void {
-  noteBlob(repositoryOf(pusher.ledger, push.repository), push.digest, 'sent')
+function note(pusher: BlobPusher, push: BlobPush, state: ContentState): void {
+  const { repository, digest, content } = push
+  noteBlob(repositoryOf(pusher.ledger, repository), digest, { state, content })
 }
 
 function blobPath(push: BlobPush): string {

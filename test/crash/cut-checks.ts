@@ -22,13 +22,7 @@ export async function checkCut(history: History, cut: Cut): Promise<string[]> {
     await using app = await openHere(history, dataDir, (line) => faults.push(`logged: ${line}`))
     const life = lifeOf(app.url, cut.authorization || (await logIn(app.url)))
     const pushers = ledger === history.ledger ? history.pushers : []
-    const check: Check = {
-      ledger,
-      pushers,
-      pool: history.pool,
-      looksAtOld: () => true,
-      seen: new Set(),
-    }
+    const check: Check = { ledger, pushers, whole: true, pickOld: () => [] }
     await checkPromises(check, life)
     for (const upload of [...ledger.uploads]) await goOn(history, check, { life, upload })
     await checkNewPush(check, life)
@@ -58,7 +52,9 @@ async function goOn(
     const reply = await demand(life, { method: 'PUT', path, body: upload.content }, [201, 404])
     forgetUpload(uploader, upload)
     if (reply.status === 404) return
-    noteBlob(repositoryOf(check.ledger, upload.repository), upload.digest, 'acknowledged')
+    noteBlob(repositoryOf(check.ledger, upload.repository), upload.digest, {
+      state: 'acknowledged',
+    })
   } else if (history.random.chance(0.5)) {
     await completeUpload(uploader, life, upload)
   } else {

@@ -2,13 +2,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import path from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { seededRandom } from '../support/random.ts'
+import { pushUntilKilled } from './actions.ts'
 import { DiskModel } from './disk-model.ts'
 import type { Losses } from './disk-node.ts'
 import { recordFiles } from './file-recorder.ts'
 import { beginLife, type History, nextDataDir, openHere } from './history.ts'
 import { cloneLedger, type Ledger } from './ledger.ts'
 import type { Life } from './life.ts'
-import { pushUntilKilled } from './pusher.ts'
 
 /** A data folder as a power cut left it, and what had been promised by then. */
 export interface Cut {

@@ -12,7 +12,7 @@ import { fetchToken } from '../support/registry-client.ts'
 import { type LayerPool, makeLayerPool } from './layers.ts'
 import { type Ledger, makeLedger } from './ledger.ts'
 import type { Life } from './life.ts'
-import type { Pusher } from './pusher.ts'
+import { makePusher, type Pusher } from './pusher.ts'
 
 /** Several lives of one data folder, and what its clients were told in them. */
 export interface History {
@@ -33,16 +33,16 @@ export interface History {
 }
 
 const clients = 6
-const repositories = ['main/crash/one', 'main/crash/two', 'main/three']
+/** Of two feeds with one store. */
+export const repositories = ['main/crash/one', 'main/crash/two', 'main/three', 'other/four']
 const settingsArriveMs = 1100
 
 export async function beginHistory(folder: string, seed: number): Promise<History> {
   const ledger = makeLedger(repositories)
   const pool = makeLayerPool(seed)
-  const pushers = Array.from({ length: clients }, (_, number): Pusher => {
-    const random = seededRandom(seed + number + 1)
-    return { number, random, ledger, pool, repositories, own: [], uploads: [], serial: 0 }
-  })
+  const pushers = Array.from({ length: clients }, (_, number) =>
+    makePusher(number, { random: seededRandom(seed + number + 1), ledger, pool }),
+  )
   const dataDir = path.join(folder, 'data-0')
   return {
     folder,
@@ -94,7 +94,9 @@ export async function beginLife(history: History, app: App): Promise<Life> {
   if (history.authorization === '') {
     const config = configOf(history, history.dataDir)
     await using administration = await openAdministration(config)
-    await administration.feeds.set('main', { tagDeletion: true })
+    await administration.feeds.create({ name: 'other', alternateNames: [] })
+    for (const feed of ['main', 'other'])
+      await administration.feeds.set(feed, { tagDeletion: true })
     await sleep(settingsArriveMs)
   }
   history.authorization = await logIn(app.url)

@@ -7,8 +7,6 @@ export interface LayerPool {
   /** The digest of an old layer, a recent one that others may be pushing now, or a new one. */
   readonly pick: (random: Random) => string
   readonly contentOf: (digest: string) => Buffer
-  /** Undefined for what is no layer of this pool. */
-  readonly findContent: (digest: string) => Buffer | undefined
 }
 
 const recent = 4
@@ -25,21 +23,15 @@ export function makeLayerPool(seed: number): LayerPool {
     return digest
   }
 
-  function findContent(digest: string): Buffer | undefined {
-    const number = numbers.get(digest)
-    return number === undefined ? undefined : makeContent(seed, number)
-  }
-
   return {
-    findContent,
     pick: (random) => {
       if (digests.length < recent || random.chance(0.3)) return addLayer()
       return random.pick(random.chance(0.5) ? digests.slice(-recent) : digests)
     },
     contentOf: (digest) => {
-      const content = findContent(digest)
-      if (content === undefined) throw new Error(`no layer ${digest}`)
-      return content
+      const number = numbers.get(digest)
+      if (number === undefined) throw new Error(`no layer ${digest}`)
+      return makeContent(seed, number)
     },
   }
 }

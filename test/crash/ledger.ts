@@ -47,6 +47,10 @@ export interface RepositoryLedger {
   readonly blobs: Map<string, ContentState>
   readonly manifests: Map<string, ManifestEntry>
   readonly tags: Map<string, TagMove[]>
+  /** Digests of which something was noted since the last look at them. */
+  readonly unlooked: Set<string>
+  /** The bytes of blobs whose push is not answered yet. */
+  readonly unanswered: Map<string, Buffer>
 }
 
 export interface Ledger {
@@ -62,12 +66,7 @@ export interface Ledger {
 export function makeLedger(repositories: readonly string[]): Ledger {
   let ticks = 0
   return {
-    repositories: new Map(
-      repositories.map((name) => [
-        name,
-        { blobs: new Map(), manifests: new Map(), tags: new Map() },
-      ]),
-    ),
+    repositories: new Map(repositories.map((name) => [name, emptyRepository()])),
     uploads: new Set(),
     faults: [],
     tick: () => {
@@ -75,6 +74,16 @@ export function makeLedger(repositories: readonly string[]): Ledger {
       return ticks
     },
     counts: new Map(),
+  }
+}
+
+function emptyRepository(): RepositoryLedger {
+  return {
+    blobs: new Map(),
+    manifests: new Map(),
+    tags: new Map(),
+    unlooked: new Set(),
+    unanswered: new Map(),
   }
 }
 
@@ -90,16 +99,40 @@ export function count(ledger: Ledger, what: string): void {
 
 const certainty: readonly ContentState[] = ['staged', 'sent', 'acknowledged']
 
-/** A blob never becomes less certain: several clients push the same one. */
+/**
+ * A blob never becomes less certain, except by being deleted: several clients push the same one.
+ * `content`: what to push again if the answer is never heard.
+ */
 export function noteBlob(
-  repository: Pick<RepositoryLedger, 'blobs'>,
+  repository: RepositoryLedger,
+  digest: string,
+  note: { readonly state: ContentState; readonly content?: Buffer },
+): void {
+  const known = repository.blobs.get(digest)
+  repository.unlooked.add(digest)
+  if (note.state === 'acknowledged') repository.unanswered.delete(digest)
+  else if (note.content !== undefined && known !== 'acknowledged') {
+    repository.unanswered.set(digest, note.content)
+  }
+  const isDeletion = note.state === 'deleting' || note.state === 'deleted'
+  if (
+    known === undefined ||
+    isDeletion ||
+    certainty.indexOf(note.state) > certainty.indexOf(known)
+  ) {
+    repository.blobs.set(digest, note.state)
+  }
+}
+
+export function noteManifest(
+  repository: RepositoryLedger,
   digest: string,
   state: ContentState,
 ): void {
-  const known = repository.blobs.get(digest)
-  if (known === undefined || certainty.indexOf(state) > certainty.indexOf(known)) {
-    repository.blobs.set(digest, state)
-  }
+  const entry = repository.manifests.get(digest)
+  if (entry === undefined) throw new Error(`no manifest ${digest}`)
+  entry.state = state
+  repository.unlooked.add(digest)
 }
 
 export function beginMove(ledger: Ledger, where: TagPlace, digest: string | null): TagMove {
@@ -147,9 +180,11 @@ export function settleTag(ledger: Ledger, where: TagPlace, seen: string | null):
 /** As it is now; what is pushed from here on does not show in it. Without the faults. */
 export function cloneLedger(ledger: Ledger): Ledger {
   const repositories = [...ledger.repositories].map(
-    ([name, { blobs, manifests, tags }]): [string, RepositoryLedger] => [
+    ([name, { blobs, manifests, tags, unlooked, unanswered }]): [string, RepositoryLedger] => [
       name,
       {
+        unlooked: new Set(unlooked),
+        unanswered: new Map(unanswered),
         blobs: new Map(blobs),
         manifests: new Map([...manifests].map(([digest, entry]) => [digest, { ...entry }])),
         tags: new Map([...tags].map(([tag, moves]) => [tag, moves.map((move) => ({ ...move }))])),

@@ -7,12 +7,17 @@ import { demand, expectDigest, type Life } from './life.ts'
 export interface PiecewisePusher extends BlobPusher {
   readonly number: number
   readonly uploads: OpenUpload[]
+  readonly completed: Pick<OpenUpload, 'repository' | 'digest' | 'content'>[]
   serial: number
 }
+
+/** With more under way, a client goes on with one of them instead. */
+const mostOpen = 6
 
 /** Begins an upload that later actions, and later lives of the server, go on with. */
 export async function startPieces(pusher: PiecewisePusher, life: Life): Promise<void> {
   const { random, ledger } = pusher
+  if (pusher.uploads.length >= mostOpen) return continuePieces(pusher, life)
   const repository = random.pick(pusher.repositories)
   const start = await demand(life, { method: 'POST', path: uploadsPath({ repository }) }, [202])
   pusher.serial += 1
@@ -32,7 +37,6 @@ export async function startPieces(pusher: PiecewisePusher, life: Life): Promise<
   }
   ledger.uploads.add(upload)
   pusher.uploads.push(upload)
-  noteBlob(repositoryOf(ledger, repository), digest, 'staged')
   await sendPiece(pusher, life, upload)
 }
 
@@ -44,6 +48,7 @@ export async function continuePieces(pusher: PiecewisePusher, life: Life): Promi
     return
   }
   await closeUpload(pusher, life, upload)
+  pusher.completed.push(upload)
 }
 
 export async function cancelPieces(pusher: PiecewisePusher, life: Life): Promise<void> {
@@ -70,6 +75,7 @@ async function sendPiece(pusher: PiecewisePusher, life: Life, upload: OpenUpload
   const to = Math.min(upload.content.byteLength, from + random.between(500, 60_000))
   const body = upload.content.subarray(from, to)
   upload.sentBytes = Math.max(upload.sentBytes, to)
+  noteBlob(repositoryOf(pusher.ledger, upload.repository), upload.digest, { state: 'staged' })
   const ranged = random.chance(0.7)
   const reply = await demand(
     life,
@@ -95,13 +101,13 @@ async function closeUpload(
   rest: Buffer = Buffer.alloc(0),
 ): Promise<void> {
   const repository = repositoryOf(pusher.ledger, upload.repository)
-  noteBlob(repository, upload.digest, 'sent')
+  noteBlob(repository, upload.digest, { state: 'sent', content: upload.content })
   upload.closing = true
   upload.sentBytes = upload.content.byteLength
   const path = withQuery(upload.location, 'digest', upload.digest)
   const reply: Reply = await demand(life, { method: 'PUT', path, body: rest }, [201])
   expectDigest(reply, upload.digest)
-  noteBlob(repository, upload.digest, 'acknowledged')
+  noteBlob(repository, upload.digest, { state: 'acknowledged' })
   forgetUpload(pusher, upload)
 }
 

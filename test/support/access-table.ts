@@ -16,18 +16,13 @@ const end = '<!-- printed until here -->'
 type Row = readonly [request: string, right: string]
 
 /** One of each kind of address inside a repository. */
-const addresses: {
-  readonly [Kind in RepositoryRoute['kind']]: readonly [
-    path: string,
-    route: Extract<RepositoryRoute, { kind: Kind }>,
-  ]
-} = {
-  tags: ['tags/list', { kind: 'tags', name: 'n' }],
-  referrers: ['referrers/<digest>', { kind: 'referrers', name: 'n', digest: 'd' }],
-  manifest: ['manifests/<reference>', { kind: 'manifest', name: 'n', reference: 'r' }],
-  blob: ['blobs/<digest>', { kind: 'blob', name: 'n', digest: 'd' }],
-  uploads: ['blobs/uploads/', { kind: 'uploads', name: 'n' }],
-  upload: ['blobs/uploads/<id>', { kind: 'upload', name: 'n', id: 'i' }],
+const addresses: Readonly<Record<RepositoryRoute['kind'], string>> = {
+  tags: 'tags/list',
+  referrers: 'referrers/<digest>',
+  manifest: 'manifests/<reference>',
+  blob: 'blobs/<digest>',
+  uploads: 'blobs/uploads/',
+  upload: 'blobs/uploads/<id>',
 }
 
 /** What is not decided by method and address alone. */
@@ -67,8 +62,11 @@ export function findAccessTables(page: string): string {
 
 /** Methods of one address that need the same stand in one row. */
 function repositoryRows(): Row[] {
-  return Object.values(addresses).flatMap(([address, route]) => {
+  const kinds = Object.keys(addresses) as RepositoryRoute['kind'][]
+  return kinds.flatMap((kind) => {
+    const address = addresses[kind]
     const rights = new Map<string, string[]>()
+    const route = { kind, name: 'n', item: 'i' }
     for (const [method, { action }] of Object.entries(operationsOf(route))) {
       const right = list(attributesOf(action))
       rights.set(right, [...(rights.get(right) ?? []), method])

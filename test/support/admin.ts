@@ -14,6 +14,10 @@ export async function createFeedKey(dataDir: string, key: FeedKey): Promise<stri
   return output.trim()
 }
 
+export async function createFeed(dataDir: string, name: string): Promise<void> {
+  await runDone(dataDir, ['feed', 'create', name])
+}
+
 /** `options` are those of `entrepot feed set`. A running server follows within a second. */
 export async function setFeed(
   dataDir: string,

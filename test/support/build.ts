@@ -53,7 +53,9 @@ async function takeLock(): Promise<AsyncDisposable> {
 function newestSource(): number {
   const files = sources.flatMap((source) => {
     const whole = path.join(projectFolder, source)
-    if (!statSync(whole).isDirectory()) return [whole]
+    const found = statSync(whole, { throwIfNoEntry: false })
+    if (found === undefined) return []
+    if (!found.isDirectory()) return [whole]
     return readdirSync(whole, { recursive: true, encoding: 'utf8' })
       .filter((file) => !/\.(test|suite)\.ts$/.test(file))
       .map((file) => path.join(whole, file))

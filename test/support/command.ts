@@ -13,6 +13,8 @@ export interface CommandOptions {
   readonly cwd?: string
   readonly input?: string
   readonly timeoutSeconds?: number
+  /** Kills it, as a user does who has no more patience: its code is null then. */
+  readonly signal?: AbortSignal
 }
 
 /** Runs a program to its end. A failure is a result, not an error; not being found is an error. */
@@ -36,6 +38,7 @@ export function runCommand(
         printed.output += text
       })
     }
+    options.signal?.addEventListener('abort', () => child.kill('SIGKILL'))
     // A program that reads nothing may be gone before its input is written.
     child.stdin.on('error', () => {})
     child.stdin.end(options.input ?? '')

@@ -12,7 +12,9 @@ import {
 import {
   findManifestByDigest,
   findManifestByTag,
-  findManifestContent,
+  findManifestIdByDigest,
+  findManifestIdByTag,
+  findWholeManifest,
   listReferrers,
 } from '../../server/db/manifests.ts'
 import { findRepository, listRepositories } from '../../server/db/repositories.ts'
@@ -37,7 +39,9 @@ export const reads = {
   findLinkedBlob,
   findManifestByDigest,
   findManifestByTag,
-  findManifestContent,
+  findManifestIdByDigest,
+  findManifestIdByTag,
+  findWholeManifest,
   findRepository: (db: Queries, { feedId, name }: Named) => findRepository(db, feedId, name),
   findSetting,
   findUpload,

@@ -1,8 +1,10 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type CommandResult, runCommand } from './command.ts'
 import { logTail, startDaemon, waitUntilReady } from './daemon.ts'
+import { formatDockerArchive } from './docker-archive.ts'
 import { type Found, needs } from './require.ts'
+import { formatTar } from './tar.ts'
 import { makeTemporaryFolder } from './temporary-folder.ts'
 
 /** A Docker Engine of the tests' own: it shares no image, container or login with the machine's. */
@@ -14,6 +16,8 @@ export interface DockerEngine extends AsyncDisposable {
   readonly run: (args: readonly string[], options: DockerOptions) => Promise<CommandResult>
   /** Builds an image of busybox and the given files; `main` is the shell command it runs. */
   readonly build: (name: string, image: ImageContent) => Promise<void>
+  /** Has images of the same kind without building them, by name. */
+  readonly load: (images: Readonly<Record<string, ImageContent>>) => Promise<void>
   /** Where the client keeps its login. */
   readonly configFolder: string
 }
@@ -22,6 +26,9 @@ export interface DockerOptions {
   readonly input?: string
   readonly configFolder?: string
   readonly env?: Readonly<Record<string, string>>
+  /** Kills the client. */
+  readonly signal?: AbortSignal
+  readonly timeoutSeconds?: number
 }
 
 export interface ImageContent {
@@ -75,7 +82,7 @@ async function openEngine(dockerd: Found, client: Found, busybox: Found): Promis
   const configFolder = inside('client')
   const run = (args: readonly string[], options: DockerOptions = {}) =>
     runCommand(client.file, args, {
-      timeoutSeconds,
+      timeoutSeconds: options.timeoutSeconds ?? timeoutSeconds,
       cwd: folder.path,
       env: {
         ...process.env,
@@ -85,6 +92,7 @@ async function openEngine(dockerd: Found, client: Found, busybox: Found): Promis
         ...options.env,
       },
       ...(options.input !== undefined && { input: options.input }),
+      ...(options.signal && { signal: options.signal }),
     })
   const answers = async () => (await run(['version'])).code === 0
   await waitUntilReady(daemon, answers, 30)
@@ -94,6 +102,7 @@ async function openEngine(dockerd: Found, client: Found, busybox: Found): Promis
     docker: (...args) => run(args),
     run,
     build: (name, image) => buildImage(run, { name, image, busybox: busybox.file, folder }),
+    load: (images) => loadImages(run, { images, busybox: busybox.file, folder }),
     configFolder,
     [Symbol.asyncDispose]: async () => {
       const exit = await daemon.end('SIGTERM')
@@ -125,8 +134,32 @@ async function buildImage(run: RunDocker, build: Build): Promise<void> {
     }
     lines.push(`COPY ${index}/ /`)
   }
-  const command = JSON.stringify(['/bin/busybox', 'sh', '-c', build.image.main])
+  const command = JSON.stringify(commandOf(build.image))
   await writeFile(path.join(context, 'Dockerfile'), [...lines, `CMD ${command}`, ''].join('\n'))
   const result = await run(['build', '--network', 'none', '--tag', build.name, context])
   if (result.code !== 0) throw new Error(`docker build failed:\n${result.output}`)
+}
+
+interface Load {
+  readonly images: Readonly<Record<string, ImageContent>>
+  readonly busybox: string
+  readonly folder: { readonly path: string }
+}
+
+async function loadImages(run: RunDocker, load: Load): Promise<void> {
+  const busybox = formatTar({ 'bin/busybox': await readFile(load.busybox) })
+  const images = Object.entries(load.images).map(([name, image]) => ({
+    name,
+    layers: [busybox, ...image.layers.map(formatTar)],
+    command: commandOf(image),
+  }))
+  const archive = path.join(load.folder.path, 'archive.tar')
+  await writeFile(archive, formatDockerArchive(images))
+  const result = await run(['load', '--input', archive])
+  await rm(archive)
+  if (result.code !== 0) throw new Error(`docker load failed:\n${result.output}`)
+}
+
+function commandOf(image: ImageContent): string[] {
+  return ['/bin/busybox', 'sh', '-c', image.main]
 }

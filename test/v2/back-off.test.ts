@@ -84,22 +84,23 @@ test('1,000 wrong passwords: slower and slower, for nobody else, and no work', a
   await many(1000, () => get('/v2/', null, here))
   const asking = await cpuOf(() => many(1000, () => get('/v2/', null, here)))
   const guessing = await cpuOf(async () => {
-    for (let burst = 0; burst < 4; burst += 1) {
-      const answers = await many(250, (index) => wrong(burst * 1000 + index))
+    for (let burst = 0; burst < 3; burst += 1) {
+      const answers = await many(burst === 0 ? 334 : 333, (index) => wrong(burst * 1000 + index))
       const statuses = new Set(answers.map(({ status }) => status))
       expect([...statuses].filter((status) => status !== 401 && status !== 429)).toEqual([])
       looked += answers.filter(({ status }) => status === 401).length
       const wait = Math.max(...answers.map(({ retryAfter = 0 }) => retryAfter))
       waits.push(wait)
-      if (burst < 3) await sleep(wait * 1000)
+      if (burst < 2) await sleep(wait * 1000)
     }
   })
   const scrypts = (guessing - asking) / (await scryptSeconds())
-  console.info(
-    `1,000 wrong passwords: ${looked} were looked at, waits of ${waits} s, ${scrypts.toFixed(1)} scrypts' worth of CPU`,
+  process.stdout.write(
+    `1,000 wrong passwords: ${looked} were looked at, waits of ${waits} s, ${scrypts.toFixed(1)} scrypts' worth of CPU\n`,
   )
   expect(looked).toBeLessThan(10)
-  expect(scrypts).toBeLessThan(10)
+  // Seven of them, and room for a busy machine; unchecked it would be 1,000.
+  expect(scrypts).toBeLessThan(20)
   // Each wait is about twice the one before.
   for (const [index, wait] of waits.entries()) expect(wait).toBeGreaterThanOrEqual(2 ** index)
   // Where it was guessed the right password waits too; elsewhere it does not.
@@ -138,8 +139,8 @@ test('10,000 good Basic requests beside as many with a token', async () => {
     withBasic += await cpuOf(() => ask(right, 2000))
     withBearer += await cpuOf(() => ask(bearer, 2000))
   }
-  console.info(
-    `10,000 requests: ${withBasic.toFixed(2)} s of CPU with Basic, ${withBearer.toFixed(2)} s with a token, ratio ${(withBasic / withBearer).toFixed(2)}`,
+  process.stdout.write(
+    `10,000 requests: ${withBasic.toFixed(2)} s of CPU with Basic, ${withBearer.toFixed(2)} s with a token, ratio ${(withBasic / withBearer).toFixed(2)}\n`,
   )
   // Far from what 10,000 scrypts would cost.
   expect(withBasic).toBeLessThan(withBearer * 10)

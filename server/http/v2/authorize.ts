@@ -31,7 +31,13 @@ export async function admit(
   const { principal, access } = identity
   const name = `${path.feedKey}/${path.repository}`
   const scope = repositoryScope(name, action)
-  const feed = await findVisible(feeds, principal, path)
+  const refreshing = feeds.refresh()
+  if (refreshing !== undefined) await refreshing
+  let feed = findVisible(feeds, principal, path)
+  if (!feed) {
+    await feeds.reread()
+    feed = findVisible(feeds, principal, path)
+  }
   const subject = feed && subjectOf(feed, path.repository)
   const has = (wanted: Action) =>
     subject !== undefined &&
@@ -57,16 +63,10 @@ export async function admit(
  * The feed, if it is there, active, and the principal may view the repository, which need not exist:
  * all else is one and the same.
  */
-async function findVisible(feeds: Feeds, principal: Principal, path: RepositoryPath) {
-  const find = async () => {
-    const feed = await feeds.find(path.feedKey)
-    if (!feed?.active) return undefined
-    return may(principal, 'Feeds_ViewFeed', subjectOf(feed, path.repository)) ? feed : undefined
-  }
-  const feed = await find()
-  if (feed) return feed
-  await feeds.reread()
-  return find()
+function findVisible(feeds: Feeds, principal: Principal, path: RepositoryPath): Feed | undefined {
+  const feed = feeds.findKnown(path.feedKey)
+  if (!feed?.active) return undefined
+  return may(principal, 'Feeds_ViewFeed', subjectOf(feed, path.repository)) ? feed : undefined
 }
 
 /** The same words for what is not there and for what the caller may not see. */

@@ -15,7 +15,7 @@ import type { Admission } from './authorize.ts'
 import { isNotModified, isRangeWanted } from './conditional.ts'
 import type { Exchange } from './exchange.ts'
 import { sendParts } from './multipart.ts'
-import { type Headers, send } from './reply.ts'
+import { type Headers, send, writeHead } from './reply.ts'
 import { sendPieces } from './stream.ts'
 
 export interface BlobDeps {
@@ -36,11 +36,12 @@ export async function serveBlob(deps: BlobDeps, request: BlobRequest) {
   const { exchange, admission } = request
   const { req, res } = exchange
   const digest = parseDigest(request.digest)
-  const target: BlobTarget = { ...admission, digest }
+  const { feed, repository } = admission
+  const target: BlobTarget = { feed, repository, digest }
   if (req.method === 'HEAD' || isNotModified(req, digest)) {
     const { sizeBytes } = await headBlob(deps, target, admission.can('push'))
     const status = isNotModified(req, digest) ? 304 : 200
-    res.writeHead(status, { ...headersOf(digest), 'content-length': sizeBytes }).end()
+    writeHead(res, status, { ...headersOf(digest), 'content-length': sizeBytes }).end()
     return
   }
   await using reader = await openBlob(deps, target)
@@ -62,13 +63,13 @@ async function sendBlob(
   const headers = headersOf(digest)
   const [only] = ranges ?? []
   if (!ranges || !only || bytesIn(ranges) > sizeBytes) {
-    res.writeHead(200, { ...headers, 'content-length': sizeBytes })
+    writeHead(res, 200, { ...headers, 'content-length': sizeBytes })
     if (sizeBytes > 0) await sendPieces(exchange, reader.read(0, sizeBytes - 1))
     res.end()
     return
   }
   if (ranges.length > 1) return sendParts(exchange, reader, { headers, ranges })
-  res.writeHead(206, {
+  writeHead(res, 206, {
     ...headers,
     'content-range': `bytes ${only.start}-${only.end}/${sizeBytes}`,
     'content-length': bytesIn(ranges),

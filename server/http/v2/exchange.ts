@@ -19,3 +19,29 @@ export interface Exchange {
   readonly caller: Caller
   readonly patience: Patience
 }
+
+/** The exchange of a request that has just come. */
+export class NewExchange implements Exchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly path: string
+  readonly caller: Caller
+  readonly patience: Patience
+  readonly #query: string
+
+  constructor({ req, res, caller, patience }: Omit<Exchange, 'path' | 'query'>) {
+    const url = req.url ?? '/'
+    const mark = url.indexOf('?')
+    this.req = req
+    this.res = res
+    this.path = mark < 0 ? url : url.slice(0, mark)
+    this.#query = mark < 0 ? '' : url.slice(mark + 1)
+    this.caller = caller
+    this.patience = patience
+  }
+
+  /** Parsed when it is asked for: most requests have none. */
+  get query(): URLSearchParams {
+    return new URLSearchParams(this.#query)
+  }
+}

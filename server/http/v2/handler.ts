@@ -3,17 +3,18 @@ import type { Authenticator, Identity } from '../../auth/authenticate.ts'
 import type { AnsweredRequest } from '../../auth/key-usage.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { Principal } from '../../domain/permission.ts'
-import { parseRepositoryPath } from '../../domain/reference.ts'
+import { parseRepositoryPath, type RepositoryPath } from '../../domain/reference.ts'
 import type { Log } from '../../log.ts'
 import type { ReadCaller } from '../base-url.ts'
 import { admit } from './authorize.ts'
 import { dumpRest } from './body.ts'
 import { challenge } from './challenge.ts'
 import { sendError } from './errors.ts'
-import type { Exchange, Patience } from './exchange.ts'
+import { type Exchange, NewExchange, type Patience } from './exchange.ts'
 import { getCatalog } from './lists.ts'
 import { neededScope } from './needed-scope.ts'
 import { type OperationDeps, operationsOf } from './operations.ts'
+import { remembering } from './remember.ts'
 import { sendJson } from './reply.ts'
 import { parseRoute, type RepositoryRoute, type Route } from './route.ts'
 import { giveUpWhenStalled } from './stream.ts'
@@ -30,15 +31,25 @@ export interface V2Deps extends OperationDeps {
 
 const defaultPatience: Patience = { bodyIdleMs: 60_000, replyStalledMs: 120_000 }
 
+/** What a request is answered with. */
+interface Tools extends V2Deps {
+  readonly parseRoute: (path: string) => Route | 'nothing'
+  readonly parseRepositoryPath: (name: string) => RepositoryPath
+}
+
 /** Answers everything under `/v2/`: find the route, find out who calls, decide, act. */
-export function createV2Handler(deps: V2Deps) {
-  const patience = { ...defaultPatience, ...deps.patience }
+export function createV2Handler(options: V2Deps) {
+  const patience = { ...defaultPatience, ...options.patience }
+  const deps: Tools = {
+    ...options,
+    parseRoute: remembering((path) => parseRoute(path) ?? 'nothing'),
+    parseRepositoryPath: remembering(parseRepositoryPath),
+  }
   return async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
-    res.setHeader('docker-distribution-api-version', 'registry/2.0')
-    res.setHeader('x-content-type-options', 'nosniff')
     try {
-      await deps.settings.refresh()
-      await answer(deps, exchangeOf(req, res, { caller: deps.readCaller(req), patience }))
+      const refreshing = deps.settings.refresh()
+      if (refreshing !== undefined) await refreshing
+      await answer(deps, new NewExchange({ req, res, caller: deps.readCaller(req), patience }))
     } catch (error) {
       sendError(res, error, deps.log)
     }
@@ -47,30 +58,14 @@ export function createV2Handler(deps: V2Deps) {
   }
 }
 
-function exchangeOf(
-  req: IncomingMessage,
-  res: ServerResponse,
-  known: Pick<Exchange, 'caller' | 'patience'>,
-): Exchange {
-  const url = req.url ?? '/'
-  const mark = url.indexOf('?')
-  return {
-    req,
-    res,
-    path: mark < 0 ? url : url.slice(0, mark),
-    query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),
-    ...known,
-  }
-}
-
-async function answer(deps: V2Deps, exchange: Exchange) {
+async function answer(deps: Tools, exchange: Exchange) {
   if (exchange.path === '/v2/_auth') {
     checkMethod(exchange, ['GET', 'POST'])
     return deps.serveToken(exchange)
   }
   const identity = await identify(deps, exchange)
   watchAnswer(deps, exchange, identity)
-  const route = routeOf(exchange, identity)
+  const route = routeOf(deps, exchange, identity)
   switch (route.kind) {
     case 'ping':
       return ping(exchange, identity)
@@ -85,17 +80,17 @@ async function answer(deps: V2Deps, exchange: Exchange) {
 }
 
 async function operate(
-  deps: V2Deps,
+  deps: Tools,
   { exchange, identity }: { readonly exchange: Exchange; readonly identity: Identity },
   route: RepositoryRoute,
 ) {
   const operations = operationsOf(route)
   const operation = operations[exchange.req.method ?? '']
-  const path = parseOrChallenge(exchange, identity, () => parseRepositoryPath(route.name))
+  const path = parseOrChallenge(exchange, identity, () => deps.parseRepositoryPath(route.name))
   const action = operation?.action ?? 'pull'
   const admission = await admit(deps, { exchange, identity }, { path, action })
   if (!operation) return checkMethod(exchange, Object.keys(operations))
-  await operation.run(deps, exchange, admission)
+  await operation.run(deps, { exchange, admission, item: route.item })
 }
 
 function watchAnswer({ onAnswered }: V2Deps, exchange: Exchange, { principal }: Identity) {
@@ -120,9 +115,9 @@ async function identify(deps: V2Deps, exchange: Exchange): Promise<Identity> {
   }
 }
 
-function routeOf(exchange: Exchange, identity: Identity): Route {
-  const route = parseOrChallenge(exchange, identity, () => parseRoute(exchange.path))
-  if (route) return route
+function routeOf(deps: Tools, exchange: Exchange, identity: Identity): Route {
+  const route = parseOrChallenge(exchange, identity, () => deps.parseRoute(exchange.path))
+  if (route !== 'nothing') return route
   if (identity.principal.kind === 'anonymous') throw challenge(exchange, {})
   throw new RegistryError(
     'NOT_FOUND',

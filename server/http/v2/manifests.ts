@@ -1,5 +1,4 @@
 import type { Db } from '../../db/database.ts'
-import type { ManifestHead } from '../../db/manifests.ts'
 import { parseDigest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { maxManifestBytes } from '../../domain/manifest.ts'
@@ -21,7 +20,7 @@ import type { Admission } from './authorize.ts'
 import { bodyOf, readWhole } from './body.ts'
 import { isNotModified } from './conditional.ts'
 import type { Exchange } from './exchange.ts'
-import { type Headers, send } from './reply.ts'
+import { send, writeHead } from './reply.ts'
 
 export interface ManifestDeps {
   readonly db: Db
@@ -41,33 +40,38 @@ const maxTags = 100
 
 export async function serveManifest(deps: ManifestDeps, request: ManifestRequest) {
   const { exchange, admission } = request
+  const { feed, repository } = admission
   const reference = parseReference(request.reference)
-  const target = { ...admission, reference }
+  const target: ManifestTarget = { feed, repository, reference }
   if (exchange.req.method === 'HEAD') {
     const head = await headManifest(deps, target, admission.can('push'))
-    return sendManifest(exchange, reference, { head, content: undefined })
+    return sendManifest(exchange, reference, head)
   }
-  const { head, content } = await getManifest(deps, target)
-  sendManifest(exchange, reference, { head, content })
+  sendManifest(exchange, reference, await getManifest(deps, target))
+}
+
+interface SentManifest {
+  readonly digest: string
+  readonly mediaType: string
+  readonly sizeBytes: number
+  /** A character a byte; absent for a reply without a body. */
+  readonly content?: string
 }
 
 function sendManifest(
   { req, res }: Exchange,
   reference: Reference,
-  { head, content }: { head: ManifestHead; content: string | undefined },
+  { digest, mediaType, sizeBytes, content }: SentManifest,
 ) {
-  const headers: Headers = {
-    'content-type': head.mediaType,
-    'docker-content-digest': head.digest,
-    etag: `"${head.digest}"`,
+  const notModified = isNotModified(req, digest)
+  writeHead(res, notModified ? 304 : 200, {
+    'content-type': mediaType,
+    'docker-content-digest': digest,
+    etag: `"${digest}"`,
     'cache-control': reference.kind === 'digest' ? 'max-age=31536000, immutable' : 'no-cache',
-  }
-  if (isNotModified(req, head.digest)) {
-    res.writeHead(304, { ...headers, 'content-length': head.sizeBytes }).end()
-    return
-  }
-  res.writeHead(200, { ...headers, 'content-length': head.sizeBytes })
-  if (content === undefined) res.end()
+    'content-length': sizeBytes,
+  })
+  if (content === undefined || notModified) res.end()
   else res.end(content, 'latin1')
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { BlobReader } from '../../blobs/blob-store.ts'
 import type { ByteRange } from '../../domain/byte-range.ts'
 import type { Exchange } from './exchange.ts'
-import type { Headers } from './reply.ts'
+import { type Headers, writeHead } from './reply.ts'
 import { sendPiece, sendPieces } from './stream.ts'
 
 /**
@@ -25,7 +25,7 @@ export async function sendParts(
     (sum, { range, head }) => sum + head.byteLength + range.end - range.start + 1,
     tail.byteLength,
   )
-  res.writeHead(206, {
+  writeHead(res, 206, {
     ...headers,
     'content-type': `multipart/byteranges; boundary=${boundary}`,
     'content-length': length,

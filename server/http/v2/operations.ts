@@ -22,91 +22,82 @@ export interface OperationDeps extends BlobDeps, ManifestDeps, UploadDeps {
 /** What a method on an address does, and what the caller must be allowed for it. */
 export interface Operation {
   readonly action: Action
-  run(deps: OperationDeps, exchange: Exchange, admission: Admission): Promise<void>
+  run(deps: OperationDeps, request: OperationRequest): Promise<void>
+}
+
+export interface OperationRequest {
+  readonly exchange: Exchange
+  readonly admission: Admission
+  /** The end of the address (`RepositoryRoute.item`). */
+  readonly item: string
 }
 
 /** By method. */
 export type Operations = Readonly<Record<string, Operation>>
 
+const operations: Readonly<Record<RepositoryRoute['kind'], Operations>> = {
+  tags: reads((deps, { exchange, admission }) => getTags(deps, exchange, admission)),
+  referrers: reads((deps, { exchange, admission, item }) =>
+    getReferrers(deps, { exchange, admission }, item),
+  ),
+  manifest: {
+    ...reads((deps, { exchange, admission, item: reference }) =>
+      serveManifest(deps, { exchange, admission, reference }),
+    ),
+    PUT: pushes((deps, { exchange, admission, item: reference }) =>
+      putManifest(deps, { exchange, admission, reference }),
+    ),
+    DELETE: deletes((deps, { exchange, admission, item: reference }) =>
+      deleteManifest(deps, { exchange, admission, reference }),
+    ),
+  },
+  blob: {
+    ...reads((deps, { exchange, admission, item: digest }) =>
+      serveBlob(deps, { exchange, admission, digest }),
+    ),
+    DELETE: deletes((deps, { exchange, admission, item: digest }) =>
+      deleteBlob(deps, { exchange, admission, digest }),
+    ),
+  },
+  uploads: {
+    POST: pushes((deps, { exchange, admission }) =>
+      receiving(deps, () => postUpload(deps, { exchange, admission })),
+    ),
+  },
+  upload: {
+    GET: pushes((deps, { exchange, admission, item: id }) =>
+      getUpload(deps, { exchange, admission, id }),
+    ),
+    HEAD: pushes((deps, { exchange, admission, item: id }) =>
+      getUpload(deps, { exchange, admission, id }),
+    ),
+    PATCH: pushes((deps, { exchange, admission, item: id }) =>
+      receiving(deps, () => patchUpload(deps, { exchange, admission, id })),
+    ),
+    PUT: pushes((deps, { exchange, admission, item: id }) =>
+      receiving(deps, () => putUpload(deps, { exchange, admission, id })),
+    ),
+    DELETE: pushes((deps, { exchange, admission, item: id }) =>
+      deleteUpload(deps, { exchange, admission, id }),
+    ),
+  },
+}
+
 /** Everything that can be done with an address inside a repository. */
-export function operationsOf(route: RepositoryRoute): Operations {
-  switch (route.kind) {
-    case 'tags':
-      return reads((deps, exchange, admission) => getTags(deps, exchange, admission))
-    case 'referrers':
-      return reads((deps, exchange, admission) =>
-        getReferrers(deps, { exchange, admission }, route.digest),
-      )
-    case 'manifest':
-      return manifestOperations(route.reference)
-    case 'blob':
-      return blobOperations(route.digest)
-    case 'uploads':
-      return {
-        POST: {
-          action: 'push',
-          run: (deps, exchange, admission) =>
-            receiving(deps, () => postUpload(deps, { exchange, admission })),
-        },
-      }
-    case 'upload':
-      return uploadOperations(route.id)
-  }
+export function operationsOf({ kind }: RepositoryRoute): Operations {
+  return operations[kind]
 }
 
 function reads(run: Operation['run']): Operations {
   return { GET: { action: 'pull', run }, HEAD: { action: 'pull', run } }
 }
 
-function manifestOperations(reference: string): Operations {
-  return {
-    ...reads((deps, exchange, admission) =>
-      serveManifest(deps, { exchange, admission, reference }),
-    ),
-    PUT: {
-      action: 'push',
-      run: (deps, exchange, admission) => putManifest(deps, { exchange, admission, reference }),
-    },
-    DELETE: {
-      action: 'delete',
-      run: (deps, exchange, admission) => deleteManifest(deps, { exchange, admission, reference }),
-    },
-  }
+function pushes(run: Operation['run']): Operation {
+  return { action: 'push', run }
 }
 
-function blobOperations(digest: string): Operations {
-  return {
-    ...reads((deps, exchange, admission) => serveBlob(deps, { exchange, admission, digest })),
-    DELETE: {
-      action: 'delete',
-      run: (deps, exchange, admission) => deleteBlob(deps, { exchange, admission, digest }),
-    },
-  }
-}
-
-function uploadOperations(id: string): Operations {
-  const status: Operation = {
-    action: 'push',
-    run: (deps, exchange, admission) => getUpload(deps, { exchange, admission, id }),
-  }
-  return {
-    GET: status,
-    HEAD: status,
-    PATCH: {
-      action: 'push',
-      run: (deps, exchange, admission) =>
-        receiving(deps, () => patchUpload(deps, { exchange, admission, id })),
-    },
-    PUT: {
-      action: 'push',
-      run: (deps, exchange, admission) =>
-        receiving(deps, () => putUpload(deps, { exchange, admission, id })),
-    },
-    DELETE: {
-      action: 'push',
-      run: (deps, exchange, admission) => deleteUpload(deps, { exchange, admission, id }),
-    },
-  }
+function deletes(run: Operation['run']): Operation {
+  return { action: 'delete', run }
 }
 
 async function receiving({ metrics }: OperationDeps, work: () => Promise<void>) {

@@ -7,13 +7,13 @@ export type Route =
   | { readonly kind: 'catalog' }
   | RepositoryRoute
 
-export type RepositoryRoute =
-  | { readonly kind: 'tags'; readonly name: string }
-  | { readonly kind: 'manifest'; readonly name: string; readonly reference: string }
-  | { readonly kind: 'blob'; readonly name: string; readonly digest: string }
-  | { readonly kind: 'uploads'; readonly name: string }
-  | { readonly kind: 'upload'; readonly name: string; readonly id: string }
-  | { readonly kind: 'referrers'; readonly name: string; readonly digest: string }
+export interface RepositoryRoute {
+  readonly kind: 'tags' | 'manifest' | 'blob' | 'uploads' | 'upload' | 'referrers'
+  /** `<feed>/<repository>` */
+  readonly name: string
+  /** The reference, digest or id at the end; '' where there is none. */
+  readonly item: string
+}
 
 /**
  * Reads a path from its right end: repository names contain slashes, and may contain `blobs`,
@@ -38,15 +38,15 @@ function parseRepositoryRoute(
   const name = segments.slice(0, -2).join('/')
   const isUploads = second === 'blobs' && last === 'uploads'
   if (segments.length < 3 && !isUploads) return parseNameless(segments)
-  if (isUploads) return { kind: 'uploads', name }
+  if (isUploads) return { kind: 'uploads', name, item: '' }
   if (trailingSlash) return undefined
   if (third === 'blobs' && second === 'uploads') {
-    return { kind: 'upload', name: segments.slice(0, -3).join('/'), id: last }
+    return { kind: 'upload', name: segments.slice(0, -3).join('/'), item: last }
   }
-  if (second === 'tags' && last === 'list') return { kind: 'tags', name }
-  if (second === 'manifests') return { kind: 'manifest', name, reference: last }
-  if (second === 'blobs') return { kind: 'blob', name, digest: last }
-  if (second === 'referrers') return { kind: 'referrers', name, digest: last }
+  if (second === 'tags' && last === 'list') return { kind: 'tags', name, item: '' }
+  if (second === 'manifests') return { kind: 'manifest', name, item: last }
+  if (second === 'blobs') return { kind: 'blob', name, item: last }
+  if (second === 'referrers') return { kind: 'referrers', name, item: last }
   return undefined
 }
 
@@ -54,8 +54,8 @@ function parseRepositoryRoute(
 function parseNameless(segments: readonly string[]): RepositoryRoute | undefined {
   const [kind, last = ''] = segments
   if (segments.length !== 2) return undefined
-  if (kind === 'manifests') return { kind: 'manifest', name: '', reference: last }
-  if (kind === 'tags' && last === 'list') return { kind: 'tags', name: '' }
+  if (kind === 'manifests') return { kind: 'manifest', name: '', item: last }
+  if (kind === 'tags' && last === 'list') return { kind: 'tags', name: '', item: '' }
   return undefined
 }
 

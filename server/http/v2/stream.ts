@@ -31,8 +31,9 @@ export function sendPiece(res: ServerResponse, piece: Uint8Array): Promise<void>
 
 /**
  * From now on a client that takes nothing of the reply is cut off; one that is only slow is not,
- * since every byte that leaves counts. It ends with the reply.
+ * since every byte that leaves counts. It ends with the reply, which most have left by now whole.
  */
 export function giveUpWhenStalled(res: ServerResponse, { replyStalledMs }: Patience) {
-  if (!res.writableFinished) res.setTimeout(replyStalledMs)
+  const hasLeft = res.writableEnded && res.socket !== null && res.writableLength === 0
+  if (!hasLeft && !res.writableFinished) res.setTimeout(replyStalledMs)
 }

@@ -1,4 +1,3 @@
-import type { OutgoingHttpHeaders } from 'node:http'
 import type { Db } from '../../db/database.ts'
 import { parseContentRange } from '../../domain/byte-range.ts'
 import { type Digest, type DigestAlgorithm, isAlgorithm, parseDigest } from '../../domain/digest.ts'
@@ -16,7 +15,7 @@ import type { UploadKey, UploadStatus, Uploads } from '../../registry/uploads.ts
 import type { Admission } from './authorize.ts'
 import { bodyOf } from './body.ts'
 import type { Exchange } from './exchange.ts'
-import { send } from './reply.ts'
+import { type Headers, send, writeHead } from './reply.ts'
 
 export interface UploadDeps {
   readonly db: Db
@@ -184,6 +183,6 @@ function sendBlobCreated({ res }: Exchange, { name }: Admission, digest: Digest)
 }
 
 /** RFC 9110, 8.6: a 204 has no Content-Length. */
-function send204({ res }: Exchange, headers: OutgoingHttpHeaders) {
-  res.writeHead(204, headers).end()
+function send204({ res }: Exchange, headers: Headers) {
+  writeHead(res, 204, headers).end()
 }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { pruneKeyRequests } from './auth/key-usage.ts'
-import type { Db } from './db/database.ts'
-import { pruneEvents } from './db/events.ts'
-import type { Log } from './log.ts'
-import { removeDeletedFeeds } from './registry/feeds.ts'
-import type { Settings } from './registry/settings.ts'
-import type { Uploads } from './registry/uploads.ts'
+import { pruneKeyRequests } from '../auth/key-usage.ts'
+import type { Db } from '../db/database.ts'
+import { pruneEvents } from '../db/events.ts'
+import type { Log } from '../log.ts'
+import { removeDeletedFeeds } from '../registry/feeds.ts'
+import type { Settings } from '../registry/settings.ts'
+import type { Uploads } from '../registry/uploads.ts'
 
 export interface SweepDeps {
   readonly db: Db
