@@ -117,6 +117,8 @@ function openLogins(
   }
 
   const logInElsewhere = async (userName: string, password: string) => {
+    // Nobody is called that, and a database may refuse to look.
+    if (/\p{Cc}/u.test(userName)) return undefined
     const userId = await directories?.logIn(userName, password)
     return userId === undefined ? undefined : await principals.findUser(userId)
   }
