@@ -178,7 +178,7 @@ async function openServer(
   const now = Date.now
   const { patience } = overrides
   const identity = await openIdentity(config, foundation, overrides)
-  const { authenticator, directories, passwords, principals, sessions, tokens } = identity
+  const { authenticator, directories, passwords, principals, records, sessions, tokens } = identity
   const onAnswered = identity.keyUsage.answered
   const watch = watchBaseUrl(log)
   const readCaller = createReadCaller({
@@ -227,7 +227,7 @@ async function openServer(
     version,
     api(app) {
       managementApi(app, apiDeps)
-      authRoutes(app, { ...login, logins: directories.oidc })
+      authRoutes(app, { ...login, logins: directories.oidc, records })
     },
     v2,
     mayReadMetrics,
@@ -281,7 +281,7 @@ async function openIdentity(
     onError: (err) => log.error({ err }, 'The use of sessions could not be written down yet'),
   })
   closers.push(() => sessions[Symbol.asyncDispose]())
-  return { authenticator, directories, keyUsage, passwords, principals, sessions, tokens }
+  return { authenticator, directories, keyUsage, passwords, principals, records, sessions, tokens }
 }
 
 async function checkStores(stores: Stores): Promise<void> {

@@ -8,8 +8,9 @@ const batch = 500
 
 /**
  * Runs a change of users, groups, tasks or permissions, and undoes it with CONFLICT if afterwards
- * nobody could administer the server any more: no active user who can log in and has
- * Admin_ConfigureProGet everywhere. Such changes take turns, so that two cannot take away one
+ * nobody could administer the server any more: no active user of the server's own who can log in
+ * and has Admin_ConfigureProGet everywhere. A directory's users do not count, for it may be down, or
+ * take its people out of a group. Such changes take turns, so that two cannot take away one
  * administrator each. A server that had none before is left as it is.
  */
 export async function keepAdministrator<T>(trx: Queries, change: () => Promise<T>): Promise<T> {
@@ -19,7 +20,7 @@ export async function keepAdministrator<T>(trx: Queries, change: () => Promise<T
   if (before && !(await hasAdministrator(trx))) {
     throw new RegistryError(
       'CONFLICT',
-      'Nobody would be left who may administer the server: make another user an administrator first.',
+      'Nobody of its own users would be left who may administer the server: make another one an administrator first.',
     )
   }
   return result
@@ -33,7 +34,8 @@ export async function hasAdministrator(db: Queries): Promise<boolean> {
       .selectFrom('users')
       .select('id')
       .where('active', '=', 1)
-      .where((eb) => eb.or([eb('password_hash', '!=', ''), eb('directory_id', 'is not', null)]))
+      .where('directory_id', 'is', null)
+      .where('password_hash', '!=', '')
       .where('id', '>', after)
       .orderBy('id')
       .limit(batch)

@@ -107,7 +107,7 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['deleteManifest', () => ({ repositoryId: big, digest: digestFor('parent'), ...lease })],
       ['deleteManifest', () => ({ ...target(), digest: digestFor('pushed'), ...lease })],
       ['deleteManifest', () => ({ ...target(), ...lease })],
-      ['deleteLink', blob],
+      ['deleteLink', () => ({ ...blob(), by: 'x' })],
       ['markDamaged', () => ({ storeId: content.storeId, location: 'b80' })],
       ['purgeUpload', () => ({ id: 'u80', repositoryId: big })],
       ['purgeIdle', () => ({ idleMs: 19_990 * 1000, limit: 10 })],

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { OidcLogins } from '../auth/directories/oidc-logins.ts'
+import type { LoginRecords } from '../auth/login-records.ts'
 import type { Principals } from '../auth/principals.ts'
 import type { Sessions } from '../auth/session.ts'
 import { RegistryError } from '../domain/errors.ts'
@@ -20,17 +21,8 @@ export interface AuthRouteOptions {
   readonly readCaller: ReadCaller
   readonly log: Log
   readonly now: () => number
-  /** Told of every login that was completed, and of every one that was refused. */
-  readonly onLogin?: (login: BrowserLogin) => Promise<void>
-}
-
-export interface BrowserLogin {
-  /** Null: refused. */
-  readonly principal: Principal | null
-  readonly directoryKey: string
-  readonly address: string
-  /** Why it was refused; never a secret. */
-  readonly reason: string | null
+  /** The audit's; what refuses a login is told to it too. */
+  readonly records: Pick<LoginRecords, 'succeeded' | 'failed'>
 }
 
 interface OidcRequest {
@@ -79,18 +71,17 @@ async function finish(
 ): Promise<string> {
   const { request, reply, caller } = exchange
   const directoryKey = request.params.key
-  const { onLogin } = options
+  const { records } = options
   try {
     const { principal, returnPath } = await identify(options, request, caller)
     const cookieSecret = readSessionCookie(request.headers, caller.baseUrl)
     const userAgent = request.headers['user-agent'] ?? ''
     const setHeader = (name: string, value: string) => void reply.header(name, value)
     await beginSession(options, principal, { caller, userAgent, cookieSecret, setHeader })
-    await onLogin?.({ principal, directoryKey, address: caller.address, reason: null })
+    records.succeeded(principal, caller.address)
     return returnPath
   } catch (error) {
-    const reason = error instanceof RegistryError ? error.message : 'The server failed.'
-    await onLogin?.({ principal: null, directoryKey, address: caller.address, reason })
+    records.failed({ account: `oidc/${directoryKey}`, address: caller.address }, null)
     throw error
   }
 }
