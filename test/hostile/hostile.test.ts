@@ -26,6 +26,8 @@ const mostShown = 2
 const shownCharacters = Number.isNaN(only) ? 300 : 20_000
 const warmUp = 0.4
 const growthBytes = 64 * 1024 * 1024
+/** What the process comes to in any case: in a short run its heap is still on the way there. */
+const usualBytes = 256 * 1024 * 1024
 const moreDescriptors = 24
 const renewEveryMs = 120_000
 const slowestPullMs = 15_000
@@ -171,7 +173,7 @@ async function expectFlat(
       `${mebibytes(late)} at the end; descriptors: ${before.descriptors} before, ` +
       `${Math.max(...holdings.map(({ descriptors }) => descriptors))} at most, ${after.descriptors} after\n`,
   )
-  expect(late).toBeLessThan(early * 1.25 + growthBytes)
+  expect(late).toBeLessThan(Math.max(early, usualBytes) * 1.25 + growthBytes)
 }
 
 /** Every client has left: what is still running at the end has been forgotten. */
