@@ -3,6 +3,7 @@ import { authenticatedGroups, decide, rulesFor } from '../domain/rule.ts'
 import type { Queries } from './database.ts'
 import { groupIdsOfUsers } from './group-members.ts'
 import { listRules } from './rules.ts'
+import { nowMs } from './sql.ts'
 
 const batch = 500
 
@@ -26,7 +27,30 @@ export async function keepAdministrator<T>(trx: Queries, change: () => Promise<T
   return result
 }
 
-/** Whether somebody can log in and administer the server. */
+/** Gives a user the rule that makes an administrator: the built-in task, everywhere. */
+export async function allowAdministration(
+  trx: Queries,
+  { userId, by }: { readonly userId: number; readonly by: string },
+): Promise<void> {
+  const task = await trx
+    .selectFrom('tasks')
+    .select('id')
+    .where('key', '=', 'administer')
+    .executeTakeFirstOrThrow()
+  await trx
+    .insertInto('permissions')
+    .values({
+      principal_kind: 'user',
+      user_id: userId,
+      task_id: task.id,
+      deny: 0,
+      created_at: nowMs,
+      created_by: by,
+    })
+    .execute()
+}
+
+/** Whether one of the server's own users can log in and administer the server. */
 export async function hasAdministrator(db: Queries): Promise<boolean> {
   const rules = await listRules(db)
   for (let after = 0; ; ) {

@@ -1,8 +1,8 @@
 import type { Actor } from '../domain/actor.ts'
 import { RegistryError } from '../domain/errors.ts'
+import { allowAdministration } from './administrators.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
-import { nowMs } from './sql.ts'
 import { findUser, setPassword, switchUser } from './users.ts'
 
 /**
@@ -37,17 +37,7 @@ export async function recoverAdministrator(
     .where('feed_group_id', 'is', null)
     .where((eb) => eb.or([eb('deny', '=', 1), eb('task_id', '=', task.id)]))
     .execute()
-  await trx
-    .insertInto('permissions')
-    .values({
-      principal_kind: 'user',
-      user_id: userId,
-      task_id: task.id,
-      deny: 0,
-      created_at: nowMs,
-      created_by: by.name,
-    })
-    .execute()
+  await allowAdministration(trx, { userId, by: by.name })
   const detail = { user: user.name }
   await insertEvent(trx, { kind: 'user.recovered', by: by.name, address: by.address, detail })
 }

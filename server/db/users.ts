@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { keepAdministrator } from './administrators.ts'
+import { allowAdministration, keepAdministrator } from './administrators.ts'
 import type { Queries } from './database.ts'
 import { type KeyPage, textSearch } from './key-page.ts'
 import { type Params, prepared } from './prepared.ts'
@@ -70,22 +70,7 @@ export async function ensureAdministrator(trx: Queries, input: NewUser): Promise
   if (await hasUsers(trx)) return false
   const userId = await insertUser(trx, input)
   if (userId === null) return false
-  const task = await trx
-    .selectFrom('tasks')
-    .select('id')
-    .where('key', '=', 'administer')
-    .executeTakeFirstOrThrow()
-  await trx
-    .insertInto('permissions')
-    .values({
-      principal_kind: 'user',
-      user_id: userId,
-      task_id: task.id,
-      deny: 0,
-      created_at: nowMs,
-      created_by: 'Entrepot',
-    })
-    .execute()
+  await allowAdministration(trx, { userId, by: 'Entrepot' })
   return true
 }
 
