@@ -13,7 +13,17 @@ const ExportedUser = z.strictObject({
     .meta({ description: 'As `export` gave it: `scrypt$N$r$p$salt$hash`.' }),
   password: z.string().max(4096).optional(),
   active: z.boolean().optional(),
-  groups: z.array(name).max(1000).optional(),
+  groups: z.array(name).max(1000).optional().meta({
+    description: 'Those that administrators put the user into; a directory says the others.',
+  }),
+  directory: name.nullable().optional().meta({
+    description:
+      'Where the user comes from; a directory of that name must be there. Null or absent: nowhere.',
+  }),
+  externalId: z.string().min(1).max(1000).nullable().optional().meta({
+    description:
+      'How the directory knows the user: only that one can log in. Null or absent: whoever has the name there.',
+  }),
 })
 
 const ExportedPermission = z.strictObject({
@@ -59,13 +69,13 @@ export const securityTransfer = {
   export: route('GET', '/api/security/export', {
     summary: 'Export users, groups, tasks and permissions',
     description:
-      'With password hashes: keep it as you keep passwords. Users of directories and API keys are not in it.',
+      'With password hashes: keep it as you keep passwords. Directories and API keys are not in it.',
     reply: SecurityDocument,
   }),
   import: route('POST', '/api/security/import', {
     summary: 'Import users, groups, tasks and permissions',
     description:
-      'Adds and changes, never deletes, in one transaction. The answer lists what was done; with `dryRun` what would be.',
+      'Adds and changes, never deletes, in one transaction. A user of a directory needs a directory of that name. The answer lists what was done; with `dryRun` what would be.',
     query: z.strictObject({ dryRun: flagInAddress.optional() }),
     body: SecurityDocument,
     reply: z.object({ dryRun: z.boolean(), steps: z.array(ImportStep) }),

@@ -48,7 +48,8 @@ export const securityUsers = {
   }),
   changePassword: route('POST', '/api/security/users/change-password', {
     summary: "Change the caller's own password",
-    description: 'All sessions and tokens of the user end, this one too.',
+    description:
+      'All sessions and tokens of the user end, this one too. A wrong password counts as a failed login.',
     body: z.strictObject({ password: z.string().max(4096), newPassword: password }),
   }),
   delete: route('POST', '/api/security/users/delete', {

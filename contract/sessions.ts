@@ -49,7 +49,9 @@ export const sessions = {
     description: 'Also where there is none.',
   }),
   logoutEverywhere: route('POST', '/api/sessions/logout-everywhere', {
-    summary: 'End all sessions of the caller',
+    summary: 'End all sessions and tokens of the caller',
+    description:
+      'What `docker login` keeps ends too. API keys stay. `ended` says how many sessions there were.',
     reply: z.object({ ended: z.int() }),
   }),
   list: route('GET', '/api/sessions/list', {

@@ -188,7 +188,7 @@ async function openServer(
     tls: config.tls !== null,
   })
   const findFeed = (key: string) => feeds.find(key)
-  const serveToken = createTokenEndpoint({ db, authenticator, tokens, findFeed })
+  const serveToken = createTokenEndpoint({ db, authenticator, tokens, findFeed, onAnswered })
   const v2 = createV2Handler({
     authenticator,
     db,
@@ -205,12 +205,13 @@ async function openServer(
     ...(patience && { patience }),
   })
   const mayReadMetrics = async (req: IncomingMessage) => {
-    const { principal } = await authenticator.authenticate(
-      req.headers.authorization,
-      undefined,
-      readCaller(req).address,
-    )
-    return may(principal, 'Admin_ConfigureProGet', null)
+    const { address } = readCaller(req)
+    const { authorization } = req.headers
+    const { principal } = await authenticator.authenticate(authorization, undefined, address)
+    const allowed = may(principal, 'Admin_ConfigureProGet', null)
+    const request = { address, method: req.method ?? '', path: '/metrics' }
+    onAnswered(principal, { ...request, status: allowed ? 200 : 401 })
+    return allowed
   }
   const login = { principals, sessions, settings, readCaller, log, now }
   const version = readVersion()

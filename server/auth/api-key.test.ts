@@ -239,6 +239,47 @@ describeDatabases('API keys', (databases) => {
     expect(await authenticator.authenticateKey(second.key)).toMatchObject({ id })
   })
 
+  test('what was issued for the former secret ends with it, and not before', async () => {
+    // With a clock of its own.
+    const own = await openAccounts(accounts.db)
+    const { authenticator } = own
+    const { id, key: first } = await createApiKey(own, { type: 'system' })
+    const service = 'registry.example.test'
+    const issue = async (key: string) => {
+      const principal = await authenticator.authenticateKey(key)
+      const { token } = await own.tokens.issue({ principal, service, access: [] })
+      return { kept: (await issueRefreshToken(own, principal, '')) ?? '', token }
+    }
+    const uses = async ({ kept, token }: Awaited<ReturnType<typeof issue>>) => {
+      const attempts = [
+        authenticator.authenticateRefreshToken(kept),
+        authenticator.authenticate(`Bearer ${token}`, service).then((each) => each.principal),
+      ]
+      return (await Promise.allSettled(attempts)).map(({ status }) => status === 'fulfilled')
+    }
+    const before = await issue(first)
+    const second = await rotateApiKey(own, id, { overlapHours: 1 })
+    own.pass(1000)
+    const meanwhile = await issue(first)
+    const after = await issue(second.key)
+    for (const each of [before, meanwhile, after]) expect(await uses(each)).toEqual([true, true])
+    own.pass(3_590_000)
+    const late = await issue(first)
+    const new2 = await issue(second.key)
+    expect([await uses(late), await uses(new2)]).toEqual([
+      [true, true],
+      [true, true],
+    ])
+    // Its token would live for minutes more.
+    own.pass(10_000)
+    expect([await uses(late), await uses(new2)]).toEqual([
+      [false, false],
+      [true, true],
+    ])
+    for (const each of [before, meanwhile]) expect((await uses(each))[0]).toBe(false)
+    expect((await uses(after))[0]).toBe(true)
+  })
+
   test('a rotation without overlap, and a second one, end the older secrets', async () => {
     const { authenticator } = accounts
     const { id, key: first } = await createApiKey(accounts, { type: 'system' })

@@ -95,6 +95,8 @@ export interface ApiKeyLabel {
 export interface ApiKeyChanges extends Omit<ApiKeyLabel, 'expiresInDays'> {
   readonly permissions?: readonly KeyPermission[]
   readonly enabled?: boolean
+  /** Whether an administrator does it, who alone switches on what one switched off; absent: no. */
+  readonly asAdministrator?: boolean
 }
 
 interface KeyDeps {
@@ -152,13 +154,17 @@ export async function getApiKey({ db }: { readonly db: Db }, id: number): Promis
   throw new RegistryError('NOT_FOUND', `There is no API key ${id}.`)
 }
 
-/** Changes what is named, and nothing else. Throws NOT_FOUND and INVALID_FIELDS as `createApiKey`. */
+/**
+ * Changes what is named, and nothing else. Throws NOT_FOUND, INVALID_FIELDS as `createApiKey`, and
+ * DENIED for a user who switches on what an administrator switched off.
+ */
 export async function updateApiKey(
   { db, by }: KeyDeps,
   id: number,
   changes: ApiKeyChanges,
 ): Promise<ApiKeyInfo> {
   const { displayName, description, permissions, repositories, expires, logging, enabled } = changes
+  const { asAdministrator = false } = changes
   const change: ApiKeyChange = {
     id,
     ...(displayName !== undefined && {
@@ -172,6 +178,7 @@ export async function updateApiKey(
     ...(expires !== undefined && { expiresAt: expires === null ? null : timeOf(expires) }),
     ...(logging !== undefined && { logging }),
     ...(enabled !== undefined && { enabled }),
+    asAdministrator,
     by,
   }
   await db.write(updateRow, change)

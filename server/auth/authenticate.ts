@@ -1,5 +1,5 @@
 import type { Db } from '../db/database.ts'
-import { RegistryError } from '../domain/errors.ts'
+import { isRefusal, RegistryError } from '../domain/errors.ts'
 import type { Principal } from '../domain/permission.ts'
 import type { Access } from '../domain/scope.ts'
 import { isApiKeyUserName, isUserKey, userKey } from '../domain/user-name.ts'
@@ -8,7 +8,9 @@ import type { BackOff } from './back-off.ts'
 import { parseCredentials } from './credentials.ts'
 import type { DirectoryLogins } from './directories/directory-logins.ts'
 import type { LoginAttempt } from './failures.ts'
+import type { Waiter } from './gate.ts'
 import type { LoginRecords } from './login-records.ts'
+import { networkOf } from './network.ts'
 import type { Passwords } from './password.ts'
 import type { Principals } from './principals.ts'
 import { findRefreshTokenOwner } from './refresh-token.ts'
@@ -87,7 +89,10 @@ export function openAuthenticator(options: AuthenticatorOptions): Authenticator 
     async authenticateRefreshToken(token, address = '') {
       const owner = await findRefreshTokenOwner({ db }, token)
       const principal = owner && (await principals.findOwner(owner))
-      if (!principal) refuse('The identity token is unknown or revoked: log in again.')
+      if (!principal) {
+        records?.failed({ account: '', address }, null)
+        refuse('The identity token is unknown or revoked: log in again.')
+      }
       records?.succeeded(principal, address)
       return principal
     },
@@ -103,34 +108,47 @@ function openLogins(
   /** Whoever has a key is never slowed down: it cannot be guessed, and costs next to nothing. */
   const authenticateKey = async (key: string, address = ''): Promise<Principal> => {
     const secretHash = hashApiKey(key)
-    const principal = secretHash && (await principals.findBySecretHash(secretHash))
-    if (principal === 'expired') refuse('The API key has expired: make a new one.')
-    if (principal === 'disabled') refuse('The API key is switched off.')
-    if (principal) {
+    const principal =
+      secretHash === undefined ? undefined : await principals.findBySecretHash(secretHash)
+    if (typeof principal === 'object') {
       records?.succeeded(principal, address)
       return principal
     }
     const attempt = { account: 'api', address }
-    backOff?.countFailure(attempt)
+    // Who has a key that is good for nothing any more does not guess.
+    if (principal === undefined) backOff?.countFailure(attempt)
     records?.failed(attempt, 'api')
-    return refuse('The API key is unknown or revoked.')
+    return refuse(uselessKey[principal ?? 'unknown'])
   }
 
-  const logInElsewhere = async (userName: string, password: string) => {
+  const waiterOf = (attempt: LoginAttempt): Waiter => ({
+    account: attempt.account,
+    network: networkOf(attempt.address),
+    known: backOff?.knows(attempt) ?? false,
+  })
+
+  const logInElsewhere = async (userName: string, password: string, attempt: LoginAttempt) => {
     // Nobody is called that, and a database may refuse to look.
     if (/\p{Cc}/u.test(userName)) return undefined
-    const userId = await directories?.logIn(userName, password)
-    return userId === undefined ? undefined : await principals.findUser(userId)
+    try {
+      const userId = await directories?.logIn(userName, password, waiterOf(attempt))
+      return userId === undefined ? undefined : await principals.findUser(userId)
+    } catch (error) {
+      if (isRefusal(error, 'UNAUTHORIZED')) records?.failed(attempt, null)
+      throw error
+    }
   }
 
   const checkPassword = async (userName: string, password: string, attempt: LoginAttempt) => {
     const key = attempt.account
     const login = isUserKey(key) ? await principals.findLogin(key) : undefined
     if (login === undefined) {
-      const principal = await logInElsewhere(userName, password)
+      const principal = await logInElsewhere(userName, password, attempt)
       if (principal !== undefined) return principal
     }
-    const verified = await passwords.verify({ userKey: key, password, account: login?.account })
+    const waiter = waiterOf(attempt)
+    const account = login?.account
+    const verified = await passwords.verify({ userKey: key, password, account, waiter })
     if (verified && login !== undefined) return login.principal
     records?.failed(attempt, login?.principal.name ?? null)
     return refuse('The user name or the password is wrong.')
@@ -148,6 +166,13 @@ function openLogins(
     },
   }
 }
+
+/** Only who has the right secret hears more than that it is unknown. */
+const uselessKey = {
+  expired: 'The API key has expired: make a new one.',
+  disabled: 'The API key is switched off.',
+  unknown: 'The API key is unknown or revoked.',
+} as const
 
 function refuse(message: string): never {
   throw new RegistryError('UNAUTHORIZED', message)

@@ -15,6 +15,8 @@ export interface BackOff {
    * other error says nothing.
    */
   attempt<T>(who: LoginAttempt, work: () => Promise<T>): Promise<T>
+  /** Whether the account has logged in from there, as far as this process remembers. */
+  knows(who: LoginAttempt): boolean
   /** Counts a failure that cost nothing to find out. Throws as `attempt` does. */
   countFailure(who: LoginAttempt): void
 }
@@ -51,6 +53,7 @@ export function createBackOff(options: BackOffOptions = {}): BackOff {
   }
 
   return {
+    knows: failures.knows,
     async attempt(who, work) {
       const pair = failures.pairOf(who)
       const before = turns.get(pair)

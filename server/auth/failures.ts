@@ -13,6 +13,8 @@ export interface LoginAttempt {
 export interface Failures {
   /** The pair that the attempt counts for: the account, and the address or its network. */
   pairOf(attempt: LoginAttempt): string
+  /** Whether the account has logged in from there. */
+  knows(attempt: LoginAttempt): boolean
   /** How long the attempt has to wait, milliseconds; 0: it may begin. */
   waitMs(attempt: LoginAttempt): number
   /** Counts as a failure of its address until it is told how it ended. */
@@ -24,8 +26,6 @@ interface Pair {
   /** Until then it waits. */
   readonly until: number
   readonly forgetAt: number
-  /** Whether it has logged in. */
-  readonly known: boolean
 }
 
 /** What an address did in the current while. */
@@ -46,6 +46,8 @@ const maxEntries = 10_000
 export function createFailures(monotonicMs: () => number): Failures {
   const pairs = createBoundedCache<Pair>(maxEntries)
   const places = createBoundedCache<Place>(maxEntries)
+  /** Pairs that have logged in: apart, so that no number of failures pushes them out. */
+  const known = createBoundedCache<true>(maxEntries)
 
   const findPair = (id: string) => {
     const pair = pairs.get(id)
@@ -67,19 +69,22 @@ export function createFailures(monotonicMs: () => number): Failures {
     const failures = (before?.failures ?? 0) + 1
     const until = failures < freeFailures ? 0 : now + delayAfter(failures)
     const forgetAt = Math.max(now, until) + forgetMs
-    pairs.set(id, { failures, until, forgetAt, known: before?.known ?? false })
+    pairs.set(id, { failures, until, forgetAt })
     place.failures += 1
   }
 
+  const knows = (attempt: LoginAttempt) => known.get(pairOf(attempt)) === true
+
   return {
     pairOf,
+    knows,
     waitMs(attempt) {
       const now = monotonicMs()
       const pair = findPair(pairOf(attempt))
       if (pair !== undefined && pair.until > now) return pair.until - now
       const place = placeOf(networkOf(attempt.address))
       const isFull = place.failures + place.running >= placeFailures
-      return isFull && pair?.known !== true ? place.until - now : 0
+      return isFull && !knows(attempt) ? place.until - now : 0
     },
     begin(attempt) {
       const id = pairOf(attempt)
@@ -89,18 +94,13 @@ export function createFailures(monotonicMs: () => number): Failures {
         end(how) {
           place.running -= 1
           if (how === 'failed') fail(id, place)
-          if (how === 'succeeded' && pairs.get(id) !== noFailures) pairs.set(id, noFailures)
+          if (how !== 'succeeded') return
+          pairs.delete(id)
+          if (known.get(id) === undefined) known.set(id, true)
         },
       }
     },
   }
-}
-
-const noFailures: Pair = {
-  failures: 0,
-  until: 0,
-  forgetAt: Number.POSITIVE_INFINITY,
-  known: true,
 }
 
 /** A long name is as good as any other, but is not kept. */

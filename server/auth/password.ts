@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { RegistryError } from '../domain/errors.ts'
 import { createBoundedCache } from './bounded-cache.ts'
-import { createGate } from './gate.ts'
+import { createGate, type Waiter } from './gate.ts'
 
 const minCharacters = 8
 const maxBytes = 1024
@@ -17,6 +17,8 @@ export interface PasswordAttempt {
   readonly password: string
   /** Undefined if nobody who may log in has that name: the attempt then takes as long, and fails. */
   readonly account: PasswordAccount | undefined
+  /** Who tries; absent: somebody whom the server knows already. */
+  readonly waiter?: Waiter
 }
 
 export interface PasswordAccount {
@@ -34,8 +36,8 @@ export interface Passwords {
 }
 
 /**
- * Hashes and verifies, two at once (each takes 32 MiB and a thread that file reads need too); who
- * finds 64 waiting hears TOOMANYREQUESTS. A verified password is remembered, as an HMAC under a key
+ * Hashes and verifies, two at once (each takes 32 MiB and a thread that file reads need too). With
+ * 64 waiting, who crowds most hears TOOMANYREQUESTS. A verified password is remembered, as an HMAC under a key
  * that this process made up, together with the account's version and hash: Basic on every request
  * costs nothing, and a changed password matches nothing that is remembered. Failures are not.
  */
@@ -46,8 +48,8 @@ export function openPasswords(): Passwords {
   const running = new Map<string, Promise<boolean>>()
   const decoy = formatHash(randomBytes(saltBytes), randomBytes(hashBytes))
 
-  const check = async ({ account, password }: PasswordAttempt, id: string) => {
-    const same = await gate(() => matches(password, account?.passwordHash ?? decoy))
+  const check = async ({ account, password, waiter }: PasswordAttempt, id: string) => {
+    const same = await gate(() => matches(password, account?.passwordHash ?? decoy), waiter)
     if (!same || account === undefined) return false
     verified.set(id, true)
     return true

@@ -1,4 +1,4 @@
-import { type ApiKey, findApiKey, findApiKeyBySecretHash } from '../db/api-keys.ts'
+import { type ApiKey, asFormer, findApiKey, findApiKeyBySecretHash } from '../db/api-keys.ts'
 import type { Queries } from '../db/database.ts'
 import { groupIdsOfUser } from '../db/group-members.ts'
 import { listRules } from '../db/rules.ts'
@@ -124,7 +124,7 @@ export function openPrincipals(options: PrincipalsOptions): Principals {
       const found =
         kind === 'user'
           ? chain(userById(id), findUserPrincipal)
-          : chain(keyById(id), findKeyPrincipal)
+          : chain(keyById(id), (key) => findKeyPrincipal(ofVersion(key, credentialVersion)))
       return chain(found, ifCurrent)
     },
     async findLogin(key) {
@@ -182,6 +182,12 @@ function ofKey(key: ApiKey, rules: readonly Rule[], ownerRules: ApplicableRules 
     credentialVersion: key.credentialVersion,
     ...rightsOfKey(key, { rules, ownerRules }),
   }
+}
+
+/** What was issued for the former secret of a key is good as long as that is. */
+function ofVersion(key: ApiKey | undefined, version: number): ApiKey | undefined {
+  if (key === undefined || key.secondExpiresAt === null) return key
+  return version === key.credentialVersion - 1 ? asFormer(key) : key
 }
 
 function hasExpired({ expiresAt }: ApiKey, now: number): boolean {

@@ -1,4 +1,6 @@
 import type { Db } from '../db/database.ts'
+import { listDirectoryNames } from '../db/directory-names.ts'
+import { groupNamesOfUsers } from '../db/group-members.ts'
 import { listPermissionRecords } from '../db/permissions.ts'
 import {
   type ImportedTask,
@@ -11,14 +13,13 @@ import {
 import { listUserAccounts, type UserAccount } from '../db/users.ts'
 import { accessName, parseAccessName } from '../domain/access-name.ts'
 import type { Actor } from '../domain/actor.ts'
-import { isRefusal, parseField, refuseField } from '../domain/errors.ts'
+import { type FieldProblem, isRefusal, parseField, refuseField } from '../domain/errors.ts'
 import { parseUserName } from '../domain/user-name.ts'
 import { listGroups } from './groups.ts'
 import { type Paged, pageByKey } from './paged.ts'
 import { checkPassword, isPasswordHash, type Passwords } from './password.ts'
 import { formatPermission, type PermissionInput, parsePermission } from './permissions.ts'
 import { listTasks, parseAttributes } from './tasks.ts'
-import { listUsers } from './users.ts'
 
 export type { ImportStep } from '../db/security-import.ts'
 
@@ -38,7 +39,12 @@ export interface ExportedUser {
   passwordHash?: string | undefined
   password?: string | undefined
   active?: boolean | undefined
+  /** Those that administrators put the user into. */
   groups?: string[] | undefined
+  /** Where the user comes from; null: the server's own. */
+  directory?: string | null | undefined
+  /** How the directory knows the user; null: by the name. */
+  externalId?: string | null | undefined
 }
 
 export interface ExportedGroup {
@@ -57,18 +63,21 @@ interface TransferDeps {
   readonly by: Actor
 }
 
-/** Everything but directories' users and API keys, with password hashes: so it is written down. */
+/** Everything but directories and API keys, with password hashes: so it is written down. */
 export async function exportSecurity({ db, by }: TransferDeps): Promise<SecurityDocument> {
   await db.write(recordExport, { by })
   const accounts = await everyPage((after) =>
     pageByKey({ after, count: batch }, (page) => listUserAccounts(db.read, page)),
   )
-  const infos = await everyPage((after) => listUsers({ db }, { after, count: batch }))
-  const groupsOf = new Map(infos.map(({ id, groups }) => [id, groups]))
+  const ids = accounts.map(({ id }) => id)
+  const known = {
+    groups: await groupNamesOfUsers(db.read, ids, 'manual'),
+    directories: await listDirectoryNames(db.read),
+  }
   const groups = await everyPage((after) => listGroups({ db }, { after, count: batch }))
   const tasks = await listTasks({ db })
   return {
-    users: accounts.filter(({ directoryId }) => directoryId === null).map(exportUser(groupsOf)),
+    users: accounts.map((account) => exportUser(account, known)),
     groups: groups.map(({ name, description }) => ({ name, description })),
     tasks: tasks.map(({ name, description, attributes }) => ({
       name,
@@ -100,7 +109,9 @@ export async function importDocument(
       ...(description !== undefined && { description }),
     })),
     tasks: (document.tasks ?? []).map((task, at) => parseTask(task, `tasks.${at}`)),
-    permissions: (document.permissions ?? []).map(parsePermission),
+    permissions: (document.permissions ?? []).map((permission, at) =>
+      parseItem(`permissions.${at}`, () => parsePermission(permission)),
+    ),
     dryRun,
     by,
   }
@@ -129,15 +140,20 @@ async function everyPage<T>(read: (after: string) => Promise<Paged<T>>): Promise
   return all
 }
 
-function exportUser(groupsOf: ReadonlyMap<number, readonly string[]>) {
-  return (account: UserAccount): ExportedUser => ({
-    userName: account.name,
-    displayName: account.displayName,
-    email: account.email,
-    passwordHash: account.passwordHash,
-    active: account.active,
-    groups: [...(groupsOf.get(account.id) ?? [])],
-  })
+interface Known {
+  /** By user. */
+  readonly groups: ReadonlyMap<number, readonly string[]>
+  /** Names by number. */
+  readonly directories: ReadonlyMap<number, string>
+}
+
+function exportUser(account: UserAccount, known: Known): ExportedUser {
+  const { name: userName, displayName, email, active, passwordHash, directoryId } = account
+  const groups = [...(known.groups.get(account.id) ?? [])]
+  const user = { userName, displayName, email, active, groups }
+  if (directoryId === null) return { ...user, passwordHash }
+  const directory = known.directories.get(directoryId) ?? null
+  return { ...user, directory, externalId: account.externalId }
 }
 
 async function exportPermissions(db: Db): Promise<PermissionInput[]> {
@@ -159,7 +175,18 @@ function parseTask(task: ExportedTask, place: string): ImportedTask {
   return {
     ...parseField(`${place}.name`, () => parseAccessName('task', name)),
     ...(description !== undefined && { description }),
-    attributes: parseAttributes(attributes),
+    attributes: parseItem(place, () => parseAttributes(attributes)),
+  }
+}
+
+/** What is wrong with one item, told of the item. */
+function parseItem<T>(place: string, parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    if (!isRefusal(error, 'INVALID_FIELDS')) throw error
+    const [problem] = error.detail as readonly FieldProblem[]
+    return refuseField(`${place}.${problem?.field}`, error.message)
   }
 }
 
@@ -168,7 +195,7 @@ async function parseUser(
   input: ExportedUser,
   where: { readonly place: string; readonly dryRun: boolean },
 ): Promise<ImportedUser> {
-  const { userName, displayName, email, active, groups } = input
+  const { userName, displayName, email, active, groups, directory, externalId } = input
   const passwordHash = await hashOf(passwords, input, where)
   return {
     ...parseField(`${where.place}.userName`, () => parseUserName(userName)),
@@ -177,15 +204,22 @@ async function parseUser(
     ...(passwordHash !== undefined && { passwordHash }),
     ...(active !== undefined && { active }),
     ...(groups && { groups: groups.map(accessName) }),
+    ...(directory != null && {
+      directory: { ...accessName(directory), externalId: externalId ?? null },
+    }),
   }
 }
 
 /** Hashing takes long: a dry run only looks whether it could be done. */
 async function hashOf(
   passwords: Passwords,
-  { passwordHash, password }: ExportedUser,
+  { passwordHash, password, directory }: ExportedUser,
   { place, dryRun }: { readonly place: string; readonly dryRun: boolean },
 ): Promise<string | undefined> {
+  if (directory != null) {
+    if (!passwordHash && !password) return undefined
+    refuseField(`${place}.password`, 'The directory has it: say one of the two.')
+  }
   if (passwordHash !== undefined && passwordHash !== '') {
     if (isPasswordHash(passwordHash)) return passwordHash
     refuseField(`${place}.passwordHash`, 'This is no hash that this server makes.')

@@ -82,7 +82,8 @@ describeDatabases('sessions', ({ open }) => {
       await sessions.end(text)
     }
     expect(await sessions.list(id, 10)).toHaveLength(1)
-    expect(await sessions.endOf(id)).toBe(1)
+    const by = { name: 'Ann', address: null }
+    expect(await sessions.signOutEverywhere(id, by)).toBe(1)
     expect(await sessions.find(secret)).toBeUndefined()
     await sessions[Symbol.asyncDispose]()
   })

@@ -6,8 +6,10 @@ import {
   insertSession,
   listSessions,
   type Session,
+  signOutEverywhere,
   touchSessions,
 } from '../db/sessions.ts'
+import type { Actor } from '../domain/actor.ts'
 import type { Principal } from '../domain/permission.ts'
 import { generateOpaqueSecret, hashOpaqueSecret } from './opaque-secret.ts'
 import type { Principals } from './principals.ts'
@@ -40,8 +42,10 @@ export interface Sessions extends AsyncDisposable {
   find(secret: string): Promise<LiveSession | undefined>
   /** Also if there is none. */
   end(secret: string): Promise<void>
-  /** One of the user's, or all; how many there were. */
-  endOf(userId: number, id?: number): Promise<number>
+  /** One of the user's, also if there is none of that number. */
+  endOf(userId: number, id: number): Promise<void>
+  /** All of the user's, and all tokens that were issued for logins; how many sessions there were. */
+  signOutEverywhere(userId: number, by: Actor): Promise<number>
   /** The user's own, the newest first. */
   list(userId: number, count: number): Promise<readonly Session[]>
   /** Writes down when sessions were used, and removes those that have ended. */
@@ -115,7 +119,10 @@ export function openSessions(options: SessionsOptions): Sessions {
       const secretHash = hashOpaqueSecret('ents_', secret)
       if (secretHash !== undefined) await db.write(deleteSessions, { secretHash })
     },
-    endOf: (userId, id) => db.write(deleteSessions, { userId, ...(id !== undefined && { id }) }),
+    async endOf(userId, id) {
+      await db.write(deleteSessions, { userId, id })
+    },
+    signOutEverywhere: (userId, by) => db.write(signOutEverywhere, { userId, by }),
     async list(userId, count) {
       const sessions = await listSessions(db.read, { userId, count })
       return sessions

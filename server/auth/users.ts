@@ -197,22 +197,6 @@ export async function updateUser(
 }
 
 /**
- * A user's own new password, who has to show the old one. Throws NOT_FOUND, or INVALID_FIELDS for a
- * wrong password and for a new one that breaks the rules.
- */
-export async function changeOwnPassword(
-  deps: UserDeps,
-  input: { readonly userName: string; readonly password: string; readonly newPassword: string },
-): Promise<void> {
-  const account = await getAccount(deps.db, input.userName)
-  const attempt = { userKey: account.key, password: input.password, account }
-  if (account.directoryId !== null || !(await deps.passwords.verify(attempt))) {
-    refuseField('password', 'The password is wrong.')
-  }
-  await updateUser(deps, input.userName, { password: input.newPassword })
-}
-
-/**
  * Whether there was such a user; keys, sessions and rules go with it. Throws CONFLICT when nobody
  * could administer the server any more.
  */

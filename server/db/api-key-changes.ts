@@ -81,15 +81,17 @@ export interface ApiKeyChange {
   readonly expiresAt?: number | null
   readonly logging?: ApiKey['logging']
   readonly enabled?: boolean
+  /** Whether an administrator does it: what one switches off, only one switches on again. */
+  readonly asAdministrator: boolean
   readonly by: Actor
 }
 
 /**
- * Changes what is named, and nothing else. Throws NOT_FOUND, or INVALID_FIELDS for permissions that
- * a key of this type cannot have.
+ * Changes what is named, and nothing else. Throws NOT_FOUND, INVALID_FIELDS for permissions that a
+ * key of this type cannot have, or DENIED for switching on what an administrator switched off.
  */
 export async function updateApiKey(trx: Queries, input: ApiKeyChange): Promise<void> {
-  const { id, by, ...changes } = input
+  const { id, by, asAdministrator, ...changes } = input
   const { displayName, description, permissions, repositories, expiresAt, logging, enabled } =
     changes
   const key = await getApiKey(trx, id)
@@ -101,16 +103,23 @@ export async function updateApiKey(trx: Queries, input: ApiKeyChange): Promise<v
     ...(repositories !== undefined && { repositories }),
     ...(expiresAt !== undefined && { expires_at: expiresAt }),
     ...(logging !== undefined && { logging }),
-    ...(enabled !== undefined && { enabled: enabled ? (1 as const) : (0 as const) }),
+    ...(enabled !== undefined && switched(enabled, asAdministrator)),
   }
   if (Object.keys(row).length === 0) return
-  await trx.updateTable('api_keys').set(row).where('id', '=', id).execute()
+  const { numUpdatedRows } = await trx
+    .updateTable('api_keys')
+    .set(row)
+    .where('id', '=', id)
+    // Looked at here, so that an administrator who is faster by a moment is not undone.
+    .$if(enabled === true && !asAdministrator, (update) => update.where('locked', '=', 0))
+    .executeTakeFirstOrThrow()
+  if (numUpdatedRows === 0n) throw locked(id)
   await recordKey(trx, 'key.changed', { by }, { key: id, name: key.displayName, changes })
 }
 
 /**
  * Gives the key a new secret; the former one stays good for a while, and one before that no more.
- * Without an overlap all that was issued for the former one is void too. Throws NOT_FOUND.
+ * What was issued for the former one ends with it. Throws NOT_FOUND.
  */
 export async function rotateApiKey(
   trx: Queries,
@@ -130,7 +139,7 @@ export async function rotateApiKey(
       second_secret_hash: overlaps ? eb.ref('secret_hash') : null,
       second_expires_at: overlaps ? eb(nowMs, '+', overlapMs) : null,
       secret_hash: secretHash,
-      credential_version: eb('credential_version', '+', overlaps ? 0 : 1),
+      credential_version: eb('credential_version', '+', 1),
     }))
     .where('id', '=', id)
     .execute()
@@ -177,6 +186,18 @@ async function getApiKey(trx: Queries, id: number): Promise<ApiKey> {
   const key = await findApiKey(trx, id)
   if (key?.active) return key
   throw new RegistryError('NOT_FOUND', `There is no API key ${id}.`)
+}
+
+function switched(enabled: boolean, asAdministrator: boolean) {
+  if (enabled) return { enabled: 1, locked: 0 } as const
+  return asAdministrator ? ({ enabled: 0, locked: 1 } as const) : ({ enabled: 0 } as const)
+}
+
+function locked(id: number): RegistryError {
+  return new RegistryError(
+    'DENIED',
+    `An administrator switched the API key ${id} off: only an administrator switches it on again.`,
+  )
 }
 
 async function columnsOf(trx: Queries, scope: NamedKeyScope) {

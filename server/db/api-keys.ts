@@ -24,6 +24,7 @@ export interface ApiKey {
   readonly permissions: readonly KeyPermission[]
   /** A pattern of repository names that the key is kept to; null: none. */
   readonly repositories: string | null
+  /** Of the secret that it was found by: the former one's is the one before. */
   readonly credentialVersion: number
   /** False: revoked. */
   readonly active: boolean
@@ -68,8 +69,13 @@ export async function findApiKeyBySecretHash(
   if (row) return apiKey(row)
   const rotated = await bySecondSecretHash.find(db, { secretHash })
   if (!rotated) return undefined
-  const key = apiKey(rotated)
-  return { ...key, expiresAt: earlier(key.expiresAt, key.secondExpiresAt) }
+  return asFormer(apiKey(rotated))
+}
+
+/** The key as its former secret has it, while there is one. */
+export function asFormer(key: ApiKey): ApiKey {
+  const expiresAt = earlier(key.expiresAt, key.secondExpiresAt)
+  return { ...key, credentialVersion: key.credentialVersion - 1, expiresAt }
 }
 
 export async function findApiKey(db: Queries, id: number): Promise<ApiKey | undefined> {

@@ -151,7 +151,7 @@ async function createUser(trx: Queries, input: DirectoryLogin): Promise<number> 
   const { name, key, displayName, email, externalId } = facts
   const id = await insertUser(trx, {
     ...{ name, key, displayName, email, passwordHash: '' },
-    directory: { id: directoryId, externalId },
+    directory: { id: directoryId, externalId, confirmed: true },
   })
   if (id !== null) {
     const detail = { user: name, directory: directoryName }

@@ -38,10 +38,11 @@ export async function groupIdsOfUsers(
   return groups
 }
 
-/** The names of the groups of each of these users. */
+/** The names of the groups of each of these users; `source`: only those that it put the user into. */
 export async function groupNamesOfUsers(
   db: Queries,
   userIds: readonly number[],
+  source?: GroupMember['source'],
 ): Promise<ReadonlyMap<number, readonly string[]>> {
   const names = new Map<number, string[]>()
   for (const ids of chunksOf(userIds)) {
@@ -51,6 +52,9 @@ export async function groupNamesOfUsers(
       .select(['group_members.user_id', 'groups.name', 'groups.key'])
       .distinct()
       .where('group_members.user_id', 'in', ids)
+      .$if(source !== undefined, (query) =>
+        query.where('group_members.source', '=', source ?? 'manual'),
+      )
       .orderBy('groups.key')
       .execute()
     for (const { user_id, name } of rows) names.set(user_id, [...(names.get(user_id) ?? []), name])

@@ -31,7 +31,9 @@ describeDatabases('a database that starts', (databases) => {
       expect({ code, output }).toEqual({ code: 0, output: 'opened with 0 settings\n' })
     }
     const db = await databases.open({ url })
-    expect(await migrationsOf(db.read)).toEqual(['001-core', '002-access'])
+    expect(await migrationsOf(db.read)).toEqual([
+      ...['001-core', '002-access', '003-locked-keys', '004-audit-indexes'],
+    ])
   })
 
   test('serves a second process while a first one writes', { timeout: startTimeout }, async () => {

@@ -14,6 +14,7 @@ import { describeDatabases } from '../../test/support/databases.ts'
 import { claimUpload, type UploadRecord } from './uploads.ts'
 
 const rowCount = 20_000
+const eventCount = 120_000
 
 describeDatabases('with twenty thousand rows in each table', (databases) => {
   let content: DatabaseContent
@@ -119,6 +120,38 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
     })
   })
 
+  describe('no list of the audit goes through more than its page:', () => {
+    const none = { kind: null, by: null, feedId: null, from: null, to: null }
+    const hours = (count: number) => Date.now() - count * hourMs
+    const rows: readonly (readonly [filter: string, input: () => object])[] = [
+      ['nothing', () => ({})],
+      ['a kind', () => ({ kind: 'login.failed' })],
+      ['kinds that begin so', () => ({ kind: 'login.*' })],
+      ['a kind of which there is none', () => ({ kind: 'none.*' })],
+      ['a caller', () => ({ by: 'u7' })],
+      ['a registry', () => ({ feedId: content.feedId })],
+      ['a time from', () => ({ from: hours(2) })],
+      ['a time to', () => ({ to: hours(30) })],
+      ['a time between', () => ({ from: hours(30), to: hours(29) })],
+      ['kinds, long ago', () => ({ kind: 'login.*', to: hours(30) })],
+      ['a caller, long ago', () => ({ by: 'u7', to: hours(30) })],
+      ['a registry, long ago', () => ({ feedId: content.feedId, to: hours(30) })],
+      ['a caller in a registry', () => ({ by: 'u7', feedId: content.feedId })],
+    ]
+    const pages = rows.flatMap(([filter, input]) =>
+      [null, eventCount / 2].map((before) => [filter, before, input] as const),
+    )
+    test.each(pages)('%s, before %s', async (_filter, before, input) => {
+      const explained = await explain('listEvents', { ...none, ...input(), before, count: 100 })
+      const plan = plansOf(explained)
+      expect(plan).toMatch(/events_(?:at|kind|by|feed|pkey)|PRIMARY KEY/)
+      // PostgreSQL knows where few rows are left, and sorts those.
+      const whole =
+        databases.dialect === 'postgres' ? /Seq Scan on events/ : /temp b-tree|SCAN events$/im
+      expect(plan).not.toMatch(whole)
+    })
+  })
+
   test('keep-alive finds what to renew by the leases, not by going through a repository', async () => {
     const started = await content.startUpload({ repository: 'a-big' })
     const explained = await expectIndexed('keepUploadAlive', { ...started, ...lease })
@@ -195,6 +228,12 @@ async function fill({ run, storeId, feedId, db }: DatabaseContent, big: number) 
      ${n} select ${storeId}, 'f' || i, i from n`,
   ]
   for (const statement of statements) await run(statement)
+  // One a second; the newest are the last.
+  await run(`with recursive n(i) as (select 1 union all select i + 1 from n where i < ${eventCount})
+    insert into events (at, kind, "by", feed_id, repository, detail, address)
+    select now_ms() - (${eventCount} - i) * 1000,
+      case i % 3 when 0 then 'login.failed' when 1 then 'login.succeeded' else 'key.created' end,
+      'u' || (i % 50), case i % 7 when 0 then ${feedId} end, null, '{}', null from n`)
 }
 
 function newUpload({ feedId, storeId }: DatabaseContent) {

@@ -80,7 +80,8 @@ async function deleteSurplus(trx: Queries, owner: RefreshTokenOwner): Promise<vo
     .where('principal_id', '=', owner.id)
     .where((eb) =>
       eb.or([
-        eb('credential_version', '<', owner.credentialVersion),
+        // Of a key that is changed for a new one, the version before may be good too.
+        eb('credential_version', '<', owner.credentialVersion - (owner.kind === 'key' ? 1 : 0)),
         eb('id', '<=', kept?.id ?? 0),
       ]),
     )

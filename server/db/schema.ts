@@ -244,6 +244,8 @@ export interface ApiKeyRow {
   active: 0 | 1
   /** 0: switched off for the time being. */
   enabled: 0 | 1
+  /** 1: an administrator switched it off, and only one switches it on again. */
+  locked: Generated<0 | 1>
   created_at: number
   created_by: string
   expires_at: number | null

@@ -1,11 +1,12 @@
 import type { AccessName } from '../domain/access-name.ts'
 import type { Actor } from '../domain/actor.ts'
 import type { Attribute } from '../domain/attribute.ts'
-import { type FieldProblem, isRefusal, RegistryError } from '../domain/errors.ts'
+import { type FieldProblem, isRefusal, RegistryError, refuseField } from '../domain/errors.ts'
 import { keepAdministrator } from './administrators.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { changeGroup, findGroupByKey, storeGroup } from './groups.ts'
+import { findImportedDirectory } from './imported-directory.ts'
 import { type NewPermission, storePermission } from './permissions.ts'
 import { changeTask, findTaskByKey, insertTask } from './tasks.ts'
 import { changeUser, storeUser } from './user-changes.ts'
@@ -18,6 +19,8 @@ export interface ImportedUser extends AccessName {
   readonly passwordHash?: string
   readonly active?: boolean
   readonly groups?: readonly AccessName[]
+  /** Where the user comes from; absent: the server's own. */
+  readonly directory?: AccessName & { readonly externalId: string | null }
 }
 
 export interface ImportedTask extends AccessName {
@@ -133,13 +136,18 @@ async function importUser(
 ): Promise<ImportStep | null> {
   const { name, key, displayName = '', email = '', passwordHash = '', groups = [] } = imported
   const found = await findUserByKey(trx, key)
+  const directory = imported.directory && (await findImportedDirectory(trx, imported, found))
   if (found !== undefined) return await importChanges(trx, { found, imported, by })
-  if (passwordHash === '') throw fieldError('password', 'A new user needs one, or its hash.')
-  const user = { name, key, displayName, email, passwordHash }
+  if (passwordHash === '' && directory === undefined) {
+    refuseField('password', 'A new user needs one, or its hash.')
+  }
+  const user = { name, key, displayName, email, passwordHash, ...(directory && { directory }) }
   const userId = await storeUser(trx, { user, groups, by })
   if (imported.active === false) await changeUser(trx, { userId, active: false, by })
   return { action: 'create', kind: 'user', name, changes: [] }
 }
+
+const ownFields = ['displayName', 'email', 'passwordHash', 'active'] as const
 
 interface FoundUser {
   readonly found: UserAccount
@@ -151,11 +159,13 @@ async function importChanges(
   trx: Queries,
   { found, imported, by }: FoundUser,
 ): Promise<ImportStep | null> {
-  if (found.directoryId !== null) {
-    throw fieldError('userName', `${found.name} comes from a directory: it is not imported.`)
+  const isOwn = found.directoryId === null
+  if (!isOwn && imported.directory === undefined) {
+    refuseField('directory', `${found.name} comes from a directory here: name it.`)
   }
   const row: Record<string, unknown> = {}
-  for (const field of ['displayName', 'email', 'passwordHash', 'active'] as const) {
+  // The rest is the directory's to say.
+  for (const field of isOwn ? ownFields : (['active'] as const)) {
     const value = imported[field]
     if (value !== undefined && value !== found[field]) row[field] = value
   }
@@ -215,10 +225,6 @@ function describeScope(scope: NewPermission['scope']): string {
 function isSameSet(a: readonly string[], b: readonly string[]): boolean {
   const set = new Set(a)
   return set.size === new Set(b).size && b.every((each) => set.has(each))
-}
-
-function fieldError(field: string, message: string): RegistryError {
-  return new RegistryError('INVALID_FIELDS', message, { detail: [{ field, message }] })
 }
 
 /** What is wrong with one item, told of the item. Throws what is another matter. */

@@ -1,7 +1,9 @@
+import type { Actor } from '../domain/actor.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { type Params, prepared } from './prepared.ts'
 import { greatest, nowMs, nowMsOnce } from './sql.ts'
+import { forgetLogins } from './users.ts'
 
 /** A login of the web pages. Times are milliseconds of the database's clock. */
 export interface Session {
@@ -104,21 +106,48 @@ export async function insertSession(trx: Queries, input: NewSession): Promise<Se
   return session
 }
 
-/** Which sessions: one by its secret, one of a user by its number, or all of a user. */
+/** Which session: the one with this secret, or one of a user by its number. */
 export type SessionChoice =
   | { readonly secretHash: string }
-  | { readonly userId: number; readonly id?: number }
+  | { readonly userId: number; readonly id: number }
 
 /** How many there were. */
 export async function deleteSessions(trx: Queries, choice: SessionChoice): Promise<number> {
   const all = trx.deleteFrom('sessions')
   const { numDeletedRows } = await ('secretHash' in choice
     ? all.where('secret_hash', '=', choice.secretHash)
-    : all
-        .where('user_id', '=', choice.userId)
-        .$if(choice.id !== undefined, (query) => query.where('id', '=', choice.id ?? 0))
+    : all.where('user_id', '=', choice.userId).where('id', '=', choice.id)
   ).executeTakeFirstOrThrow()
   return Number(numDeletedRows)
+}
+
+/**
+ * Ends all sessions of the user, and with another version of the credentials all that was issued
+ * for it: tokens, and what `docker login` keeps. How many sessions there were.
+ */
+export async function signOutEverywhere(
+  trx: Queries,
+  { userId, by }: { readonly userId: number; readonly by: Actor },
+): Promise<number> {
+  const user = await trx
+    .updateTable('users')
+    .set((eb) => ({ credential_version: eb('credential_version', '+', 1) }))
+    .where('id', '=', userId)
+    .returning('name')
+    .executeTakeFirst()
+  if (user === undefined) return 0
+  await forgetLogins(trx, userId)
+  const { numDeletedRows } = await trx
+    .deleteFrom('sessions')
+    .where('user_id', '=', userId)
+    .executeTakeFirstOrThrow()
+  const sessions = Number(numDeletedRows)
+  await insertEvent(trx, {
+    kind: 'user.signed-out',
+    ...{ by: by.name, address: by.address },
+    detail: { user: user.name, sessions },
+  })
+  return sessions
 }
 
 /** Notes when sessions were used; one that was used later, elsewhere, keeps that. */

@@ -35,7 +35,13 @@ export interface NewUser {
   /** Empty for a directory's user. */
   readonly passwordHash: string
   /** Where the user comes from; absent: the server's own. */
-  readonly directory?: { readonly id: number; readonly externalId: string }
+  readonly directory?: {
+    readonly id: number
+    /** Null: who has the name there. */
+    readonly externalId: string | null
+    /** Whether it has just said that the user is there. */
+    readonly confirmed: boolean
+  }
 }
 
 const byKey = prepared((db: Queries, p: Params<{ key: string }>) =>
@@ -98,7 +104,7 @@ export async function insertUser(trx: Queries, input: NewUser): Promise<number |
       created_at: nowMs,
       directory_id: input.directory?.id ?? null,
       external_id: input.directory?.externalId ?? null,
-      confirmed_at: input.directory ? nowMs : null,
+      confirmed_at: input.directory?.confirmed ? nowMs : null,
     })
     .onConflict((conflict) => conflict.column('key').doNothing())
     .returning('id')

@@ -29,7 +29,13 @@ import { deletePermission, insertPermission } from './permissions.ts'
 import { recoverAdministrator } from './recovery.ts'
 import { deleteRefreshToken, insertRefreshToken } from './refresh-tokens.ts'
 import { importSecurity, recordExport } from './security-import.ts'
-import { deleteEndedSessions, deleteSessions, insertSession, touchSessions } from './sessions.ts'
+import {
+  deleteEndedSessions,
+  deleteSessions,
+  insertSession,
+  signOutEverywhere,
+  touchSessions,
+} from './sessions.ts'
 import { changeSetting, setSetting } from './settings.ts'
 import { ensureStore, setStoreMarker } from './stores.ts'
 import { createTag, deleteTag } from './tags.ts'
@@ -106,6 +112,7 @@ export const writes: Readonly<Record<string, Write>> = {
   setSetting,
   setStoreMarker,
   setUserActive,
+  signOutEverywhere,
   touchSessions,
   suspendDirectoryUser,
   updateApiKey,

@@ -27,7 +27,9 @@ export async function registerRoutes(app: FastifyInstance, options: RouteOptions
   const { config, log, metrics, version } = options
   app.setErrorHandler((error, request, reply) => {
     if (describeProblem(error).status >= 500) {
-      log.error({ err: error, method: request.method, url: request.url }, 'request failed')
+      // Not the query: keys and passwords may stand there.
+      const url = request.url.split('?', 1)[0]
+      log.error({ err: error, method: request.method, url }, 'request failed')
     }
     return sendProblem(reply, error)
   })

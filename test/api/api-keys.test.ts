@@ -62,6 +62,9 @@ test('a key is shown once, in the answer that makes it', async () => {
 test('everybody makes personal keys, sees and manages its own, and nobody else’s', async () => {
   const made = await call(ann, apiKeys.create, { body: { type: 'personal' } })
   expect(made.user).toBe('Ann')
+  const named = await call(ann, apiKeys.create, { body: { type: 'personal', user: 'ANN' } })
+  expect(named.user).toBe('Ann')
+  await call(ann, apiKeys.delete, { query: { id: String(named.id) } })
   expect((await call(ann, apiKeys.list)).map(({ id }) => id)).toEqual([made.id])
   expect(await call(ben, apiKeys.list)).toEqual([])
   const query = { id: String(made.id) }
@@ -96,6 +99,34 @@ test('a personal key cannot make keys, change the password or touch sessions', a
   ]
   const refused = await Promise.all(attempts.map(problemOf))
   expect(refused.map(({ status }) => status)).toEqual(attempts.map(() => 403))
+})
+
+test('what an administrator switched off, only an administrator switches on; its user may delete it', async () => {
+  const made = await call(ann, apiKeys.create, { body: { type: 'personal' } })
+  const query = { id: String(made.id) }
+  const set = (by: Client, enabled: boolean) =>
+    call(by, apiKeys.update, { query, body: { enabled } })
+  // What the user switched off the user switches on.
+  expect(await set(ann, false)).toMatchObject({ enabled: false })
+  expect(await set(ann, true)).toMatchObject({ enabled: true })
+  await set(ann, false)
+  await set(admin, false)
+  const again = await problemOf(set(ann, true))
+  expect(again).toMatchObject({ status: 403, detail: expect.stringContaining('administrator') })
+  // Other ways round are none.
+  await set(ann, false)
+  const named = call(ann, apiKeys.update, { query, body: { enabled: true, displayName: 'mine' } })
+  expect((await problemOf(named)).status).toBe(403)
+  const rotated = await call(ann, apiKeys.rotate, { query })
+  expect((await problemOf(call(withKey(rotated.key), api.sessions.whoami))).status).toBe(401)
+  const renamed = await call(ann, apiKeys.update, { query, body: { displayName: 'mine' } })
+  expect(renamed).toMatchObject({ displayName: 'mine', enabled: false })
+  expect(await set(admin, true)).toMatchObject({ enabled: true })
+  expect(await set(ann, false)).toMatchObject({ enabled: false })
+  expect(await set(ann, true)).toMatchObject({ enabled: true })
+  await set(admin, false)
+  await call(ann, apiKeys.delete, { query })
+  expect(await call(ann, apiKeys.list)).not.toContainEqual(expect.objectContaining({ id: made.id }))
 })
 
 test('during a rotation both secrets are good; without overlap only the new one', async () => {

@@ -132,7 +132,21 @@ test('the address of the next page does not repeat the key', async () => {
   expect(answer.headers.link).not.toContain(key)
 })
 
-test('no secret that was sent is in the log', () => {
+test('no secret that was sent is in the log, nor when the server fails', async () => {
+  // A directory that cannot be asked is a failure, and is logged.
+  await call(clientOf(server.url, server.admin), api.directories.add, {
+    body: {
+      name: 'down',
+      kind: 'ldap',
+      settings: { host: '127.0.0.1', port: 1, userSearchBase: 'dc=example,dc=test' },
+    },
+  })
+  await sleep(1000)
+  const target = '/api/security/groups/list?count=5&key=zoe:the-password-of-zoe'
+  const failed = await askApi(server.url, { target })
+  expect(failed.status).toBe(503)
+  expect(JSON.stringify(memory.lines())).toContain('/api/security/groups/list')
+  expect(JSON.stringify(memory.lines())).not.toContain('the-password-of-zoe')
   const log = JSON.stringify(memory.lines())
   for (const secret of [key, otherKey, server.adminPassword]) expect(log).not.toContain(secret)
 })

@@ -1,4 +1,5 @@
 import { type CompiledQuery, Kysely, type QueryExecutor, sql } from 'kysely'
+import { listEvents } from '../../server/db/audit.ts'
 import { isLocationNamed } from '../../server/db/blobs.ts'
 import type { Queries } from '../../server/db/database.ts'
 import { findFeedByKey } from '../../server/db/feeds.ts'
@@ -46,6 +47,7 @@ export const reads = {
   findSetting,
   findUpload,
   isLocationNamed: (db: Queries, at: At) => isLocationNamed(db, at.storeId, at.location),
+  listEvents,
   listBlobUsers: (db: Queries, key: LinkKey) => listBlobUsers(db, key, 10),
   listMountSources,
   listPurgingUploads,

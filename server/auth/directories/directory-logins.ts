@@ -6,6 +6,7 @@ import { accessName } from '../../domain/access-name.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { parseUserName, userKey } from '../../domain/user-name.ts'
 import { createBoundedCache } from '../bounded-cache.ts'
+import type { Waiter } from '../gate.ts'
 import type { DirectoryUser } from './directory-user.ts'
 import type { EnabledDirectories, EnabledDirectory } from './enabled-directories.ts'
 import type { Outages } from './outages.ts'
@@ -19,7 +20,7 @@ export interface DirectoryLogins {
    * a directory that may know the name cannot be asked, UNAUTHORIZED, saying why, if the user whom
    * it let in cannot be one here.
    */
-  logIn(userName: string, password: string): Promise<number | undefined>
+  logIn(userName: string, password: string, waiter?: Waiter): Promise<number | undefined>
 }
 
 export interface DirectoryLoginsOptions {
@@ -39,6 +40,12 @@ interface Candidate {
   readonly directory: LdapKind
   /** Without the domain, where that was what chose the directory. */
   readonly name: string
+}
+
+interface Attempt {
+  readonly userName: string
+  readonly password: string
+  readonly waiter: Waiter | undefined
 }
 
 interface Verified {
@@ -63,10 +70,13 @@ export function openDirectoryLogins(options: DirectoryLoginsOptions): DirectoryL
     return directory?.revision === known.revision
   }
 
-  const attempt = async (userName: string, password: string, id: string) => {
+  const attempt = async (
+    { userName, password, waiter }: Attempt,
+    id: string,
+  ): Promise<number | undefined> => {
     for (const { directory, name } of await findCandidates(options, userName)) {
       const at = monotonicMs()
-      const answer = await outages.guard(directory, quietMs, () =>
+      const answer = await outages.guard(directory, { quietMs, waiter }, () =>
         directory.open().logIn(name, password),
       )
       if (answer === 'unknown') continue
@@ -81,7 +91,7 @@ export function openDirectoryLogins(options: DirectoryLoginsOptions): DirectoryL
   }
 
   return {
-    async logIn(userName, password) {
+    async logIn(userName, password, waiter) {
       // Directories take an empty password for no attempt to log in, and say yes.
       if (userName === '' || password === '') return undefined
       const id = createHmac('sha256', cacheKey)
@@ -92,7 +102,9 @@ export function openDirectoryLogins(options: DirectoryLoginsOptions): DirectoryL
       // Clients open many connections at once: the same attempt is made once.
       const shared = running.get(id)
       if (shared !== undefined) return await shared
-      const attempted = attempt(userName, password, id).finally(() => running.delete(id))
+      const attempted = attempt({ userName, password, waiter }, id).finally(() =>
+        running.delete(id),
+      )
       running.set(id, attempted)
       return await attempted
     },

@@ -82,7 +82,7 @@ export function openOidcLogins(options: OidcLoginsOptions): OidcLogins {
     async begin({ directoryKey, baseUrl, returnPath }) {
       const directory = await getProvider(directoryKey)
       const redirectUri = `${baseUrl}/auth/oidc/${directory.key}/callback`
-      const { address, ...secrets } = await outages.guard(directory, quietMs, () =>
+      const { address, ...secrets } = await outages.guard(directory, { quietMs }, () =>
         directory.open().begin(redirectUri),
       )
       const state: LoginState = {
@@ -105,7 +105,7 @@ export function openOidcLogins(options: OidcLoginsOptions): OidcLogins {
         )
       }
       const callback = new URL(`${state.redirectUri}${query}`)
-      const { user, refreshToken } = await outages.guard(directory, quietMs, () =>
+      const { user, refreshToken } = await outages.guard(directory, { quietMs }, () =>
         directory.open().finish(callback, state),
       )
       if (!user.enabled) {

@@ -1,6 +1,7 @@
 import type { Db } from '../../db/database.ts'
 import type { Log } from '../../log.ts'
 import { type Encryption, openEncryption } from '../encrypted.ts'
+import type { Waiter } from '../gate.ts'
 import type { SecretKey } from '../secret-key.ts'
 import { type ConfirmedUser, openConfirmations } from './confirmations.ts'
 import { openDirectoryLogins } from './directory-logins.ts'
@@ -11,7 +12,7 @@ import { openOutages } from './outages.ts'
 /** Users who are not the server's own, and who vouches for them. */
 export interface Directories {
   /** By name and password: see `DirectoryLogins`. */
-  logIn(userName: string, password: string): Promise<number | undefined>
+  logIn(userName: string, password: string, waiter?: Waiter): Promise<number | undefined>
   /** Before anything that was issued for a user counts: see `Confirmations`. */
   confirm(user: ConfirmedUser): Promise<void>
   /** By browser. */

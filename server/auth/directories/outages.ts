@@ -1,6 +1,6 @@
 import { RegistryError } from '../../domain/errors.ts'
 import type { Log } from '../../log.ts'
-import { createGate, type Gate } from '../gate.ts'
+import { createGate, type Gate, type Waiter } from '../gate.ts'
 
 export interface AskedDirectory {
   readonly id: number
@@ -12,9 +12,15 @@ export interface Outages {
   /**
    * Does the work, with no more than 16 at once for a directory. After a failure nobody asks again
    * for `quietMs`. Throws UNAVAILABLE, which says no more than that the directory cannot be reached:
-   * the log says why, once a minute. Other refusals pass.
+   * the log says why, once a minute; TOOMANYREQUESTS when too many wait. Other refusals pass.
    */
-  guard<T>(directory: AskedDirectory, quietMs: number, work: () => Promise<T>): Promise<T>
+  guard<T>(directory: AskedDirectory, request: Request, work: () => Promise<T>): Promise<T>
+}
+
+interface Request {
+  readonly quietMs: number
+  /** On whose behalf. */
+  readonly waiter?: Waiter | undefined
 }
 
 interface State {
@@ -52,7 +58,7 @@ export function openOutages({
     return unreachable(name, error)
   }
   return {
-    async guard(directory, quietMs, work) {
+    async guard(directory, { quietMs, waiter }, work) {
       const state = stateOf(directory.id)
       const refuseWhileQuiet = () => {
         if (monotonicMs() - state.failedAt < quietMs) throw unreachable(directory.name)
@@ -69,7 +75,7 @@ export function openOutages({
             error instanceof RegistryError && !/^(?:UNAVAILABLE|INTERNAL)$/.test(error.code)
           throw isRefusal ? error : failed(state, directory, error)
         }
-      })
+      }, waiter)
     },
   }
 }

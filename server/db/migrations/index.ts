@@ -1,8 +1,15 @@
 import type { Migration } from 'kysely'
 import { core } from './001-core.ts'
 import { access } from './002-access.ts'
+import { lockedKeys } from './003-locked-keys.ts'
+import { auditIndexes } from './004-audit-indexes.ts'
 
 /** Every migration by name, in order. A released one is never changed. */
 export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migration> {
-  return { '001-core': core(dialect), '002-access': access(dialect) }
+  return {
+    '001-core': core(dialect),
+    '002-access': access(dialect),
+    '003-locked-keys': lockedKeys(dialect),
+    '004-audit-indexes': auditIndexes,
+  }
 }

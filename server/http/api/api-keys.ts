@@ -32,7 +32,7 @@ export function apiKeyHandlers({ db }: ApiDeps): Handlers<typeof routes> {
       const { items, next } = await listApiKeys({ db }, page)
       return sendPage(call, { items: items.map(show), next })
     },
-    async update({ query, body }, { by }) {
+    async update({ query, body }, { by, principal }) {
       const { systemApis, packagePermissions, enabled } = body
       const named = systemApis !== undefined || packagePermissions !== undefined
       return show(
@@ -40,6 +40,7 @@ export function apiKeyHandlers({ db }: ApiDeps): Handlers<typeof routes> {
           ...labelOf(body),
           ...(named && { permissions: [...(systemApis ?? []), ...(packagePermissions ?? [])] }),
           ...(enabled !== undefined && { enabled }),
+          asAdministrator: may(principal, 'Admin_ConfigureProGet', null),
         }),
       )
     },

@@ -1,5 +1,6 @@
 import type { Api, Resource } from '../../../contract/api.ts'
 import { findApiKey } from '../../db/api-keys.ts'
+import { userKey } from '../../domain/user-name.ts'
 import type { Need } from './need.ts'
 import { fieldsOf } from './sent.ts'
 
@@ -33,9 +34,10 @@ export const needs: Needs = {
     create: {
       kind: 'depends',
       on: 'for a personal key of its own any user, by password or session; else an administrator',
-      find(_deps, sent) {
+      find(_deps, sent, { principal }) {
         const { type, user: owner } = fieldsOf(sent.body)
-        return type === 'personal' && (owner === undefined || owner === null) ? user : administrator
+        const isOwn = typeof owner === 'string' && userKey(owner) === userKey(principal.name)
+        return type === 'personal' && (owner == null || isOwn) ? user : administrator
       },
     },
     list: known,

@@ -2,14 +2,8 @@ import type {
   securityUsers as routes,
   UserInfo as Shown,
 } from '../../../contract/security-users.ts'
-import {
-  addUser,
-  changeOwnPassword,
-  deleteUser,
-  listUsers,
-  type UserInfo,
-  updateUser,
-} from '../../auth/users.ts'
+import { changeOwnPassword } from '../../auth/own-password.ts'
+import { addUser, deleteUser, listUsers, type UserInfo, updateUser } from '../../auth/users.ts'
 import type { Call, Handlers } from './call.ts'
 import type { ApiDeps } from './deps.ts'
 import { pageOf, sendPage } from './pages.ts'
@@ -17,7 +11,7 @@ import { definedOf } from './sent.ts'
 import { formatNoSessionCookie } from './session-cookie.ts'
 
 export function securityUserHandlers(deps: ApiDeps): Handlers<typeof routes> {
-  const { db, dataDir, passwords } = deps
+  const { authenticator, db, dataDir, passwords } = deps
   const users = ({ by }: Call) => ({ db, dataDir, passwords, by })
   return {
     add: async ({ body }, call) => show(await addUser(users(call), definedOf(body))),
@@ -26,7 +20,8 @@ export function securityUserHandlers(deps: ApiDeps): Handlers<typeof routes> {
       return show(await updateUser(users(call), name, definedOf(changes)))
     },
     async changePassword({ body }, call) {
-      await changeOwnPassword(users(call), { userName: call.principal.name, ...body })
+      const { principal } = call
+      await changeOwnPassword({ ...users(call), authenticator }, { principal, ...body })
       if (call.session !== null) {
         call.setHeader('set-cookie', formatNoSessionCookie(call.caller.baseUrl))
       }

@@ -28,7 +28,7 @@ export function sessionHandlers(deps: ApiDeps): Handlers<typeof routes> {
       return {}
     },
     async logoutEverywhere(_input, call) {
-      const ended = await sessions.endOf(call.principal.id)
+      const ended = await sessions.signOutEverywhere(call.principal.id, call.by)
       forgetCookie(call)
       return { ended }
     },

@@ -1,8 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Authenticator, Identity } from '../../auth/authenticate.ts'
-import type { AnsweredRequest } from '../../auth/key-usage.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import type { Principal } from '../../domain/permission.ts'
 import { parseRepositoryPath, type RepositoryPath } from '../../domain/reference.ts'
 import type { Log } from '../../log.ts'
 import type { ReadCaller } from '../base-url.ts'
@@ -18,6 +16,7 @@ import { remembering } from './remember.ts'
 import { sendJson } from './reply.ts'
 import { parseRoute, type RepositoryRoute, type Route } from './route.ts'
 import { giveUpWhenStalled } from './stream.ts'
+import { type OnAnswered, watchAnswer } from './watch-answer.ts'
 
 export interface V2Deps extends OperationDeps {
   readonly authenticator: Authenticator
@@ -25,8 +24,7 @@ export interface V2Deps extends OperationDeps {
   readonly serveToken: (exchange: Exchange) => Promise<void>
   readonly log: Log
   readonly patience?: Partial<Patience>
-  /** Told of every request that a key made, once it is answered. */
-  readonly onAnswered?: (principal: Principal, request: AnsweredRequest) => void
+  readonly onAnswered?: OnAnswered
 }
 
 const defaultPatience: Patience = { bodyIdleMs: 60_000, replyStalledMs: 120_000 }
@@ -64,7 +62,7 @@ async function answer(deps: Tools, exchange: Exchange) {
     return deps.serveToken(exchange)
   }
   const identity = await identify(deps, exchange)
-  watchAnswer(deps, exchange, identity)
+  watchAnswer(deps, exchange, identity.principal)
   const route = routeOf(deps, exchange, identity)
   switch (route.kind) {
     case 'ping':
@@ -91,15 +89,6 @@ async function operate(
   const admission = await admit(deps, { exchange, identity }, { path, action })
   if (!operation) return checkMethod(exchange, Object.keys(operations))
   await operation.run(deps, { exchange, admission, item: route.item })
-}
-
-function watchAnswer({ onAnswered }: V2Deps, exchange: Exchange, { principal }: Identity) {
-  if (onAnswered === undefined || principal.kind !== 'key') return
-  const { req, res, path, caller } = exchange
-  res.once('close', () => {
-    const request = { address: caller.address, method: req.method ?? '', path }
-    onAnswered(principal, { ...request, status: res.statusCode })
-  })
 }
 
 async function identify(deps: V2Deps, exchange: Exchange): Promise<Identity> {

@@ -15,6 +15,7 @@ import { type Feed, subjectOf } from '../../registry/feeds.ts'
 import type { Exchange } from './exchange.ts'
 import { readForm } from './read-form.ts'
 import { sendJson } from './reply.ts'
+import { type OnAnswered, watchAnswer } from './watch-answer.ts'
 
 export interface TokenEndpointDeps {
   readonly db: Db
@@ -22,6 +23,7 @@ export interface TokenEndpointDeps {
   readonly tokens: Tokens
   /** By a lower-case name, the feed's own or an alternate. */
   readonly findFeed: (key: string) => Promise<Feed | undefined>
+  readonly onAnswered?: OnAnswered
 }
 
 /** What a client asks for, whichever way it asks. */
@@ -44,6 +46,7 @@ export function createTokenEndpoint(
   return async (exchange) => {
     const { res, caller } = exchange
     const { principal, scopes, offline, clientId } = await readRequest(deps, exchange)
+    watchAnswer(deps, exchange, principal)
     const access = await grantedAccess(deps, principal, parseScopes(scopes))
     const issued = await deps.tokens.issue({ principal, service: caller.service, access })
     const refreshToken = offline ? await issueRefreshToken(deps, principal, clientId) : null
