@@ -44,7 +44,7 @@ const changeable = {
   systemApis: z.array(systemApi).max(10).optional(),
   packagePermissions: z.array(packagePermission).max(10).optional().meta({
     description:
-      'For `feed` keys all four if absent; for `personal` ones absent takes all of the user.',
+      'For `feed` keys all four if absent; for `personal` ones absent takes all of the user. An empty list is refused.',
   }),
   repositories: z.string().min(1).max(300).nullable().optional().meta({
     description: 'A pattern of repository names that the key is kept to.',

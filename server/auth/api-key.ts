@@ -76,6 +76,8 @@ export type ApiKeyScope =
   | {
       readonly type: 'personal'
       readonly user: string
+      /** Whoever has the name must be this one: rights may be known from a second ago. */
+      readonly userId?: number | undefined
       /** Absent or empty: all that the user may do. */
       readonly permissions?: readonly FeedKeyPermission[] | undefined
     }
@@ -227,14 +229,17 @@ function parsePermissions(scope: ApiKeyScope): readonly KeyPermission[] {
   const { type } = scope
   const all: readonly KeyPermission[] =
     type === 'system' ? ['full-control'] : permissionsOfType(type)
-  const wanted: readonly KeyPermission[] = scope.permissions ?? (type === 'personal' ? [] : all)
+  if (type === 'personal' && scope.permissions === undefined) return []
+  const wanted = scope.permissions ?? all
   checkPermissions(type, wanted)
   return permissionsOfType(type).filter((name) => wanted.includes(name))
 }
 
 function parseScope(scope: ApiKeyScope): NamedKeyScope {
   if (scope.type === 'system') return { type: scope.type }
-  if (scope.type === 'personal') return { type: scope.type, user: accessName(scope.user) }
+  if (scope.type === 'personal') {
+    return { type: scope.type, user: accessName(scope.user), userId: scope.userId ?? null }
+  }
   const { type, feed, feedGroup } = scope
   if (feed != null && feedGroup != null) {
     refuseField('feedGroup', 'A key is for a registry or a feed group, not for both.')

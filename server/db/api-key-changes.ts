@@ -20,7 +20,12 @@ export type NamedKeyScope =
   | { readonly type: 'system' }
   | { readonly type: 'feed'; readonly feed: AccessName }
   | { readonly type: 'feed'; readonly feedGroup: AccessName }
-  | { readonly type: 'personal'; readonly user: AccessName }
+  | {
+      readonly type: 'personal'
+      readonly user: AccessName
+      /** Who asks for its own key: the name may be another's by now. Null: an administrator does. */
+      readonly userId: number | null
+    }
 
 export interface NewApiKey {
   readonly scope: NamedKeyScope
@@ -177,7 +182,8 @@ export function checkPermissions(
   if (odd !== undefined) {
     refuseField(field, `A ${type} key cannot have "${odd}", only ${possible.join(', ')}.`)
   }
-  if (permissions.length === 0 && type !== 'personal') {
+  // Of a personal key too: kept without names it has all of its user's rights, which nobody means by [].
+  if (permissions.length === 0) {
     refuseField(field, `A ${type} key needs at least one of ${possible.join(', ')}.`)
   }
 }
@@ -205,7 +211,9 @@ async function columnsOf(trx: Queries, scope: NamedKeyScope) {
   if (scope.type === 'system') return none
   if (scope.type === 'personal') {
     const user = await findUserByKey(trx, scope.user.key)
-    if (!user) refuseField('user', `There is no user "${scope.user.name}".`)
+    if (!user || (scope.userId !== null && scope.userId !== user.id)) {
+      refuseField('user', `There is no user "${scope.user.name}".`)
+    }
     return { ...none, user_id: user.id }
   }
   if ('feed' in scope) {

@@ -80,5 +80,8 @@ describeDatabases('the audit', (databases) => {
     const oldest = Math.min(...all.map(({ id }) => id))
     const page = { ...everything, before: oldest - 1, count: 10 }
     expect(await listEvents(content.db.read, page)).toEqual([])
+    const newest = Math.max(...all.map(({ id }) => id))
+    const first = await listEvents(content.db.read, { ...page, before: newest + 1 })
+    expect(first.map(({ id }) => id)).toEqual(all.slice(0, 10).map(({ id }) => id))
   })
 })

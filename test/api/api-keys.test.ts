@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
-import { CallError, type Client, call } from '../../contract/call.ts'
-import { clientOf } from '../support/api-call.ts'
+import { type Client, call } from '../../contract/call.ts'
+import { clientOf, problemOf } from '../support/api-call.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { basic } from '../support/wire.ts'
 
@@ -22,14 +22,6 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
-async function problemOf(promise: Promise<unknown>) {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  )
-  if (error instanceof CallError) return error.problem
-  throw error ?? new Error('it was not refused')
-}
 const { apiKeys } = api
 const withKey = (key: string | null) => clientOf(server.url, basic('api', key ?? ''))
 
@@ -193,4 +185,23 @@ test('what a key was used for is kept where its logging says so, without the que
   ])
   const listed = (await call(admin, apiKeys.list)).find(({ id }) => id === made.id)
   expect(listed).toMatchObject({ lastUsedAddress: '127.0.0.1', lastUsed: expect.any(String) })
+})
+
+test('an empty list of permissions never gives a personal key all of its user', async () => {
+  const refused = {
+    errors: [
+      { field: 'packagePermissions', message: expect.stringContaining('needs at least one of') },
+    ],
+  }
+  const none = call(ann, apiKeys.create, { body: { type: 'personal', packagePermissions: [] } })
+  expect(await problemOf(none)).toMatchObject(refused)
+  const part = await call(ann, apiKeys.create, {
+    body: { type: 'personal', packagePermissions: ['view'] },
+  })
+  const query = { id: String(part.id) }
+  for (const body of [{ packagePermissions: [] }, { systemApis: [] }]) {
+    expect(await problemOf(call(ann, apiKeys.update, { query, body }))).toMatchObject(refused)
+  }
+  const kept = (await call(ann, apiKeys.list)).find(({ id }) => id === part.id)
+  expect(kept).toMatchObject({ packagePermissions: ['view'] })
 })

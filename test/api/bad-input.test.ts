@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
-import { CallError, type Client, call } from '../../contract/call.ts'
-import { clientOf } from '../support/api-call.ts'
+import { type Client, call } from '../../contract/call.ts'
+import { clientOf, problemOf } from '../support/api-call.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { basic, send } from '../support/wire.ts'
 
@@ -12,17 +12,11 @@ let admin: Client
 beforeAll(async () => {
   server = await startServer()
   admin = clientOf(server.url, server.admin)
+  await call(admin, api.securityUsers.add, {
+    body: { name: 'Other', password: 'a long enough password' },
+  })
 })
 afterAll(() => server[Symbol.asyncDispose]())
-
-async function problemOf(promise: Promise<unknown>) {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  )
-  if (error instanceof CallError) return error.problem
-  throw error ?? new Error('it was not refused')
-}
 
 const { apiKeys, feedGroups, feeds, securityGroups, securityPermissions, securityUsers } = api
 const absent = 'No such name'
@@ -58,7 +52,7 @@ const unknown: readonly (readonly [what: string, field: string, ask: () => Promi
   ],
   ['the user of privileges', 'user', () => privileges({ user: absent })],
   ['the group of privileges', 'group', () => privileges({ group: absent })],
-  ['the feed of privileges', 'feed', () => privileges({ user: 'Admin', feed: absent })],
+  ['the feed of privileges', 'feed', () => privileges({ user: 'Other', feed: absent })],
 ]
 
 const allow = (body: {

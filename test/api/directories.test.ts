@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
-import { CallError, type Client, call } from '../../contract/call.ts'
-import { clientOf } from '../support/api-call.ts'
+import { type Client, call } from '../../contract/call.ts'
+import { clientOf, problemOf } from '../support/api-call.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
 let server: TestServer
@@ -21,15 +21,6 @@ const ldap = {
   security: 'none',
   bindDn: 'cn=reader,dc=example,dc=test',
   userSearchBase: 'dc=example,dc=test',
-}
-
-async function problemOf(promise: Promise<unknown>) {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  )
-  if (error instanceof CallError) return error.problem
-  throw error ?? new Error('it was not refused')
 }
 
 test('a directory is added, changed, ordered, tried and deleted; its secret is never shown', async () => {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
-import { CallError, type Client, call, callPage } from '../../contract/call.ts'
-import { askApi, clientOf } from '../support/api-call.ts'
+import { type Client, call, callPage } from '../../contract/call.ts'
+import { askApi, clientOf, problemOf } from '../support/api-call.ts'
 import { describeDatabases } from '../support/databases.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { basic } from '../support/wire.ts'
@@ -10,15 +10,6 @@ import { basic } from '../support/wire.ts'
 const password = 'a long enough password'
 
 /** The refusal that a call must end with. */
-async function problemOf(promise: Promise<unknown>) {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  )
-  if (error instanceof CallError) return error.problem
-  throw error ?? new Error('it was not refused')
-}
-
 async function refusedField(promise: Promise<unknown>) {
   const { status, errors } = await problemOf(promise)
   return { status, fields: (errors as { field: string }[]).map(({ field }) => field) }

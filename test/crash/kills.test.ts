@@ -38,7 +38,7 @@ test(
       expect(await run.stop()).toBe(0)
       await folder[Symbol.asyncDispose]()
       addTotals(totals, run)
-      if (!isLast) process.stdout.write(`${done} of ${extent}, nothing lost so far\n`)
+      if (!isLast) process.stdout.write(`${done} kills, nothing lost so far\n`)
     }
     report(totals)
     expect(Math.max(...totals.readySeconds)).toBeLessThan(slowestReadySeconds)

@@ -1,4 +1,4 @@
-import type { Client } from '../../contract/call.ts'
+import { CallError, type Client } from '../../contract/call.ts'
 import { type Answer, send } from './wire.ts'
 
 export interface ApiRequest {
@@ -52,4 +52,14 @@ export function pageHeaders(url: string, cookie: string): Readonly<Record<string
 /** The name and value of the cookie that an answer sets; '' without one. */
 export function cookieOf({ headers }: ApiAnswer): string {
   return headers['set-cookie']?.split(';', 1)[0] ?? ''
+}
+
+/** The problem with which a call was refused. Throws whatever else became of it. */
+export async function problemOf(promise: Promise<unknown>) {
+  const error = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
+  if (error instanceof CallError) return error.problem
+  throw error ?? new Error('it was not refused')
 }

@@ -14,6 +14,7 @@ import {
 } from '../../auth/api-key.ts'
 import { refuseField } from '../../domain/errors.ts'
 import { may, type Principal } from '../../domain/permission.ts'
+import { userKey } from '../../domain/user-name.ts'
 import type { Handlers } from './call.ts'
 import type { ApiDeps } from './deps.ts'
 import { pageOf, sendPage } from './pages.ts'
@@ -79,8 +80,12 @@ function scopeOf(fields: KeyFields, principal: Principal): ApiKeyScope {
       return { type, permissions: systemApis }
     case 'feed':
       return { type, feed, feedGroup, permissions: packagePermissions }
-    case 'personal':
-      return { type, user: user ?? principal.name, permissions: packagePermissions }
+    case 'personal': {
+      const owner = user ?? principal.name
+      const isOwn = principal.kind === 'user' && userKey(owner) === userKey(principal.name)
+      const userId = isOwn ? principal.id : undefined
+      return { type, user: owner, userId, permissions: packagePermissions }
+    }
   }
 }
 

@@ -8,7 +8,7 @@ import type { Principal } from '../../domain/permission.ts'
 import { isApiKeyUserName } from '../../domain/user-name.ts'
 import type { Settings } from '../../registry/settings.ts'
 import type { Caller } from '../base-url.ts'
-import { checkSameOrigin } from './same-origin.ts'
+import { checkNotForeign, checkSameOrigin } from './same-origin.ts'
 import { formatNoSessionCookie } from './session-cookie.ts'
 
 export interface IdentifyDeps {
@@ -36,7 +36,8 @@ export interface Identified {
  * Who calls the management API. What is sent on purpose (a key, a user name with its password) wins
  * over the cookie that a browser adds by itself; all that is sent must be right and mean one
  * caller. Only a request without any credentials is Anonymous. Throws UNAUTHORIZED, and DENIED for
- * a change that a cookie alone vouches for and another site may have sent.
+ * a change that a cookie alone vouches for and another site may have sent, or that another site did
+ * send with the password that the browser keeps for its own dialog.
  */
 export async function identify(deps: IdentifyDeps, sent: Presented): Promise<Identified> {
   const explicit = await identifyExplicit(deps, sent)
@@ -60,8 +61,11 @@ function changes(method: string): boolean {
 
 async function identifyExplicit(
   deps: IdentifyDeps,
-  { headers, caller, keys }: Presented,
+  { method, headers, caller, keys }: Presented,
 ): Promise<Principal | undefined> {
+  if (headers.authorization !== undefined && changes(method)) {
+    checkNotForeign(headers, caller.baseUrl)
+  }
   const header = headers['x-apikey']
   const { address } = caller
   const found: Principal[] = []

@@ -2,6 +2,7 @@ import type { Api, Resource } from '../../../contract/api.ts'
 import { findApiKey } from '../../db/api-keys.ts'
 import { userKey } from '../../domain/user-name.ts'
 import type { Need } from './need.ts'
+import { asksAboutItself } from './privileges.ts'
 import { fieldsOf } from './sent.ts'
 
 type Needs = { readonly [Name in Resource]: { readonly [Route in keyof Api[Name]]: Need } }
@@ -93,8 +94,8 @@ export const needs: Needs = {
     list: {
       kind: 'depends',
       on: 'about the caller itself anyone; about others an administrator',
-      find: (_deps, { query }) =>
-        query.user === undefined && query.group === undefined ? anyone : administrator,
+      find: (_deps, { query }, { principal }) =>
+        asksAboutItself(principal, query) ? anyone : administrator,
     },
   },
   securityGroups: {

@@ -16,11 +16,17 @@ export function checkSameOrigin(headers: IncomingHttpHeaders, baseUrl: string): 
   }
 }
 
-/** Throws DENIED when a browser says that a page of another site sent this: a login is one's own. */
+/**
+ * Throws DENIED when a browser says that a page of another site sent this: a login is one's own, and
+ * a password that was typed into the browser's dialog (RFC 7617) goes along with every site's forms.
+ */
 export function checkNotForeign(headers: IncomingHttpHeaders, baseUrl: string): void {
   const silent = headers['sec-fetch-site'] === undefined && headers.origin === undefined
   if (silent || saysSameOrigin(headers, baseUrl)) return
-  throw new RegistryError('DENIED', 'A page of another site cannot log in or out here.')
+  throw new RegistryError(
+    'DENIED',
+    'A page of another site cannot log in or out here, nor change anything.',
+  )
 }
 
 /** Fetch Metadata where the browser sends it (`none`: typed by the user), else its Origin. */
