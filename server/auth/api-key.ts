@@ -78,7 +78,7 @@ export type ApiKeyScope =
       readonly user: string
       /** Whoever has the name must be this one: rights may be known from a second ago. */
       readonly userId?: number | undefined
-      /** Absent or empty: all that the user may do. */
+      /** Absent: all that the user may do. */
       readonly permissions?: readonly FeedKeyPermission[] | undefined
     }
 

@@ -1,11 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { api } from '../../contract/api.ts'
 import { type Client, call } from '../../contract/call.ts'
 import { pageHeaders } from '../support/api-call.ts'
 import { clientId, clientSecret, startOidcProvider } from '../support/oidc-provider.ts'
+import { untilRulesAreNew } from '../support/people.ts'
 import type { Found } from '../support/require.ts'
 import type { TestServer } from '../support/server.ts'
-import { group, groupsBase, people, person, service, startSlapd } from '../support/slapd.ts'
+import { group, groupsBase, ldapSettings, person, service, startSlapd } from '../support/slapd.ts'
 import { basic, send } from '../support/wire.ts'
 import { logInByProvider } from './provider-login.ts'
 import {
@@ -43,9 +43,6 @@ export interface AccountDeps {
   /** What has to be closed in the end. */
   readonly closers: (() => PromiseLike<void>)[]
 }
-
-/** Rules, users, keys and directories are looked up anew after a second. */
-export const settled = () => sleep(1100)
 
 const lindasPassword = 'the password that LDAP has'
 
@@ -128,7 +125,7 @@ async function letDirectoriesIn({ server, admin, slapd, closers }: AccountDeps):
     },
   })
   if (!slapd.skip) await addLdap({ server, admin, slapd, closers })
-  await settled()
+  await untilRulesAreNew()
   if (!slapd.skip) {
     const authorization = basic('linda', lindasPassword)
     await send(url, { method: 'GET', target: '/v2/', headers: { authorization } })
@@ -143,10 +140,7 @@ async function addLdap({ admin, slapd, closers }: AccountDeps): Promise<void> {
   await call(admin, api.directories.add, {
     body: {
       ...{ name: 'ldap', kind: 'ldap', secret: service.password },
-      settings: {
-        ...{ host: '127.0.0.1', port: running.port, bindDn: service.dn },
-        ...{ userSearchBase: people, groupSearchBase: groupsBase },
-      },
+      settings: { ...ldapSettings(running), groupSearchBase: groupsBase },
     },
   })
 }

@@ -6,12 +6,13 @@ import { type CommandResult, runCommand } from '../support/command.ts'
 import { describeWith } from '../support/describe-with.ts'
 import { startDockerEngine } from '../support/docker-engine.ts'
 import { makeOciLayout, type OciLayout } from '../support/oci-layout.ts'
+import { untilRulesAreNew } from '../support/people.ts'
 import { adminPassword, type ServerProcess, startProcess } from '../support/process.ts'
 import { needs } from '../support/require.ts'
 import { findSlapd } from '../support/slapd.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { basic } from '../support/wire.ts'
-import { type Accounts, createAccounts, createRegistries, settled } from './accounts.ts'
+import { type Accounts, createAccounts, createRegistries } from './accounts.ts'
 import { feeds } from './world.ts'
 
 const { engine, reason } = await startDockerEngine()
@@ -30,7 +31,7 @@ beforeAll(async () => {
   await createRegistries(admin)
   const where = { url: server.url, adminPassword }
   accounts = await createAccounts({ server: where, admin, slapd, closers })
-  await settled()
+  await untilRulesAreNew()
 }, 120_000)
 
 afterAll(async () => {
@@ -152,7 +153,7 @@ describeWith('Docker Engine', [reason], () => {
 
   test('whoever is let in no more cannot log in', async () => {
     await accounts.takeAway()
-    await settled()
+    await untilRulesAreNew()
     for (const name of ['disabled', 'a key that has expired', 'a key that is switched off']) {
       expectRefused(await logIn(name, newFolder()), unauthorized)
     }

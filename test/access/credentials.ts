@@ -1,4 +1,5 @@
-import { askApi, cookieOf, pageHeaders } from '../support/api-call.ts'
+import { pageHeaders } from '../support/api-call.ts'
+import { logIn } from '../support/people.ts'
 import { fetchToken } from '../support/rows.ts'
 import { basic } from '../support/wire.ts'
 import type { Accounts, Secret } from './accounts.ts'
@@ -30,7 +31,7 @@ export async function openCredentials(
       tokens.set(`${name} ${way}`, await fetchToken(url, secret && inBasic(secret), scopes))
     }
     if (principal.api.includes('session') && secret?.kind === 'password') {
-      cookies.set(name, await logIn(url, secret))
+      cookies.set(name, await logIn({ url }, { name: secret.userName, password: secret.password }))
     }
   }
   await Promise.all(principals.map(prepare))
@@ -39,7 +40,7 @@ export async function openCredentials(
   tokens.set('a good token of /v2, for the management API Bearer', admins)
   const get = (map: ReadonlyMap<string, string>, key: string) => {
     const value = map.get(key)
-    if (value === undefined) throw new Error(`There is nothing to show for ${key}.`)
+    if (!value) throw new Error(`There is nothing to show for ${key}.`)
     return value
   }
   const secretOf = ({ name }: Principal) => {
@@ -96,15 +97,6 @@ function inBasic(secret: Secret): string {
 /** docs/api.md: "`user:password` wherever a key is taken". */
 function asKey(secret: Secret): string {
   return secret.kind === 'key' ? secret.key : `${secret.userName}:${secret.password}`
-}
-
-async function logIn(url: string, secret: Extract<Secret, { kind: 'password' }>): Promise<string> {
-  const { userName, password } = secret
-  const json = { userName, password }
-  const answer = await askApi(url, { target: '/api/sessions/login', json })
-  const cookie = cookieOf(answer)
-  if (cookie === '') throw new Error(`${userName} got no session: ${JSON.stringify(answer.body)}`)
-  return cookie
 }
 
 /** With the first letter of its signature changed: the last one has spare bits. */

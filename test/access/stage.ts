@@ -1,12 +1,13 @@
 import http from 'node:http'
 import type { Client } from '../../contract/call.ts'
 import { clientOf } from '../support/api-call.ts'
+import { untilRulesAreNew } from '../support/people.ts'
 import { pushBlob, pushImage, pushManifest } from '../support/push.ts'
 import type { Found } from '../support/require.ts'
 import type { Table } from '../support/rows.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { send } from '../support/wire.ts'
-import { type Accounts, createAccounts, createRegistries, settled } from './accounts.ts'
+import { type Accounts, createAccounts, createRegistries } from './accounts.ts'
 import { type Credentials, openCredentials } from './credentials.ts'
 import { common, imagesOf, tagOf } from './images.ts'
 import { nameOf, type Repository, repositories } from './world.ts'
@@ -42,10 +43,10 @@ export async function openStage(slapd: Found): Promise<Stage> {
       createAccounts({ server, admin, slapd, closers }),
       fillAll(table),
     ])
-    await settled()
+    await untilRulesAreNew()
     const credentials = await openCredentials(server.url, accounts)
     await accounts.takeAway()
-    await settled()
+    await untilRulesAreNew()
     const agent = new http.Agent({ keepAlive: true, maxSockets: 24 })
     closers.push(async () => agent.destroy())
     const { keys } = accounts

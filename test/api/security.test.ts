@@ -9,7 +9,7 @@ import { basic } from '../support/wire.ts'
 
 const password = 'a long enough password'
 
-/** The refusal that a call must end with. */
+/** Status and fields of the refusal that a call must end with. */
 async function refusedField(promise: Promise<unknown>) {
   const { status, errors } = await problemOf(promise)
   return { status, fields: (errors as { field: string }[]).map(({ field }) => field) }

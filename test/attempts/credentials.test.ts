@@ -14,7 +14,15 @@ import {
   untilRulesAreNew,
 } from '../support/people.ts'
 import { startServer, type TestServer } from '../support/server.ts'
-import { findSlapd, people, person, type Slapd, service, startSlapd } from '../support/slapd.ts'
+import {
+  findSlapd,
+  ldapSettings,
+  people,
+  person,
+  type Slapd,
+  service,
+  startSlapd,
+} from '../support/slapd.ts'
 import { basic, send } from '../support/wire.ts'
 
 const memory = openMemoryLog()
@@ -392,8 +400,8 @@ describe.skipIf(slapd.skip)(`a user name for a directory ${slapd.reason}`, () =>
         kind: 'ldap',
         secret: service.password,
         settings: {
-          ...{ host: '127.0.0.1', port: directory.port, security: 'none', bindDn: service.dn },
-          ...{ userSearchBase: people, usersFilter: '(&(objectClass=inetOrgPerson)(uid=%s))' },
+          ...ldapSettings(directory),
+          usersFilter: '(&(objectClass=inetOrgPerson)(uid=%s))',
         },
       },
     })

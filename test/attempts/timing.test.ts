@@ -5,7 +5,14 @@ import { call } from '../../contract/call.ts'
 import { askApi } from '../support/api-call.ts'
 import { addPerson, adminOf, untilRulesAreNew } from '../support/people.ts'
 import { startServer, type TestServer } from '../support/server.ts'
-import { findSlapd, people, person, type Slapd, service, startSlapd } from '../support/slapd.ts'
+import {
+  findSlapd,
+  ldapSettings,
+  person,
+  type Slapd,
+  service,
+  startSlapd,
+} from '../support/slapd.ts'
 import { basic, send } from '../support/wire.ts'
 
 /** How many password hashes were begun in this process, whoever computes them. */
@@ -167,10 +174,7 @@ describe.skipIf(slapd.skip)(`with a directory ${slapd.reason}`, () => {
         name: 'corp',
         kind: 'ldap',
         secret: service.password,
-        settings: {
-          ...{ host: '127.0.0.1', port: directory.port, security: 'none', bindDn: service.dn },
-          ...{ userSearchBase: people },
-        },
+        settings: ldapSettings(directory),
       },
     })
     await untilRulesAreNew()

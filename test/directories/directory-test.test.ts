@@ -19,6 +19,7 @@ import {
   findSlapd,
   group,
   groupsBase,
+  ldapSettings,
   people,
   person,
   type Slapd,
@@ -41,7 +42,7 @@ describe.skipIf(found.skip)(`the test of a directory ${found.reason}`, () => {
 
   const directory = (more: object = {}, bindPassword: string | null = service.password) => ({
     settings: parseLdapSettings({
-      ...{ host: '127.0.0.1', port: slapd.port, bindDn: service.dn, userSearchBase: people },
+      ...ldapSettings(slapd),
       ...{ groupSearchBase: groupsBase, ...more },
     }),
     bindPassword,

@@ -12,6 +12,7 @@ import {
   findSlapd,
   group,
   groupsBase,
+  ldapSettings,
   people,
   person,
   type Slapd,
@@ -70,10 +71,7 @@ describe.skipIf(found.skip)(`an LDAP directory ${found.reason}`, () => {
   })
 
   const plain = () => ({
-    host: '127.0.0.1',
-    port: slapd.port,
-    bindDn: service.dn,
-    userSearchBase: people,
+    ...ldapSettings(slapd),
     groupSearchBase: groupsBase,
     timeoutSeconds: 2,
   })

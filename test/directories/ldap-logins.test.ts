@@ -21,6 +21,7 @@ import {
   findSlapd,
   group,
   groupsBase,
+  ldapSettings,
   people,
   person,
   type Slapd,
@@ -70,8 +71,7 @@ describe.skipIf(found.skip)(`logins with LDAP directories ${found.reason}`, () =
   })
 
   const settingsOf = (slapd: Slapd, more: object = {}) => ({
-    ...{ host: '127.0.0.1', port: slapd.port, bindDn: service.dn },
-    ...{ userSearchBase: people, groupSearchBase: groupsBase },
+    ...{ ...ldapSettings(slapd), groupSearchBase: groupsBase },
     ...{ uniqueIdProperty: 'entryUUID', timeoutSeconds: 1, ...more },
   })
   const open = async (): Promise<Directories> =>

@@ -74,10 +74,10 @@ export async function addPersonalKey(
   return { id, key: key ?? '' }
 }
 
-/** The cookie of a new session. */
+/** The cookie of a new session; '' where none began. */
 export async function logIn(
-  { url }: ServerAddress,
-  { name, password }: Person,
+  { url }: Pick<ServerAddress, 'url'>,
+  { name, password }: Pick<Person, 'name' | 'password'>,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   const json = { userName: name, password }

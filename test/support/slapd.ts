@@ -48,6 +48,12 @@ export interface Person {
   readonly more?: readonly string[]
 }
 
+/** Settings of a directory that asks it, in plain text; the secret is the service's password. */
+export function ldapSettings({ port }: Slapd) {
+  const where = { host: '127.0.0.1', port, security: 'none' } as const
+  return { ...where, bindDn: service.dn, userSearchBase: people }
+}
+
 /** LDIF of a person below `people`. */
 export function person({ uid, password, displayName = uid, more = [] }: Person): string {
   return entry(`uid=${escapeDn(uid)},${people}`, [
