@@ -3,6 +3,7 @@ import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import type { Route } from '../../contract/route.ts'
 import { askApi, cookieOf, pageHeaders } from '../support/api-call.ts'
+import { digestOf } from '../support/content.ts'
 import {
   addPerson,
   adminOf,
@@ -66,6 +67,7 @@ const changes = Object.values(api).flatMap((resource) =>
 
 const asks = async (method: string, target: string, headers: Headers, body?: string) =>
   await send(server.url, { method, target, headers, ...(body !== undefined && { body }) })
+const forgedDigest = digestOf(Buffer.from('forged'))
 const json = { 'content-type': 'application/json' }
 
 describe('a change with the cookie of a session is refused', () => {
@@ -148,6 +150,31 @@ describe('a password that the browser keeps for Basic (after its own dialog, as 
       expect(users.map(({ name }) => name)).not.toContain('basic-mallory')
     },
   )
+
+  test.for(foreign.filter(([what]) => !/nothing at all|Referer|^our origin,/.test(what)))(
+    'pushes nothing for a form of %s',
+    async ([, headers]) => {
+      const form = {
+        authorization: ann.authorization,
+        'content-type': 'text/plain',
+        ...headers(server.url),
+      }
+      for (const query of ['', `?digest=${forgedDigest}`]) {
+        const target = `/v2/main/forged/blobs/uploads/${query}`
+        expect((await asks('POST', target, form, 'forged')).status).toBe(403)
+      }
+      const blob = `/v2/main/forged/blobs/${forgedDigest}`
+      expect((await asks('HEAD', blob, { authorization: ann.authorization })).status).toBe(404)
+    },
+  )
+
+  test('pushes for a script, which has no Origin, and for a page of ours', async () => {
+    for (const origin of [{}, { origin: server.url }, { 'sec-fetch-site': 'same-origin' }]) {
+      const headers = { authorization: ann.authorization, ...origin }
+      const target = '/v2/main/by-script/blobs/uploads/'
+      expect((await asks('POST', target, headers)).status).toBe(202)
+    }
+  })
 
   test('scripts, which have no Origin, and tools on a page of ours go on as they did', async () => {
     expect((await basicForm({}, 'by-script')).status).toBe(200)

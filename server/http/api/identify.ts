@@ -8,7 +8,7 @@ import type { Principal } from '../../domain/permission.ts'
 import { isApiKeyUserName } from '../../domain/user-name.ts'
 import type { Settings } from '../../registry/settings.ts'
 import type { Caller } from '../base-url.ts'
-import { checkNotForeign, checkSameOrigin } from './same-origin.ts'
+import { checkNotForeign, checkSameOrigin } from '../same-origin.ts'
 import { formatNoSessionCookie } from './session-cookie.ts'
 
 export interface IdentifyDeps {

@@ -4,6 +4,7 @@ import { RegistryError } from '../../domain/errors.ts'
 import { parseRepositoryPath, type RepositoryPath } from '../../domain/reference.ts'
 import type { Log } from '../../log.ts'
 import type { ReadCaller } from '../base-url.ts'
+import { checkNotForeign } from '../same-origin.ts'
 import { admit } from './authorize.ts'
 import { dumpRest } from './body.ts'
 import { challenge } from './challenge.ts'
@@ -92,8 +93,10 @@ async function operate(
 }
 
 async function identify(deps: V2Deps, exchange: Exchange): Promise<Identity> {
-  const { authorization } = exchange.req.headers
-  const { service, address } = exchange.caller
+  const { method, headers } = exchange.req
+  const { authorization } = headers
+  const { service, address, baseUrl } = exchange.caller
+  if (method !== 'GET' && method !== 'HEAD') checkNotForeign(headers, baseUrl)
   try {
     return await deps.authenticator.authenticate(authorization, service, address)
   } catch (error) {

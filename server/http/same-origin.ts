@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { pageHeader } from '../../../contract/call.ts'
-import { RegistryError } from '../../domain/errors.ts'
+import { pageHeader } from '../../contract/call.ts'
+import { RegistryError } from '../domain/errors.ts'
 
 /**
  * Throws DENIED unless the request, which a cookie vouches for, comes from a page of this server:
