@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import type { App } from '../app.ts'
 import { type SettingName, settingNames } from '../config/settings.ts'
 import type { Command } from './command.ts'
@@ -17,10 +18,20 @@ export const serveCommand: Command = {
       // Loaded only now: help and version need none of it.
       const { openApp } = await import('../app.ts')
       await using app = await openApp(config)
+      letHeapGrow()
       welcome(app, note)
       await stop
       await app.drain()
     },
+}
+
+/**
+ * Each piece of a body comes in a buffer of its own. V8 counts these as growth of a small heap, and
+ * would mark all of that heap for every 60 MB that are pushed. This is the most that it may grow by
+ * between two times anyway: to four times what is in use.
+ */
+function letHeapGrow() {
+  setFlagsFromString('--heap-growing-percent=300')
 }
 
 /** For a person who starts it by hand; the log says the rest. */

@@ -57,13 +57,24 @@ export async function findFeedByKey(db: Queries, key: string): Promise<FeedRecor
   return row && { ...row, names: await namesOf.list(db, { feedId: row.id }) }
 }
 
+const all = prepared((db) => db.selectFrom('feeds').select(columns).orderBy('name'))
+const allNames = prepared((db) =>
+  db.selectFrom('feed_names').select(['feed_id', 'key', 'name', 'alternate']).orderBy('key'),
+)
+
 /** All feeds by name. A feed without a name is being deleted and does not appear. */
 export async function listFeedRecords(db: Queries): Promise<FeedRecord[]> {
-  const feeds = await db.selectFrom('feeds').select(columns).orderBy('name').execute()
-  const names = await db.selectFrom('feed_names').selectAll().orderBy('key').execute()
-  return feeds
-    .map((feed) => ({ ...feed, names: names.filter((name) => name.feed_id === feed.id) }))
-    .filter((feed) => feed.names.length > 0)
+  const feeds = await all.list(db, {})
+  const namesByFeed = new Map<number, FeedName[]>()
+  for (const { feed_id, ...name } of await allNames.list(db, {})) {
+    const names = namesByFeed.get(feed_id)
+    if (names === undefined) namesByFeed.set(feed_id, [name])
+    else names.push(name)
+  }
+  return feeds.flatMap((feed) => {
+    const names = namesByFeed.get(feed.id)
+    return names === undefined ? [] : [{ ...feed, names }]
+  })
 }
 
 export interface NewFeed {

@@ -23,7 +23,7 @@ export function buildServer(): Promise<string> {
 }
 
 async function bringUpToDate(): Promise<string> {
-  const main = path.join(projectFolder, 'dist/server/main.js')
+  const main = path.join(projectFolder, 'dist/server/start.cjs')
   await using _lock = await takeLock()
   const startedAt = new Date()
   if (modifiedAt(main) === 0 || newestSource() > modifiedAt(path.join(projectFolder, stampFile))) {

@@ -5,6 +5,11 @@ import type { Exchange } from './exchange.ts'
 
 /** Chunks that may wait in memory while the reader is busy with one. */
 const maxWaitingChunks = 4
+/**
+ * After so much of one body it is the others' turn: Node reads up to 2 MiB of each connection in a
+ * row, and with ten large pushes everybody else would wait until all of that is hashed.
+ */
+const turnBytes = 256 * 1024
 /** How much of a body that nobody wants is read, so that the client hears the answer. */
 const maxDumpBytes = 16 * 1024 * 1024
 const maxDumpMs = 5_000
@@ -42,6 +47,9 @@ class ChunkSource implements Disposable {
   readonly #idle: NodeJS.Timeout
   #failure: unknown
   #ended = false
+  #bytesThisTurn = 0
+  /** Set while the others have their turn. */
+  #resting: NodeJS.Immediate | undefined
   #wake: (() => void) | undefined
 
   constructor(
@@ -64,7 +72,7 @@ class ChunkSource implements Disposable {
     for (;;) {
       const chunk = this.#waiting.shift()
       if (chunk !== undefined) {
-        if (this.#waiting.length === 0 && this.#req.isPaused()) this.#req.resume()
+        if (this.#waiting.length === 0) this.#readOn()
         return chunk
       }
       if (this.#failure !== undefined) throw this.#failure
@@ -79,8 +87,23 @@ class ChunkSource implements Disposable {
 
   readonly #onData = (chunk: Uint8Array) => {
     this.#waiting.push(chunk)
+    this.#bytesThisTurn += chunk.byteLength
+    if (this.#bytesThisTurn >= turnBytes) this.#rest()
     if (this.#waiting.length >= maxWaitingChunks) this.#req.pause()
     this.#wake?.()
+  }
+
+  #rest() {
+    this.#req.pause()
+    this.#resting ??= setImmediate(() => {
+      this.#resting = undefined
+      this.#bytesThisTurn = 0
+      if (this.#waiting.length < maxWaitingChunks) this.#readOn()
+    })
+  }
+
+  #readOn() {
+    if (this.#resting === undefined && this.#req.isPaused()) this.#req.resume()
   }
 
   readonly #onEnd = () => {
@@ -110,6 +133,7 @@ class ChunkSource implements Disposable {
 
   [Symbol.dispose]() {
     clearTimeout(this.#idle)
+    clearImmediate(this.#resting)
     this.#signal.removeEventListener('abort', this.#onAbort)
     this.#req.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose)
     this.#req.off('error', this.#onClose)
