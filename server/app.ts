@@ -207,7 +207,7 @@ async function openServer(
   const mayReadMetrics = async (req: IncomingMessage) => {
     const { address } = readCaller(req)
     const { authorization } = req.headers
-    const { principal } = await authenticator.authenticate(authorization, undefined, address)
+    const { principal } = await authenticator.authenticate(authorization, undefined, { address })
     const allowed = may(principal, 'Admin_ConfigureProGet', null)
     const request = { address, method: req.method ?? '', path: '/metrics' }
     onAnswered(principal, { ...request, status: allowed ? 200 : 401 })

@@ -11,8 +11,8 @@ import type { LoginAttempt } from './failures.ts'
 import type { Waiter } from './gate.ts'
 import type { LoginRecords } from './login-records.ts'
 import { networkOf } from './network.ts'
-import type { Passwords } from './password.ts'
-import type { Principals } from './principals.ts'
+import type { PasswordAttempt, Passwords } from './password.ts'
+import type { Login, Principals } from './principals.ts'
 import { findRefreshTokenOwner } from './refresh-token.ts'
 import type { Tokens } from './token.ts'
 
@@ -37,12 +37,21 @@ export interface Authenticator {
   authenticate(
     authorization: string | undefined,
     service?: string,
-    address?: string,
+    origin?: LoginOrigin,
   ): Promise<Identity>
   /** By user name and password; with the user name `api`, the password is an API key. */
-  logIn(userName: string, password: string, address?: string): Promise<Principal>
+  logIn(userName: string, password: string, origin?: LoginOrigin): Promise<Principal>
   authenticateKey(key: string, address?: string): Promise<Principal>
   authenticateRefreshToken(token: string, address?: string): Promise<Principal>
+  /** The same caller as it is now, for what takes long; its credentials are not asked for again. */
+  renew(identity: Identity): Promise<Identity>
+}
+
+/** Where a login comes from, and what for. */
+export interface LoginOrigin {
+  readonly address?: string
+  /** What is begun with it outlives this second: the user is read anew. */
+  readonly isLasting?: boolean
 }
 
 export interface AuthenticatorOptions {
@@ -75,7 +84,14 @@ export function openAuthenticator(options: AuthenticatorOptions): Authenticator 
   return {
     authenticateKey,
     logIn,
-    async authenticate(authorization, service, address) {
+    async renew({ principal, access }) {
+      const { kind, id, credentialVersion } = principal
+      if (kind === 'anonymous') return { principal: await principals.getAnonymous(), access }
+      const found = await principals.findOwner({ kind, id, credentialVersion })
+      if (found !== undefined) return { principal: found, access }
+      return refuse('The login that this request began with is no longer valid: log in again.')
+    },
+    async authenticate(authorization, service, origin) {
       if (authorization === undefined) {
         return { principal: await principals.getAnonymous(), access: null }
       }
@@ -84,7 +100,7 @@ export function openAuthenticator(options: AuthenticatorOptions): Authenticator 
         return await readToken(credentials.token, service ?? null)
       }
       const { userName, password } = credentials
-      return { principal: await logIn(userName, password, address), access: null }
+      return { principal: await logIn(userName, password, origin), access: null }
     },
     async authenticateRefreshToken(token, address = '') {
       const owner = await findRefreshTokenOwner({ db }, token)
@@ -103,7 +119,7 @@ export function openAuthenticator(options: AuthenticatorOptions): Authenticator 
 function openLogins(
   options: AuthenticatorOptions,
 ): Pick<Authenticator, 'logIn' | 'authenticateKey'> {
-  const { principals, passwords, directories, backOff, records } = options
+  const { principals, backOff, records } = options
 
   /** Whoever has a key is never slowed down: it cannot be guessed, and costs next to nothing. */
   const authenticateKey = async (key: string, address = ''): Promise<Principal> => {
@@ -121,50 +137,84 @@ function openLogins(
     return refuse(uselessKey[principal ?? 'unknown'])
   }
 
+  const checkPassword = openPasswordLogins(options)
+
+  return {
+    authenticateKey,
+    async logIn(userName, password, { address = '', isLasting = false } = {}) {
+      if (isApiKeyUserName(userName)) return await authenticateKey(password, address)
+      const attempt = { account: userKey(userName), address }
+      const check = () => checkPassword({ userName, password, isLasting }, attempt)
+      const principal = await (backOff?.attempt(attempt, check) ?? check())
+      records?.succeeded(principal, address)
+      return principal
+    },
+  }
+}
+
+/** By the password of one of the server's own users, or of a directory's. */
+function openPasswordLogins(
+  options: AuthenticatorOptions,
+): (credentials: Credentials, attempt: LoginAttempt) => Promise<Principal> {
+  const { principals, passwords, directories, backOff, records } = options
+
   const waiterOf = (attempt: LoginAttempt): Waiter => ({
     account: attempt.account,
     network: networkOf(attempt.address),
     known: backOff?.knows(attempt) ?? false,
   })
 
-  const logInElsewhere = async (userName: string, password: string, attempt: LoginAttempt) => {
+  const logInElsewhere = async (credentials: Credentials, attempt: LoginAttempt) => {
+    const { userName, password, isLasting } = credentials
     // Nobody is called that, and a database may refuse to look.
     if (/\p{Cc}/u.test(userName)) return undefined
     try {
       const userId = await directories?.logIn(userName, password, waiterOf(attempt))
-      return userId === undefined ? undefined : await principals.findUser(userId)
+      if (userId === undefined) return undefined
+      return await principals.findUser(userId, isLasting ? 'fresh' : undefined)
     } catch (error) {
       if (isRefusal(error, 'UNAUTHORIZED')) records?.failed(attempt, null)
       throw error
     }
   }
 
-  const checkPassword = async (userName: string, password: string, attempt: LoginAttempt) => {
+  /** The user, if the password is right and the user is the same after the wait for the answer. */
+  const prove = async ({ principal, account }: Login, attempt: PasswordAttempt) => {
+    if (!(await passwords.verify({ ...attempt, account }))) return undefined
+    const { id, credentialVersion } = principal
+    return await principals.findOwner({ kind: 'user', id, credentialVersion })
+  }
+
+  const proveNowOrAnew = async (login: Login, attempt: PasswordAttempt) => {
+    const principal = await prove(login, attempt)
+    if (principal !== undefined) return principal
+    // A second ago, or before the wait, the user may have had another password.
+    const now = await principals.findLogin(attempt.userKey, 'fresh')
+    const hasChanged = now?.principal.credentialVersion !== login.principal.credentialVersion
+    return now && hasChanged ? await prove(now, attempt) : undefined
+  }
+
+  return async (credentials, attempt) => {
+    const { password, isLasting } = credentials
     const key = attempt.account
-    const login = isUserKey(key) ? await principals.findLogin(key) : undefined
-    if (login === undefined) {
-      const principal = await logInElsewhere(userName, password, attempt)
-      if (principal !== undefined) return principal
-    }
-    const waiter = waiterOf(attempt)
-    const account = login?.account
-    const verified = await passwords.verify({ userKey: key, password, account, waiter })
-    if (verified && login !== undefined) return login.principal
+    const freshness = isLasting ? 'fresh' : undefined
+    const login = isUserKey(key) ? await principals.findLogin(key, freshness) : undefined
+    const tried = { userKey: key, password, account: undefined, waiter: waiterOf(attempt) }
+    const principal = login
+      ? await proveNowOrAnew(login, tried)
+      : await logInElsewhere(credentials, attempt)
+    if (principal !== undefined) return principal
+    // It takes as long for a name that nobody has.
+    if (login === undefined) await passwords.verify(tried)
     records?.failed(attempt, login?.principal.name ?? null)
     return refuse('The user name or the password is wrong.')
   }
+}
 
-  return {
-    authenticateKey,
-    async logIn(userName, password, address = '') {
-      if (isApiKeyUserName(userName)) return await authenticateKey(password, address)
-      const attempt = { account: userKey(userName), address }
-      const check = () => checkPassword(userName, password, attempt)
-      const principal = await (backOff?.attempt(attempt, check) ?? check())
-      records?.succeeded(principal, address)
-      return principal
-    },
-  }
+interface Credentials {
+  readonly userName: string
+  readonly password: string
+  readonly isLasting: boolean
 }
 
 /** Only who has the right secret hears more than that it is unknown. */

@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 
 const logIn = (name: string, secret: string, address: string) =>
-  authenticator.authenticate(basic(name, secret), undefined, address)
+  authenticator.authenticate(basic(name, secret), undefined, { address })
 
 /** Attempts that all run at once, and how many of them have been answered. */
 function startCrowd(count: number, attempt: (index: number) => Promise<unknown>) {

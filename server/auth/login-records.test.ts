@@ -53,14 +53,15 @@ describeDatabases('logins in the audit', (databases) => {
     await using server = await logins()
     const userId = await server.addUser('Ann', password)
     const from = '192.0.2.10'
+    const origin = { address: from }
     for (let count = 0; count < 3; count += 1) {
-      await server.authenticator.logIn('ann', password, from)
+      await server.authenticator.logIn('ann', password, origin)
       server.later(4 * minuteMs)
       await server.records.flush()
     }
     expect(await eventsOf(from)).toMatchObject([{ kind: 'login.succeeded', by: 'Ann' }])
-    await server.authenticator.logIn('ann', password, from)
-    await server.authenticator.logIn('ann', password, '192.0.2.11')
+    await server.authenticator.logIn('ann', password, origin)
+    await server.authenticator.logIn('ann', password, { address: '192.0.2.11' })
     await server.records.flush()
     expect(await eventsOf(from)).toHaveLength(2)
     expect(await eventsOf('192.0.2.11')).toHaveLength(1)
@@ -72,16 +73,19 @@ describeDatabases('logins in the audit', (databases) => {
     await using server = await logins()
     await server.addUser('Bob', password)
     const from = '192.0.2.20'
+    const origin = { address: from }
     const secrets = ['Tr0ub4dor', 'hunter2hunter2']
     for (let count = 0; count < 7; count += 1) {
-      const attempt = server.authenticator.logIn('bob', `${secrets[0]} ${count}`, from)
+      const attempt = server.authenticator.logIn('bob', `${secrets[0]} ${count}`, origin)
       expect(await outcome(attempt)).toBe(count < 5 ? 'UNAUTHORIZED' : 'TOOMANYREQUESTS')
     }
     // Somebody types the password where the user name belongs.
-    expect(await outcome(server.authenticator.logIn(secrets[1] ?? '', 'bob', from))).toBe(
+    expect(await outcome(server.authenticator.logIn(secrets[1] ?? '', 'bob', origin))).toBe(
       'UNAUTHORIZED',
     )
-    expect(await outcome(server.authenticator.logIn('api', 'ent_wrong', from))).toBe('UNAUTHORIZED')
+    expect(await outcome(server.authenticator.logIn('api', 'ent_wrong', origin))).toBe(
+      'UNAUTHORIZED',
+    )
     await server.records.flush()
     const events = await eventsOf(from)
     expect(events.map(({ detail }) => JSON.parse(detail))).toEqual([
@@ -102,7 +106,7 @@ describeDatabases('logins in the audit', (databases) => {
     {
       await using server = await logins()
       await server.addUser('Eve', password)
-      const fail = () => outcome(server.authenticator.logIn('eve', 'wrong', from))
+      const fail = () => outcome(server.authenticator.logIn('eve', 'wrong', { address: from }))
       await fail()
       await server.records.flush()
       await fail()

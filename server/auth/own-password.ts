@@ -2,7 +2,7 @@ import { findUser } from '../db/users.ts'
 import { isRefusal, refuseField } from '../domain/errors.ts'
 import type { Principal } from '../domain/permission.ts'
 import type { Authenticator } from './authenticate.ts'
-import { type UserDeps, updateUser } from './users.ts'
+import { setOwnPassword, type UserDeps } from './users.ts'
 
 /**
  * A user's own new password, who has to show the old one. That is an attempt to log in like any
@@ -21,19 +21,25 @@ export async function changeOwnPassword(
   const { db, by, authenticator } = deps
   const account = await findUser(db.read, input.principal.id)
   if (account === undefined) refuse()
-  const { name, credentialVersion, directoryId } = account
+  const { name, directoryId } = account
   if (directoryId !== null) {
     refuseField('password', `${name} comes from a directory, which has the password.`)
   }
+  const origin = by.address === null ? {} : { address: by.address }
   const shown = await authenticator
-    .logIn(name, input.password, by.address ?? undefined)
+    .logIn(name, input.password, { ...origin, isLasting: true })
     .catch((error: unknown) => {
       if (isRefusal(error, 'UNAUTHORIZED')) refuse()
       throw error
     })
-  // Logins may know an account of a second ago: who has changed it since must have been asked too.
-  if (shown.id !== account.id || shown.credentialVersion !== credentialVersion) refuse()
-  await updateUser(deps, name, { password: input.newPassword })
+  if (shown.id !== account.id) refuse()
+  // Both take a while: whoever has the name by then, or another password, is not changed.
+  await setOwnPassword(deps, { ...shown, key: account.key }, input.newPassword).catch(
+    (error: unknown) => {
+      if (isRefusal(error, 'NOT_FOUND')) refuse()
+      throw error
+    },
+  )
 }
 
 function refuse(): never {

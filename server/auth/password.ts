@@ -64,7 +64,7 @@ export function openPasswords(): Passwords {
       const { userKey, account, password } = attempt
       const fields = [userKey, account?.id, account?.credentialVersion, account?.passwordHash]
       const id = createHmac('sha256', cacheKey)
-        .update(JSON.stringify([...fields, password]))
+        .update(JSON.stringify([...fields, password.normalize('NFKC')]))
         .digest('base64')
       if (verified.get(id) === true) return true
       // Clients open many connections at once: the same attempt is made once, known user or not.

@@ -37,10 +37,13 @@ export interface Principals {
   getAnonymous(): Promise<Principal>
   /** The owner of a token, while its credentials are the ones the token was issued for. */
   findOwner(owner: CredentialOwner): Maybe<Principal>
-  /** One of the server's own users: a directory's has no password here. */
-  findLogin(userKey: string): Promise<Login | undefined>
-  /** Who has just logged in with a directory. */
-  findUser(id: number): Promise<Principal | undefined>
+  /**
+   * One of the server's own users: a directory's has no password here. `fresh`: as it is now, for
+   * what outlives this second, and before a password counts as wrong.
+   */
+  findLogin(userKey: string, freshness?: 'fresh'): Promise<Login | undefined>
+  /** Who has just logged in with a directory; `fresh` as for `findLogin`. */
+  findUser(id: number, freshness?: 'fresh'): Promise<Principal | undefined>
   /** The API key with this secret. Only who has the secret learns why it is good for nothing. */
   findBySecretHash(secretHash: string): Promise<Principal | UselessKey | undefined>
 }
@@ -121,19 +124,23 @@ export function openPrincipals(options: PrincipalsOptions): Principals {
         if (found === undefined || typeof found === 'string') return undefined
         return found.credentialVersion === credentialVersion ? found : undefined
       }
-      const found =
-        kind === 'user'
-          ? chain(userById(id), findUserPrincipal)
-          : chain(keyById(id), (key) => findKeyPrincipal(ofVersion(key, credentialVersion)))
+      if (kind === 'user') {
+        const found = chain(userById(id), (known) =>
+          isOlderThan(credentialVersion, known) ? userById(id, 'fresh') : known,
+        )
+        return chain(chain(found, findUserPrincipal), ifCurrent)
+      }
+      const key = keyById(id)
+      const found = chain(key, (known) => findKeyPrincipal(ofVersion(known, credentialVersion)))
       return chain(found, ifCurrent)
     },
-    async findLogin(key) {
-      const found = await userByKey(key)
+    async findLogin(key, freshness) {
+      const found = await userByKey(key, freshness)
       if (found === undefined || found.account.directoryId !== null) return undefined
       const principal = await findUserPrincipal(found)
       return principal && { principal, account: found.account }
     },
-    findUser: async (id) => findUserPrincipal(await userById(id)),
+    findUser: async (id, freshness) => findUserPrincipal(await userById(id, freshness)),
     findBySecretHash: async (secretHash) => findKeyPrincipal(await keyByHash(secretHash)),
   }
 }
@@ -188,6 +195,11 @@ function ofKey(key: ApiKey, rules: readonly Rule[], ownerRules: ApplicableRules 
 function ofVersion(key: ApiKey | undefined, version: number): ApiKey | undefined {
   if (key === undefined || key.secondExpiresAt === null) return key
   return version === key.credentialVersion - 1 ? asFormer(key) : key
+}
+
+/** What was issued for a version came after the user was read: the user has changed since. */
+function isOlderThan(credentialVersion: number, known: Member | undefined): boolean {
+  return known !== undefined && known.account.credentialVersion < credentialVersion
 }
 
 function hasExpired({ expiresAt }: ApiKey, now: number): boolean {

@@ -8,6 +8,9 @@ export interface RecentOptions<K, V> {
   readonly monotonicMs: () => number
 }
 
+/** `fresh`: what `load` says from now on. */
+export type Recent<K, V> = (key: K, freshness?: 'fresh') => MaybePromise<V | undefined>
+
 /**
  * What `load` says, at most `maxAgeMs` old, counted from the moment the load began. Callers that
  * come while it runs share it, later ones need not wait. What is not there, and a failure, is asked
@@ -15,16 +18,13 @@ export interface RecentOptions<K, V> {
  */
 export function createRecent<K extends string | number, V>(
   options: RecentOptions<K, V>,
-): (key: K) => V | undefined | Promise<V | undefined> {
+): Recent<K, V> {
   const { load, maxAgeMs, monotonicMs } = options
   const cache = createBoundedCache<Entry<V>>(options.maxEntries)
-  return (key) => {
+  const reload = (key: K) => {
     const id = String(key)
-    const now = monotonicMs()
-    const known = cache.get(id)
-    if (known !== undefined && now - known.at < maxAgeMs) return known.value
     const value = load(key)
-    const entry: Entry<V> = { at: now, value }
+    const entry: Entry<V> = { at: monotonicMs(), value }
     cache.set(id, entry)
     const forget = () => {
       if (cache.get(id) === entry) cache.delete(id)
@@ -34,6 +34,11 @@ export function createRecent<K extends string | number, V>(
       entry.value = loaded
     }, forget)
     return value
+  }
+  return (key, freshness) => {
+    const known = freshness === 'fresh' ? undefined : cache.get(String(key))
+    const isRecent = known !== undefined && monotonicMs() - known.at < maxAgeMs
+    return isRecent ? known.value : reload(key)
   }
 }
 

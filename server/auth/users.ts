@@ -99,6 +99,8 @@ export interface UserDeps {
   readonly dataDir: string
   readonly passwords: Passwords
   readonly by: Actor
+  /** Asked after the wait for the hash of a password: throws if `by` may not do this any more. */
+  readonly permit?: () => Promise<void>
 }
 
 /** A user as lists show it. */
@@ -153,9 +155,10 @@ export async function getUser({ db }: { readonly db: Db }, name: string): Promis
  * when the name is taken.
  */
 export async function addUser(deps: UserDeps, input: NewUserInput): Promise<UserInfo> {
-  const { db, passwords, by } = deps
+  const { db, passwords, by, permit } = deps
   const name = parseField('name', () => parseUserName(input.name))
   const passwordHash = await hashFor(passwords, input.password)
+  await permit?.()
   await db.write(createUser, {
     user: {
       ...name,
@@ -179,21 +182,38 @@ export async function updateUser(
   name: string,
   changes: UserChanges,
 ): Promise<UserInfo> {
-  const { db, passwords, by } = deps
+  const { db, passwords, by, permit } = deps
   const { displayName, email, password, active, groups } = changes
   const account = await getAccount(db, name)
   if (password !== undefined) refuseDirectoryUser(account)
+  const hash = password === undefined ? {} : { passwordHash: await hashFor(passwords, password) }
+  await permit?.()
   await db.write(updateRow, {
     userId: account.id,
     ...(displayName !== undefined && { displayName }),
     ...(email !== undefined && { email }),
     ...(active !== undefined && { active }),
-    ...(password !== undefined && { passwordHash: await hashFor(passwords, password) }),
+    ...hash,
     ...(groups && { groups: groups.map(accessName) }),
     by,
   })
   if (password !== undefined) await forgetFirstPassword(deps, account)
   return await getUser(deps, name)
+}
+
+/**
+ * The new password of a user who has just shown the old one. Throws NOT_FOUND when that is not the
+ * user's any more, INVALID_FIELDS for a bad new one.
+ */
+export async function setOwnPassword(
+  { db, dataDir, passwords, by }: UserDeps,
+  user: { readonly id: number; readonly credentialVersion: number; readonly key: string },
+  newPassword: string,
+): Promise<void> {
+  const { id: userId, credentialVersion } = user
+  const passwordHash = await hashFor(passwords, newPassword, 'newPassword')
+  await db.write(updateRow, { userId, credentialVersion, passwordHash, by })
+  await forgetFirstPassword({ dataDir }, user)
 }
 
 /**
@@ -229,11 +249,15 @@ function refuseUser(name: string): never {
   throw new RegistryError('NOT_FOUND', `There is no user "${name.slice(0, 100)}".`)
 }
 
-async function hashFor(passwords: Passwords, password: string): Promise<string> {
+async function hashFor(
+  passwords: Passwords,
+  password: string,
+  field = 'password',
+): Promise<string> {
   try {
     return await passwords.hash(password)
   } catch (error) {
-    return parseField('password', () => {
+    return parseField(field, () => {
       throw error
     })
   }
@@ -259,7 +283,7 @@ async function infosOf(db: Db, accounts: readonly UserAccount[]): Promise<UserIn
 /** The file with the password of the first start, once that is no longer the one. */
 async function forgetFirstPassword(
   { dataDir }: { readonly dataDir: string },
-  { key }: UserAccount,
+  { key }: Pick<UserAccount, 'key'>,
 ): Promise<void> {
   if (key === firstAdministrator.key) await removeFile(passwordFile(dataDir))
 }

@@ -41,10 +41,17 @@ export interface NewApiKey {
   readonly by: Actor
 }
 
-/** The new key's id. Throws INVALID_FIELDS naming the feed, feed group or user that is not there. */
+/** Personal keys are made by anybody with a login. */
+const maxKeysPerUser = 100
+
+/**
+ * The new key's id. Throws INVALID_FIELDS naming the feed, feed group or user that is not there,
+ * CONFLICT for a personal key of a user who has 100 of them.
+ */
 export async function insertApiKey(trx: Queries, input: NewApiKey): Promise<number> {
   const { scope, permissions, repositories, expires, by } = input
   const columns = await columnsOf(trx, scope)
+  if (columns.user_id !== null) await refuseMoreKeys(trx, columns.user_id)
   const { id } = await trx
     .insertInto('api_keys')
     .values((eb) => ({
@@ -74,6 +81,20 @@ export async function insertApiKey(trx: Queries, input: NewApiKey): Promise<numb
     repositories,
   })
   return id
+}
+
+async function refuseMoreKeys(trx: Queries, userId: number): Promise<void> {
+  const { count } = await trx
+    .selectFrom('api_keys')
+    .select((eb) => eb.fn.countAll<number | string>().as('count'))
+    .where('user_id', '=', userId)
+    .where('active', '=', 1)
+    .executeTakeFirstOrThrow()
+  if (Number(count) < maxKeysPerUser) return
+  throw new RegistryError(
+    'CONFLICT',
+    `A user has at most ${maxKeysPerUser} personal keys: delete one that is not used any more.`,
+  )
 }
 
 export interface ApiKeyChange {

@@ -76,6 +76,9 @@ export interface NewSession {
   readonly lifetimeMs: number
 }
 
+/** Of more at once the oldest end. */
+const maxSessionsPerUser = 100
+
 /** The new session. Throws CONFLICT if the user is gone. */
 export async function insertSession(trx: Queries, input: NewSession): Promise<Session> {
   if (input.replacedHash !== null) {
@@ -95,6 +98,7 @@ export async function insertSession(trx: Queries, input: NewSession): Promise<Se
     }))
     .returning(columns)
     .executeTakeFirstOrThrow()
+  await endOldest(trx, input.userId)
   const { address } = input
   const { name: by } = await trx
     .selectFrom('users')
@@ -104,6 +108,17 @@ export async function insertSession(trx: Queries, input: NewSession): Promise<Se
   const detail = { session: session.id, userAgent: input.userAgent }
   await insertEvent(trx, { kind: 'session.begun', by, address, detail })
   return session
+}
+
+async function endOldest(trx: Queries, userId: number): Promise<void> {
+  const kept = trx
+    .selectFrom('sessions')
+    .select('id')
+    .where('user_id', '=', userId)
+    .orderBy('id', 'desc')
+    .limit(1)
+    .offset(maxSessionsPerUser - 1)
+  await trx.deleteFrom('sessions').where('user_id', '=', userId).where('id', '<', kept).execute()
 }
 
 /** Which session: the one with this secret, or one of a user by its number. */

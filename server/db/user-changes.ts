@@ -40,6 +40,8 @@ export async function storeUser(trx: Queries, input: UserCreation): Promise<numb
 
 export interface UserChange {
   readonly userId: number
+  /** Only a user who still has this one is changed; absent: whichever. */
+  readonly credentialVersion?: number
   /** Absent: as it is. */
   readonly displayName?: string
   readonly email?: string
@@ -63,7 +65,9 @@ export async function updateUser(trx: Queries, input: UserChange): Promise<void>
 export async function changeUser(trx: Queries, input: UserChange): Promise<void> {
   const { userId, displayName, email, active, passwordHash, groups } = input
   const before = await findUser(trx, userId)
-  if (before === undefined) throw new RegistryError('NOT_FOUND', 'There is no such user.')
+  const { credentialVersion = before?.credentialVersion } = input
+  if (before === undefined || before.credentialVersion !== credentialVersion)
+    throw new RegistryError('NOT_FOUND', 'There is no such user.')
   const row = {
     ...(displayName !== undefined && { display_name: displayName }),
     ...(email !== undefined && { email }),

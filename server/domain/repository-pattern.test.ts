@@ -36,6 +36,7 @@ test.each([
   ['team/', 'ends with "/"'],
   ['a//b', 'empty part'],
   ['a'.repeat(256), 'more than 255'],
+  ['*a'.repeat(17), 'more than 16 stars'],
 ])('the pattern %j is refused, saying why', (text, reason) => {
   expect(() => parseRepositoryPattern(text)).toThrow(reason)
 })

@@ -5,6 +5,8 @@ export type RepositoryPattern = string & { readonly brand: 'RepositoryPattern' }
 
 /** As long as a name may be. */
 const maxLength = 255
+/** Each costs a look at the whole name, for every rule and every request. */
+const maxStars = 16
 
 /**
  * `*` stands for any run of characters without `/`, perhaps none, `**` for one with; all else for
@@ -21,43 +23,44 @@ export function parseRepositoryPattern(text: string): RepositoryPattern {
 }
 
 /**
- * Whether the repository's name, inside its feed, fits. Takes time in proportion to both lengths,
- * whatever they contain.
+ * Whether the repository's name, inside its feed, fits. Takes at most as many steps as both lengths
+ * multiplied, whatever they contain, and makes nothing on the way.
  */
 export function matchesPattern(pattern: string, repository: string): boolean {
-  if (!pattern.includes('*')) return pattern === repository
-  let places = new Set<number>()
-  enter(places, pattern, 0)
-  for (const character of repository) {
-    const next = new Set<number>()
-    for (const at of places) step(next, pattern, { at, character })
-    if (next.size === 0) return false
-    places = next
+  const firstStar = pattern.indexOf('*')
+  if (firstStar < 0) return pattern === repository
+  if (!repository.startsWith(pattern.slice(0, firstStar))) return false
+  // By place in the name: whether the pattern so far can end there.
+  const reached = new Uint8Array(repository.length + 1)
+  reached[firstStar] = 1
+  for (let at = firstStar; at < pattern.length; at += 1) {
+    if (pattern[at] !== '*') {
+      stepOver(reached, repository, pattern.charCodeAt(at))
+    } else {
+      const isDouble = pattern[at + 1] === '*'
+      spread(reached, repository, isDouble)
+      if (isDouble) at += 1
+    }
   }
-  return places.has(pattern.length)
+  return reached[repository.length] === 1
 }
 
-/** Adds where a place of the pattern leads with this character, if anywhere. */
-function step(
-  next: Set<number>,
-  pattern: string,
-  { at, character }: { readonly at: number; readonly character: string },
-): void {
-  if (pattern[at] === '*') {
-    if (character !== '/' || isDouble(pattern, at)) enter(next, pattern, at)
-  } else if (pattern[at] === character) {
-    enter(next, pattern, at + 1)
+const slash = '/'.charCodeAt(0)
+
+/** Each place that is reached leads one further, if this character stands there. */
+function stepOver(reached: Uint8Array, name: string, character: number): void {
+  for (let at = name.length; at > 0; at -= 1) {
+    reached[at] = name.charCodeAt(at - 1) === character ? (reached[at - 1] ?? 0) : 0
   }
+  reached[0] = 0
 }
 
-/** Adds the place in the pattern, and those behind its stars, which may stand for nothing. */
-function enter(places: Set<number>, pattern: string, at: number): void {
-  places.add(at)
-  if (pattern[at] === '*') enter(places, pattern, at + (isDouble(pattern, at) ? 2 : 1))
-}
-
-function isDouble(pattern: string, at: number): boolean {
-  return pattern[at + 1] === '*'
+/** Each place that is reached leads to all behind it, but not past a `/` unless the star is double. */
+function spread(reached: Uint8Array, name: string, isDouble: boolean): void {
+  for (let at = 1; at <= name.length; at += 1) {
+    const goesOn = isDouble || name.charCodeAt(at - 1) !== slash
+    if (goesOn && reached[at - 1] === 1) reached[at] = 1
+  }
 }
 
 function whyBad(text: string): string | undefined {
@@ -66,6 +69,7 @@ function whyBad(text: string): string | undefined {
   if (/[A-Z]/.test(text)) return 'repositories have no upper-case letters.'
   const stranger = /[^a-z0-9._/*-]/u.exec(text)?.[0]
   if (stranger !== undefined) return `no repository has the character ${JSON.stringify(stranger)}.`
+  if (text.split(/\*+/).length - 1 > maxStars) return `it has more than ${maxStars} stars.`
   if (text.includes('***')) return 'more than two stars in a row say nothing more than **.'
   if (text.startsWith('/')) return 'it begins with "/"; names inside a registry do not.'
   if (text.endsWith('/')) return 'it ends with "/"; write ** behind it for all that is below.'

@@ -97,7 +97,7 @@ async function identify(
     query: at < 0 ? '' : request.url.slice(at),
     sealedState: readLoginCookie(request.headers, baseUrl),
   })
-  const principal = await principals.findUser(userId)
+  const principal = await principals.findUser(userId, 'fresh')
   if (principal !== undefined) return { principal, returnPath }
   throw new RegistryError('UNAUTHORIZED', 'An administrator of this server has disabled this user.')
 }

@@ -13,6 +13,8 @@ export interface RequestBody {
   /** From Content-Length; null when the client did not say. */
   readonly lengthBytes: number | null
   chunks(signal: AbortSignal): AsyncIterable<Uint8Array>
+  /** Throws if its sender may not do any more what it was let in for: asked before it counts. */
+  permit?(): Promise<void>
 }
 
 export interface SessionDeps {

@@ -206,6 +206,7 @@ export class Uploads implements AsyncDisposable {
     const { db, stores, settings } = this.#deps
     const store = stores.get(upload.storeId)
     const { sizeBytes, isMisplaced } = await this.#verify(upload, digest, { chunk, signal })
+    await chunk.body.permit?.()
     if (isMisplaced) return this.#commitTwice(upload, digest, { sizeBytes, signal })
     const finished = await store.finish(upload.location)
     if (finished?.sizeBytes !== sizeBytes) throw new RegistryError('BLOB_UPLOAD_UNKNOWN')

@@ -5,6 +5,7 @@ import { call } from '../../contract/call.ts'
 import { askApi, clientOf, cookieOf, pageHeaders } from '../support/api-call.ts'
 import { describeDatabases } from '../support/databases.ts'
 import { startServer, type TestServer } from '../support/server.ts'
+import { basic } from '../support/wire.ts'
 
 const password = 'a long enough password'
 
@@ -132,6 +133,27 @@ describeDatabases('sessions', ({ dialect, newUrl }) => {
       await call(admin(), api.securityUsers.update, { body: { name, ...changes } })
       expect((await whoami(cookie)).status).toBe(401)
     }
+  })
+
+  test('a login right after a new password, or after signing out everywhere, begins a session that lives', async () => {
+    const name = await newUser()
+    // Known with the old password a moment ago.
+    const first = cookieOf(await logIn(name))
+    expect((await whoami(first)).status).toBe(200)
+    const newPassword = 'a password of my own'
+    const own = clientOf(server.url, basic(name, password))
+    await call(own, api.securityUsers.changePassword, { body: { password, newPassword } })
+    const logInAnew = async () => {
+      const json = { userName: name, password: newPassword }
+      const answer = await askApi(server.url, { target: '/api/sessions/login', json })
+      expect(answer.status).toBe(200)
+      expect((await whoami(cookieOf(answer))).status).toBe(200)
+      return cookieOf(answer)
+    }
+    const cookie = await logInAnew()
+    await post('/api/sessions/logout-everywhere', pageHeaders(server.url, cookie))
+    expect((await whoami(cookie)).status).toBe(401)
+    await logInAnew()
   })
 
   test('a deleted user is out at once', async () => {

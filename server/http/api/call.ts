@@ -16,6 +16,8 @@ export interface Call {
   readonly session: LiveSession['session'] | null
   /** The secret in the session's cookie, whatever it is worth. */
   readonly cookieSecret: string | undefined
+  /** Throws if the caller may not do this any more: for before a change that had to wait. */
+  admitAgain(): Promise<void>
   /** Whether there is a body that was written as JSON. */
   readonly isJson: boolean
   setHeader(name: string, value: string): void

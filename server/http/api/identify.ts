@@ -96,7 +96,7 @@ async function identifyAuthorization(
   }
   const { userName, password } = credentials
   if (isApiKeyUserName(userName)) return await identifyKey(deps, password, address)
-  return await deps.authenticator.logIn(userName, password, address)
+  return await deps.authenticator.logIn(userName, password, { address })
 }
 
 /** A key, or `user:password` in the place of one. */
@@ -116,5 +116,5 @@ async function identifyKey(
       'user:password is not taken for an API key here (the setting Api.AllowPseudoKeys).',
     )
   }
-  return await authenticator.logIn(key.slice(0, colon), key.slice(colon + 1), address)
+  return await authenticator.logIn(key.slice(0, colon), key.slice(colon + 1), { address })
 }

@@ -95,6 +95,10 @@ async function answer(
     userAgent: request.headers['user-agent'] ?? '',
     cookieSecret,
     isJson: sent.isJson,
+    async admitAgain() {
+      const { principal } = await deps.authenticator.renew({ ...identified, access: null })
+      await admit(deps, need, sent, { ...call, principal })
+    },
     setHeader: (name, value) => void reply.header(name, value),
     goesOnAfter: (key) => void reply.header('link', nextLink(request.url, String(key))),
   }

@@ -82,7 +82,8 @@ async function admitToFeed(
   const name = fieldOf(sent, need.feed)
   const feed = name === undefined ? undefined : await findFeed(deps.db, name)
   const subject = feed && { feedId: feed.id, feedGroupId: feed.feedGroupId }
-  if (subject && may(principal, need.attribute, subject)) return
+  const isOff = feed?.active === false && !may(principal, 'Admin_ManageFeed', subject ?? null)
+  if (subject && !isOff && may(principal, need.attribute, subject)) return
   if (principal.kind === 'anonymous') throw loginNeeded()
   if (!feed || !canSee(principal, feed)) {
     if (!feed && need.mayBeAbsent && may(principal, need.attribute, null)) return

@@ -12,7 +12,7 @@ import { formatNoSessionCookie } from './session-cookie.ts'
 
 export function securityUserHandlers(deps: ApiDeps): Handlers<typeof routes> {
   const { authenticator, db, dataDir, passwords } = deps
-  const users = ({ by }: Call) => ({ db, dataDir, passwords, by })
+  const users = ({ by, admitAgain: permit }: Call) => ({ db, dataDir, passwords, by, permit })
   return {
     add: async ({ body }, call) => show(await addUser(users(call), definedOf(body))),
     async update({ body }, call) {

@@ -18,8 +18,8 @@ export function sessionHandlers(deps: ApiDeps): Handlers<typeof routes> {
       if (isApiKeyUserName(body.userName)) {
         refuseField('userName', 'An API key needs no session: send it as X-ApiKey.')
       }
-      const { address } = call.caller
-      const principal = await deps.authenticator.logIn(body.userName, body.password, address)
+      const origin = { address: call.caller.address, isLasting: true }
+      const principal = await deps.authenticator.logIn(body.userName, body.password, origin)
       return await describe(deps, await beginSession(deps, principal, call))
     },
     async logout(_input, call) {

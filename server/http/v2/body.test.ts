@@ -50,9 +50,9 @@ function readReady() {
     req,
     res: new ServerResponse(req),
     caller: { baseUrl: '', service: '', address: '' },
-    patience: { bodyIdleMs: 10_000, replyStalledMs: 10_000 },
+    patience: { bodyIdleMs: 10_000, wholeBodyMs: 10_000, replyStalledMs: 10_000 },
   })
-  return bodyOf(exchange).chunks(new AbortController().signal)
+  return bodyOf(exchange, async () => {}).chunks(new AbortController().signal)
 }
 
 test('one body takes a small part of a turn of the event loop, however much has come', async () => {

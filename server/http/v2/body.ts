@@ -14,11 +14,35 @@ const turnBytes = 256 * 1024
 const maxDumpBytes = 16 * 1024 * 1024
 const maxDumpMs = 5_000
 
-/** The body of a request. Reading it lets a client go on that asked first (`Expect: 100-continue`). */
-export function bodyOf(exchange: Exchange): RequestBody {
+/** How long a body may come before its sender's rights are looked at again. */
+const permitMs = 1_000
+
+/** Throws if the caller may not do any more what it was let in for. */
+export type Permit = () => Promise<void>
+
+/**
+ * The body of a request. Reading it lets a client go on that asked first (`Expect: 100-continue`),
+ * and stops when its sender loses the right to send it.
+ */
+export function bodyOf(exchange: Exchange, permit: Permit): RequestBody {
   return {
     lengthBytes: lengthOf(exchange.req),
-    chunks: (signal) => readChunks(exchange, signal),
+    chunks: (signal) => permitted(readChunks(exchange, signal), permit),
+    permit,
+  }
+}
+
+async function* permitted(
+  chunks: AsyncIterable<Uint8Array>,
+  permit: Permit,
+): AsyncGenerator<Uint8Array> {
+  let permittedAt = performance.now()
+  for await (const chunk of chunks) {
+    if (performance.now() - permittedAt > permitMs) {
+      await permit()
+      permittedAt = performance.now()
+    }
+    yield chunk
   }
 }
 
@@ -140,21 +164,34 @@ class ChunkSource implements Disposable {
   }
 }
 
-/** Reads a body of at most `maxBytes` whole; `tooLarge` says what to throw for more. */
+/**
+ * Reads a body of at most `maxBytes` whole; `tooLarge` says what to throw for more. Throws
+ * REQUEST_TIMEOUT when it takes longer than a patient server waits.
+ */
 export async function readWhole(
-  body: RequestBody,
+  exchange: Exchange,
   maxBytes: number,
   tooLarge: () => RegistryError,
 ): Promise<Buffer> {
-  if (body.lengthBytes !== null && body.lengthBytes > maxBytes) throw tooLarge()
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of body.chunks(new AbortController().signal)) {
-    bytes += chunk.byteLength
-    if (bytes > maxBytes) throw tooLarge()
-    chunks.push(chunk)
+  const lengthBytes = lengthOf(exchange.req)
+  if (lengthBytes !== null && lengthBytes > maxBytes) throw tooLarge()
+  const deadline = new AbortController()
+  const timer = setTimeout(
+    () => deadline.abort(new RegistryError('REQUEST_TIMEOUT')),
+    exchange.patience.wholeBodyMs,
+  )
+  try {
+    const chunks: Uint8Array[] = []
+    let bytes = 0
+    for await (const chunk of readChunks(exchange, deadline.signal)) {
+      bytes += chunk.byteLength
+      if (bytes > maxBytes) throw tooLarge()
+      chunks.push(chunk)
+    }
+    return Buffer.concat(chunks, bytes)
+  } finally {
+    clearTimeout(timer)
   }
-  return Buffer.concat(chunks, bytes)
 }
 
 /**

@@ -5,6 +5,8 @@ import type { Caller } from '../base-url.ts'
 export interface Patience {
   /** Its body sends nothing; what arrived is kept by who reads it. */
   readonly bodyIdleMs: number
+  /** A body that is read whole, a manifest's or a form's, is not here yet. */
+  readonly wholeBodyMs: number
   /** It takes nothing of the reply. */
   readonly replyStalledMs: number
 }

@@ -28,7 +28,11 @@ export interface V2Deps extends OperationDeps {
   readonly onAnswered?: OnAnswered
 }
 
-const defaultPatience: Patience = { bodyIdleMs: 60_000, replyStalledMs: 120_000 }
+const defaultPatience: Patience = {
+  bodyIdleMs: 60_000,
+  wholeBodyMs: 300_000,
+  replyStalledMs: 120_000,
+}
 
 /** What a request is answered with. */
 interface Tools extends V2Deps {
@@ -87,20 +91,36 @@ async function operate(
   const operation = operations[exchange.req.method ?? '']
   const path = parseOrChallenge(exchange, identity, () => deps.parseRepositoryPath(route.name))
   const action = operation?.action ?? 'pull'
-  const admission = await admit(deps, { exchange, identity }, { path, action })
+  const target = { path, action }
+  const admission = await admit(deps, { exchange, identity }, target)
   if (!operation) return checkMethod(exchange, Object.keys(operations))
-  await operation.run(deps, { exchange, admission, item: route.item })
+  const admitAgain = async () => {
+    const renewed = await orChallenge(exchange, () => deps.authenticator.renew(identity))
+    return admit(deps, { exchange, identity: renewed }, target)
+  }
+  await operation.run(deps, { exchange, admission, admitAgain, item: route.item })
 }
 
-async function identify(deps: V2Deps, exchange: Exchange): Promise<Identity> {
+function identify(deps: V2Deps, exchange: Exchange): Promise<Identity> {
   const { method, headers } = exchange.req
   const { authorization } = headers
   const { service, address, baseUrl } = exchange.caller
   if (method !== 'GET' && method !== 'HEAD') checkNotForeign(headers, baseUrl)
+  return orChallenge(exchange, () =>
+    deps.authenticator.authenticate(authorization, service, { address }),
+  )
+}
+
+/** Who is not known hears where to get a token. */
+async function orChallenge(
+  exchange: Exchange,
+  identify: () => Promise<Identity>,
+): Promise<Identity> {
   try {
-    return await deps.authenticator.authenticate(authorization, service, address)
+    return await identify()
   } catch (error) {
     if (!(error instanceof RegistryError) || error.code !== 'UNAUTHORIZED') throw error
+    const { authorization } = exchange.req.headers
     const invalidToken = /^bearer\b/i.test(authorization ?? '')
     const scope = neededScope(exchange)
     throw challenge(exchange, { scope, invalidToken, message: error.message })

@@ -17,7 +17,7 @@ import {
 import type { Settings } from '../../registry/settings.ts'
 import { removeTag } from '../../registry/tags.ts'
 import type { Admission } from './authorize.ts'
-import { bodyOf, readWhole } from './body.ts'
+import { readWhole } from './body.ts'
 import { isNotModified } from './conditional.ts'
 import type { Exchange } from './exchange.ts'
 import { send, writeHead } from './reply.ts'
@@ -75,13 +75,19 @@ function sendManifest(
   else res.end(content, 'latin1')
 }
 
-export async function putManifest(deps: ManifestDeps, request: ManifestRequest) {
-  const { exchange, admission } = request
+export async function putManifest(
+  deps: ManifestDeps,
+  request: ManifestRequest & { readonly admitAgain: () => Promise<Admission> },
+) {
+  const { exchange } = request
   const { req, res } = exchange
-  const { principal } = admission.identity
-  const target: ManifestTarget = { ...admission, reference: parseReference(request.reference) }
+  const reference = parseReference(request.reference)
   const tags = readTags(exchange)
-  const content = await readWhole(bodyOf(exchange), maxManifestBytes, tooLarge)
+  const content = await readWhole(exchange, maxManifestBytes, tooLarge)
+  // The body may have come slowly: the rights of now count.
+  const admission = await request.admitAgain()
+  const { principal } = admission.identity
+  const target: ManifestTarget = { ...admission, reference }
   const subjectOfRights = subjectOf(admission.feed, admission.repository)
   const { digest, subject } = await pushManifest(deps, {
     ...target,

@@ -28,6 +28,8 @@ export interface Operation {
 export interface OperationRequest {
   readonly exchange: Exchange
   readonly admission: Admission
+  /** The admission as it would be now, after a body that took its time; throws as the first. */
+  readonly admitAgain: () => Promise<Admission>
   /** The end of the address (`RepositoryRoute.item`). */
   readonly item: string
 }
@@ -44,8 +46,8 @@ const operations: Readonly<Record<RepositoryRoute['kind'], Operations>> = {
     ...reads((deps, { exchange, admission, item: reference }) =>
       serveManifest(deps, { exchange, admission, reference }),
     ),
-    PUT: pushes((deps, { exchange, admission, item: reference }) =>
-      putManifest(deps, { exchange, admission, reference }),
+    PUT: pushes((deps, { exchange, admission, admitAgain, item: reference }) =>
+      putManifest(deps, { exchange, admission, admitAgain, reference }),
     ),
     DELETE: deletes((deps, { exchange, admission, item: reference }) =>
       deleteManifest(deps, { exchange, admission, reference }),
@@ -60,8 +62,8 @@ const operations: Readonly<Record<RepositoryRoute['kind'], Operations>> = {
     ),
   },
   uploads: {
-    POST: pushes((deps, { exchange, admission }) =>
-      receiving(deps, () => postUpload(deps, { exchange, admission })),
+    POST: pushes((deps, { exchange, admission, admitAgain }) =>
+      receiving(deps, () => postUpload(deps, { exchange, admission, admitAgain })),
     ),
   },
   upload: {
@@ -71,11 +73,11 @@ const operations: Readonly<Record<RepositoryRoute['kind'], Operations>> = {
     HEAD: pushes((deps, { exchange, admission, item: id }) =>
       getUpload(deps, { exchange, admission, id }),
     ),
-    PATCH: pushes((deps, { exchange, admission, item: id }) =>
-      receiving(deps, () => patchUpload(deps, { exchange, admission, id })),
+    PATCH: pushes((deps, { exchange, admission, admitAgain, item: id }) =>
+      receiving(deps, () => patchUpload(deps, { exchange, admission, admitAgain, id })),
     ),
-    PUT: pushes((deps, { exchange, admission, item: id }) =>
-      receiving(deps, () => putUpload(deps, { exchange, admission, id })),
+    PUT: pushes((deps, { exchange, admission, admitAgain, item: id }) =>
+      receiving(deps, () => putUpload(deps, { exchange, admission, admitAgain, id })),
     ),
     DELETE: pushes((deps, { exchange, admission, item: id }) =>
       deleteUpload(deps, { exchange, admission, id }),

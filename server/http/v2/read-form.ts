@@ -1,5 +1,5 @@
 import { RegistryError } from '../../domain/errors.ts'
-import { bodyOf, readWhole } from './body.ts'
+import { readWhole } from './body.ts'
 import type { Exchange } from './exchange.ts'
 
 const maxBytes = 64 * 1024
@@ -16,7 +16,7 @@ export async function readForm(exchange: Exchange): Promise<URLSearchParams> {
       'The body must be a form: Content-Type application/x-www-form-urlencoded.',
     )
   }
-  const body = await readWhole(bodyOf(exchange), maxBytes, tooLong)
+  const body = await readWhole(exchange, maxBytes, tooLong)
   try {
     return new URLSearchParams(new TextDecoder('utf-8', { fatal: true }).decode(body))
   } catch (error) {

@@ -45,7 +45,7 @@ async function listen({ db, authenticator, tokens }: Accounts): Promise<Server> 
   const endpoint = createTokenEndpoint({ db, authenticator, tokens, findFeed: find })
   const listening = createServer((req, res) => {
     const url = new URL(req.url ?? '', 'http://localhost')
-    const patience = { bodyIdleMs: 5_000, replyStalledMs: 5_000 }
+    const patience = { bodyIdleMs: 5_000, wholeBodyMs: 5_000, replyStalledMs: 5_000 }
     const caller = { baseUrl: `http://${service}`, service, address: '127.0.0.1' }
     const exchange = { req, res, path: url.pathname, query: url.searchParams, caller, patience }
     endpoint(exchange).catch((error) => {

@@ -79,7 +79,7 @@ async function readQuery(deps: TokenEndpointDeps, exchange: Exchange): Promise<T
   const { principal, access } = await deps.authenticator.authenticate(
     req.headers.authorization,
     undefined,
-    exchange.caller.address,
+    { address: exchange.caller.address, isLasting: true },
   )
   if (access !== null) {
     // Otherwise a stolen token could be renewed for ever, and widened.
@@ -113,8 +113,10 @@ async function authenticateGrant(
   address: string,
 ): Promise<Principal> {
   switch (form.get('grant_type')) {
-    case 'password':
-      return await authenticator.logIn(field(form, 'username'), field(form, 'password'), address)
+    case 'password': {
+      const origin = { address, isLasting: true }
+      return await authenticator.logIn(field(form, 'username'), field(form, 'password'), origin)
+    }
     case 'refresh_token':
       return await authenticator.authenticateRefreshToken(field(form, 'refresh_token'), address)
     default:

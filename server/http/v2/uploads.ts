@@ -13,7 +13,7 @@ import type { Chunk } from '../../registry/upload-chunk.ts'
 import { getUploadKey } from '../../registry/upload-key.ts'
 import type { UploadKey, UploadStatus, Uploads } from '../../registry/uploads.ts'
 import type { Admission } from './authorize.ts'
-import { bodyOf } from './body.ts'
+import { bodyOf, type Permit } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { type Headers, send, writeHead } from './reply.ts'
 
@@ -31,10 +31,17 @@ interface UploadRequest {
   readonly id: string
 }
 
+/** A request with bytes, which may take long to come. */
+interface SendingRequest {
+  readonly exchange: Exchange
+  readonly admission: Admission
+  readonly admitAgain: () => Promise<Admission>
+}
+
 /** `POST …/blobs/uploads/`: a mount, a whole blob, or a session. */
 export async function postUpload(
   deps: UploadDeps,
-  { exchange, admission }: { exchange: Exchange; admission: Admission },
+  { exchange, admission, admitAgain }: SendingRequest,
 ) {
   const { query, res } = exchange
   const mountDigest = query.get('mount')
@@ -44,7 +51,8 @@ export async function postUpload(
   const target = { ...admission, by: admission.identity.principal.name }
   const digest = query.get('digest')
   if (digest) {
-    await deps.uploads.pushWhole(target, parseDigest(digest), bodyOf(exchange))
+    const body = bodyOf(exchange, permitOf(admitAgain))
+    await deps.uploads.pushWhole(target, parseDigest(digest), body)
     return sendBlobCreated(exchange, admission, parseDigest(digest))
   }
   const upload = await deps.uploads.start(target, readAlgorithm(exchange))
@@ -100,16 +108,16 @@ export async function getUpload(deps: UploadDeps, request: UploadRequest) {
   send204(request.exchange, uploadHeaders(request.admission, status))
 }
 
-export async function patchUpload(deps: UploadDeps, request: UploadRequest) {
+export async function patchUpload(deps: UploadDeps, request: UploadRequest & SendingRequest) {
   const { exchange, admission, id } = request
   await withUploadHeaders(request, async () => {
     const key = await keyOf(deps, request)
-    const status = await deps.uploads.append(key, readChunk(exchange))
+    const status = await deps.uploads.append(key, readChunk(request))
     send(exchange.res, 202, uploadHeaders(admission, { ...status, id }))
   })
 }
 
-export async function putUpload(deps: UploadDeps, request: UploadRequest) {
+export async function putUpload(deps: UploadDeps, request: UploadRequest & SendingRequest) {
   const { exchange, admission } = request
   const digest = exchange.query.get('digest')
   if (!digest) {
@@ -120,7 +128,7 @@ export async function putUpload(deps: UploadDeps, request: UploadRequest) {
   }
   const parsed = parseDigest(digest)
   await withUploadHeaders(request, async () => {
-    await deps.uploads.commit(await keyOf(deps, request), parsed, readChunk(exchange))
+    await deps.uploads.commit(await keyOf(deps, request), parsed, readChunk(request))
   })
   sendBlobCreated(exchange, admission, parsed)
 }
@@ -134,9 +142,15 @@ function keyOf(deps: UploadDeps, { admission, id }: UploadRequest): Promise<Uplo
   return getUploadKey(deps, { ...admission, id })
 }
 
-function readChunk(exchange: Exchange): Chunk {
+function permitOf(admitAgain: SendingRequest['admitAgain']): Permit {
+  return async () => {
+    await admitAgain()
+  }
+}
+
+function readChunk({ exchange, admitAgain }: SendingRequest): Chunk {
   const header = exchange.req.headers['content-range']
-  const body = bodyOf(exchange)
+  const body = bodyOf(exchange, permitOf(admitAgain))
   const range = header === undefined ? null : parseContentRange(header)
   const length = range && range.end - range.start + 1
   if (range === null || body.lengthBytes === null || body.lengthBytes === length) {
