@@ -1,4 +1,5 @@
 import type { Db } from '../db/database.ts'
+import { findUserByKey } from '../db/users.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import type { Principal } from '../domain/permission.ts'
 import type { Access } from '../domain/scope.ts'
@@ -143,7 +144,7 @@ function openLogins(
     authenticateKey,
     async logIn(userName, password, { address = '', isLasting = false } = {}) {
       if (isApiKeyUserName(userName)) return await authenticateKey(password, address)
-      const attempt = { account: userKey(userName), address }
+      const attempt = { account: accountOf(userName), address }
       const check = () => checkPassword({ userName, password, isLasting }, attempt)
       const principal = await (backOff?.attempt(attempt, check) ?? check())
       records?.succeeded(principal, address)
@@ -156,7 +157,7 @@ function openLogins(
 function openPasswordLogins(
   options: AuthenticatorOptions,
 ): (credentials: Credentials, attempt: LoginAttempt) => Promise<Principal> {
-  const { principals, passwords, directories, backOff, records } = options
+  const { db, principals, passwords, directories, backOff, records } = options
 
   const waiterOf = (attempt: LoginAttempt): Waiter => ({
     account: attempt.account,
@@ -171,7 +172,10 @@ function openPasswordLogins(
     try {
       const userId = await directories?.logIn(userName, password, waiterOf(attempt))
       if (userId === undefined) return undefined
-      return await principals.findUser(userId, isLasting ? 'fresh' : undefined)
+      const found = await principals.findUser(userId, isLasting ? 'fresh' : undefined)
+      // Deleted here since: the next login makes the user anew.
+      if (found === undefined) directories?.forget(userName, password)
+      return found
     } catch (error) {
       if (isRefusal(error, 'UNAUTHORIZED')) records?.failed(attempt, null)
       throw error
@@ -196,7 +200,7 @@ function openPasswordLogins(
 
   return async (credentials, attempt) => {
     const { password, isLasting } = credentials
-    const key = attempt.account
+    const key = userKey(credentials.userName)
     const freshness = isLasting ? 'fresh' : undefined
     const login = isUserKey(key) ? await principals.findLogin(key, freshness) : undefined
     const tried = { userKey: key, password, account: undefined, waiter: waiterOf(attempt) }
@@ -206,7 +210,7 @@ function openPasswordLogins(
     if (principal !== undefined) return principal
     // It takes as long for a name that nobody has.
     if (login === undefined) await passwords.verify(tried)
-    records?.failed(attempt, login?.principal.name ?? null)
+    records?.failed(attempt, (await findUserByKey(db.read, key))?.name ?? null)
     return refuse('The user name or the password is wrong.')
   }
 }
@@ -215,6 +219,15 @@ interface Credentials {
   readonly userName: string
   readonly password: string
   readonly isLasting: boolean
+}
+
+/**
+ * For what attempts count. Directories take a name with spaces around it, and with their domain, for
+ * the same one; so does this, for every name, since more waiting hurts nobody else.
+ */
+function accountOf(userName: string): string {
+  const name = userKey(userName).trim().replace(/\s+/gu, ' ')
+  return name.replace(/^[^\\]*\\\s*/u, '').replace(/\s*@[^@]*$/u, '') || name
 }
 
 /** Only who has the right secret hears more than that it is unknown. */

@@ -89,16 +89,14 @@ export async function updateGroup(
  * naming who is no user, or CONFLICT when nobody could administer the server any more.
  */
 export async function changeMembers(
-  deps: GroupDeps,
+  { db, by }: GroupDeps,
   name: string,
   { add, remove }: { readonly add: readonly string[]; readonly remove: readonly string[] },
 ): Promise<GroupInfo> {
-  const { id } = await getRow(deps.db.read, accessName(name))
-  const removed = new Set(remove.map((user) => accessName(user).key))
-  const kept = (await listGroupMembers(deps.db.read, [id])).flatMap(({ source, userName }) =>
-    source === 'manual' && !removed.has(accessName(userName).key) ? [userName] : [],
-  )
-  return await updateGroup(deps, name, { users: [...kept, ...add] })
+  const joining = add.map(accessName)
+  const leaving = remove.map(accessName)
+  await db.write(updateRow, { group: accessName(name), joining, leaving, by })
+  return await getGroup({ db }, name)
 }
 
 /** Whether there was one; its rules go too. Throws CONFLICT when nobody could administer any more. */

@@ -70,8 +70,12 @@ test('a feed key without feed and feed group is good for none', () => {
   expect(allowed(keyOf({ permissions: ['view'] }), inFeed)).toEqual([])
 })
 
-test('a feed key has what every login has elsewhere, but never manages', () => {
-  const key = keyOf({ feedId: 3, permissions: ['view'] }, [administer])
+test('a feed key has what anybody has elsewhere, not what every login has, and never manages', () => {
+  const narrow = keyOf({ feedId: 3, permissions: ['view'] }, [administer])
+  expect(allowed(narrow, inFeed)).toEqual(view)
+  expect(allowed(narrow, elsewhere)).toEqual([])
+  const open = ruleOf(7, { attributes: expandAttributes(['Admin_ConfigureProGet']) })
+  const key = keyOf({ feedId: 3, permissions: ['view'] }, [open])
   expect(allowed(key, elsewhere)).toEqual(feedAttributes.filter((name) => !/^Admin/.test(name)))
   expect(allowed(key, null)).not.toContain('Admin_ConfigureProGet')
 })

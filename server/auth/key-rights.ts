@@ -9,6 +9,7 @@ import type { Principal } from '../domain/permission.ts'
 import {
   type ApplicableRules,
   authenticatedGroups,
+  everybodysGroups,
   type Rule,
   type RuleScope,
   rulesFor,
@@ -34,7 +35,8 @@ export type KeyRights = Pick<
 >
 
 /**
- * A `system` or `feed` key has the rights that it names, and those of every caller with a login. A
+ * A key has the rights that it names. Beside them a `feed` key has what anybody has, so that public
+ * registries stay open to it; a `system` key, within its names, what every caller with a login has. A
  * `personal` key has its user's (`ownerRules`), within its bounds.
  */
 export function rightsOfKey(
@@ -44,7 +46,8 @@ export function rightsOfKey(
   const { repositories } = key
   const anywhere = { feedId: null, feedGroupId: null, repositories }
   const own = (names: readonly Attribute[], scope: RuleScope | null) => {
-    const caller = { userId: null, groupIds: [], virtualGroups: authenticatedGroups }
+    const virtualGroups = key.type === 'feed' ? everybodysGroups : authenticatedGroups
+    const caller = { userId: null, groupIds: [], virtualGroups }
     const rules = scope === null ? known.rules : [ruleOf(key.id, names, scope), ...known.rules]
     return rulesFor(caller, rules)
   }

@@ -93,11 +93,16 @@ export async function exportSecurity({ db, by }: TransferDeps): Promise<Security
  * Throws INVALID_FIELDS, or CONFLICT when nobody could administer the server any more.
  */
 export async function importDocument(
-  deps: TransferDeps & { readonly passwords: Passwords },
+  deps: TransferDeps & {
+    readonly passwords: Passwords
+    /** Asked after the passwords were hashed: throws if `by` may not do this any more. */
+    readonly permit?: () => Promise<void>
+  },
   document: SecurityDocument,
   dryRun: boolean,
 ): Promise<readonly ImportStep[]> {
-  const { db, by, passwords } = deps
+  const { db, by, passwords, permit } = deps
+  checkSize(document)
   const users: ImportedUser[] = []
   for (const [at, user] of (document.users ?? []).entries()) {
     users.push(await parseUser(passwords, user, { place: `users.${at}`, dryRun }))
@@ -115,6 +120,7 @@ export async function importDocument(
     dryRun,
     by,
   }
+  await permit?.()
   try {
     return await db.write(importSecurity, input)
   } catch (error) {
@@ -122,6 +128,22 @@ export async function importDocument(
       return error.detail.steps
     }
     throw error
+  }
+}
+
+/** Hashing takes an eighth of a second each, and all is written in one transaction. */
+const maxPasswords = 500
+const maxMemberships = 50_000
+
+function checkSize({ users = [] }: SecurityDocument): void {
+  if (users.filter(({ password }) => password !== undefined).length > maxPasswords) {
+    refuseField(
+      'users',
+      `At most ${maxPasswords} users with a password at once: send their hashes, or several documents.`,
+    )
+  }
+  if (users.reduce((sum, { groups = [] }) => sum + groups.length, 0) > maxMemberships) {
+    refuseField('users', `At most ${maxMemberships} memberships at once: send several documents.`)
   }
 }
 

@@ -79,7 +79,7 @@ describeDatabases('sessions', ({ open }) => {
     const secret = await begin()
     for (const text of ['', 'ents_', secret.slice(0, -1), `${secret}x`, `' or 1=1 --`]) {
       expect(await sessions.find(text)).toBeUndefined()
-      await sessions.end(text)
+      await sessions.end(text, '192.0.2.1')
     }
     expect(await sessions.list(id, 10)).toHaveLength(1)
     const by = { name: 'Ann', address: null }

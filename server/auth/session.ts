@@ -41,9 +41,9 @@ export interface Sessions extends AsyncDisposable {
   /** Undefined for one that has ended, for whatever reason. */
   find(secret: string): Promise<LiveSession | undefined>
   /** Also if there is none. */
-  end(secret: string): Promise<void>
+  end(secret: string, address: string): Promise<void>
   /** One of the user's, also if there is none of that number. */
-  endOf(userId: number, id: number): Promise<void>
+  endOf(choice: { readonly userId: number; readonly id: number }, address: string): Promise<void>
   /** All of the user's, and all tokens that were issued for logins; how many sessions there were. */
   signOutEverywhere(userId: number, by: Actor): Promise<number>
   /** The user's own, the newest first. */
@@ -115,12 +115,12 @@ export function openSessions(options: SessionsOptions): Sessions {
       used.set(session.id, now())
       return { session: { ...session, lastUsedAt: now() }, principal }
     },
-    async end(secret) {
+    async end(secret, address) {
       const secretHash = hashOpaqueSecret('ents_', secret)
-      if (secretHash !== undefined) await db.write(deleteSessions, { secretHash })
+      if (secretHash !== undefined) await db.write(deleteSessions, { secretHash, address })
     },
-    async endOf(userId, id) {
-      await db.write(deleteSessions, { userId, id })
+    async endOf(choice, address) {
+      await db.write(deleteSessions, { ...choice, address })
     },
     signOutEverywhere: (userId, by) => db.write(signOutEverywhere, { userId, by }),
     async list(userId, count) {

@@ -84,6 +84,8 @@ export async function insertApiKey(trx: Queries, input: NewApiKey): Promise<numb
 }
 
 async function refuseMoreKeys(trx: Queries, userId: number): Promise<void> {
+  // Held, so that two at once are counted one after the other.
+  await trx.selectFrom('users').select('id').where('id', '=', userId).forNoKeyUpdate().execute()
   const { count } = await trx
     .selectFrom('api_keys')
     .select((eb) => eb.fn.countAll<number | string>().as('count'))

@@ -2,7 +2,7 @@ import { RegistryError } from '../domain/errors.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { chunksOf, nowMs } from './sql.ts'
-import { findUserByKey, insertUser, type UserAccount } from './users.ts'
+import { findUser, findUserByKey, insertUser, type UserAccount } from './users.ts'
 
 /** What a directory says about one of its users. */
 export interface DirectoryFacts {
@@ -182,7 +182,11 @@ async function rename(
   const { name, key } = input.facts
   const other = await findUserByKey(trx, key)
   if (other !== undefined && other.id !== input.userId) return
+  const before = await findUser(trx, input.userId)
+  if (before === undefined || before.name === name) return
   await trx.updateTable('users').set({ name, key }).where('id', '=', input.userId).execute()
+  const detail = { user: before.name, name }
+  await insertEvent(trx, { kind: 'user.renamed', by: 'Entrepot', detail })
 }
 
 /** Puts the user into exactly these groups, as far as the directory does. */

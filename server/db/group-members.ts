@@ -32,7 +32,7 @@ export async function groupIdsOfUsers(
       .where('user_id', 'in', ids)
       .execute()
     for (const { user_id, group_id } of rows) {
-      groups.set(user_id, [...(groups.get(user_id) ?? []), group_id])
+      append(groups, user_id, group_id)
     }
   }
   return groups
@@ -57,7 +57,7 @@ export async function groupNamesOfUsers(
       )
       .orderBy('groups.key')
       .execute()
-    for (const { user_id, name } of rows) names.set(user_id, [...(names.get(user_id) ?? []), name])
+    for (const { user_id, name } of rows) append(names, user_id, name)
   }
   return names
 }
@@ -76,9 +76,15 @@ export async function listGroupMembers(
       .where('group_members.group_id', 'in', ids)
       .orderBy('users.key')
       .execute()
-    members.push(
-      ...rows.map(({ group_id, name, source }) => ({ groupId: group_id, userName: name, source })),
-    )
+    for (const { group_id, name, source } of rows) {
+      members.push({ groupId: group_id, userName: name, source })
+    }
   }
   return members
+}
+
+function append<T>(lists: Map<number, T[]>, key: number, value: T): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [value])
+  else list.push(value)
 }

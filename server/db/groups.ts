@@ -5,7 +5,7 @@ import { keepAdministrator } from './administrators.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { type KeyPage, textSearch } from './key-page.ts'
-import { nowMs } from './sql.ts'
+import { chunksOf, nowMs } from './sql.ts'
 
 export interface GroupRecord {
   readonly id: number
@@ -69,6 +69,9 @@ export interface GroupChange {
   readonly description?: string
   /** All members that an administrator put there, from now on; absent: as they are. */
   readonly members?: readonly AccessName[]
+  /** In place of `members`: who joins, and who leaves. */
+  readonly joining?: readonly AccessName[]
+  readonly leaving?: readonly AccessName[]
   readonly by: Actor
 }
 
@@ -80,7 +83,7 @@ export async function updateGroup(trx: Queries, input: GroupChange): Promise<voi
 /** As `updateGroup`, for a transaction that looks after the administrators. */
 export async function changeGroup(trx: Queries, input: GroupChange): Promise<void> {
   const { id } = await getGroup(trx, input.group)
-  const { name, description, members } = input
+  const { name, description, members, joining, leaving } = input
   const other = name && (await findGroupByKey(trx, name.key))
   if (other && other.id !== id) throw nameTaken(other.name)
   const row = { ...name, ...(description !== undefined && { description }) }
@@ -88,6 +91,8 @@ export async function changeGroup(trx: Queries, input: GroupChange): Promise<voi
     await trx.updateTable('groups').set(row).where('id', '=', id).execute()
   }
   if (members) await replaceMembers(trx, id, members)
+  if (leaving) await removeMembers(trx, id, leaving)
+  if (joining) await joinGroup(trx, id, joining)
   await insertEvent(trx, {
     kind: 'group.changed',
     ...{ by: input.by.name, address: input.by.address },
@@ -95,9 +100,15 @@ export async function changeGroup(trx: Queries, input: GroupChange): Promise<voi
       group: input.group.name,
       ...(name && { name: name.name }),
       ...(description !== undefined && { description }),
-      ...(members && { members: members.map((each) => each.name) }),
+      ...(members && { members: namesOf(members) }),
+      ...(joining && { joining: namesOf(joining) }),
+      ...(leaving && { leaving: namesOf(leaving) }),
     },
   })
+}
+
+function namesOf(names: readonly AccessName[]): string[] {
+  return names.map(({ name }) => name)
 }
 
 /** Whether there was such a group. Its rules go with it. */
@@ -138,11 +149,14 @@ export async function replaceGroupsOfUser(
     .where('user_id', '=', userId)
     .where('source', '=', 'manual')
     .execute()
-  for (const group of groups) {
-    const found = await findGroupByKey(trx, group.key)
-    if (!found) refuseField('groups', `There is no group "${group.name}".`)
-    await addMember(trx, found.id, userId)
-  }
+  const ids = await idsByKey(trx, 'groups', groups)
+  const groupIds = groups.map(
+    ({ key, name }) => ids.get(key) ?? refuseField('groups', `There is no group "${name}".`),
+  )
+  await addMembers(
+    trx,
+    groupIds.map((groupId) => ({ groupId, userId })),
+  )
 }
 
 async function replaceMembers(
@@ -155,23 +169,71 @@ async function replaceMembers(
     .where('group_id', '=', groupId)
     .where('source', '=', 'manual')
     .execute()
-  for (const member of members) {
-    const user = await trx
-      .selectFrom('users')
-      .select('id')
-      .where('key', '=', member.key)
-      .executeTakeFirst()
-    if (!user) refuseField('users', `There is no user "${member.name}".`)
-    await addMember(trx, groupId, user.id)
+  await joinGroup(trx, groupId, members)
+}
+
+async function removeMembers(
+  trx: Queries,
+  groupId: number,
+  members: readonly AccessName[],
+): Promise<void> {
+  const ids = [...(await idsByKey(trx, 'users', members)).values()]
+  for (const chunk of chunksOf(ids)) {
+    await trx
+      .deleteFrom('group_members')
+      .where('group_id', '=', groupId)
+      .where('user_id', 'in', chunk)
+      .where('source', '=', 'manual')
+      .execute()
   }
 }
 
-async function addMember(trx: Queries, groupId: number, userId: number): Promise<void> {
-  await trx
-    .insertInto('group_members')
-    .values({ group_id: groupId, user_id: userId, source: 'manual' })
-    .onConflict((conflict) => conflict.columns(['group_id', 'user_id', 'source']).doNothing())
-    .execute()
+async function joinGroup(
+  trx: Queries,
+  groupId: number,
+  members: readonly AccessName[],
+): Promise<void> {
+  const ids = await idsByKey(trx, 'users', members)
+  const userIds = members.map(
+    ({ key, name }) => ids.get(key) ?? refuseField('users', `There is no user "${name}".`),
+  )
+  await addMembers(
+    trx,
+    userIds.map((userId) => ({ groupId, userId })),
+  )
+}
+
+async function idsByKey(
+  trx: Queries,
+  table: 'groups' | 'users',
+  names: readonly AccessName[],
+): Promise<ReadonlyMap<string, number>> {
+  const ids = new Map<string, number>()
+  for (const keys of chunksOf(names.map(({ key }) => key))) {
+    const rows = await trx
+      .selectFrom(table)
+      .select(['id', 'key'])
+      .where('key', 'in', keys)
+      .execute()
+    for (const { id, key } of rows) ids.set(key, id)
+  }
+  return ids
+}
+
+async function addMembers(
+  trx: Queries,
+  members: readonly { readonly groupId: number; readonly userId: number }[],
+): Promise<void> {
+  for (const chunk of chunksOf(members)) {
+    const rows = chunk.map(({ groupId, userId }) => ({
+      ...{ group_id: groupId, user_id: userId, source: 'manual' as const },
+    }))
+    await trx
+      .insertInto('group_members')
+      .values(rows)
+      .onConflict((conflict) => conflict.columns(['group_id', 'user_id', 'source']).doNothing())
+      .execute()
+  }
 }
 
 function nameTaken(name: string): RegistryError {

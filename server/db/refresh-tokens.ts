@@ -1,3 +1,4 @@
+import { RegistryError } from '../domain/errors.ts'
 import type { Queries } from './database.ts'
 import { type Params, prepared } from './prepared.ts'
 import { nowMs } from './sql.ts'
@@ -33,11 +34,15 @@ export async function findRefreshToken(
   )
 }
 
-/** Stores a token by its SHA-256 (hexadecimal), and drops those of its owner that are void. */
+/**
+ * Stores a token by its SHA-256 (hexadecimal), and drops those of its owner that are void. Throws
+ * UNAUTHORIZED when the user is gone, or has other credentials by now.
+ */
 export async function insertRefreshToken(
   trx: Queries,
   input: RefreshTokenOwner & { readonly secretHash: string; readonly clientId: string },
 ): Promise<void> {
+  if (input.kind === 'user') await checkUser(trx, input)
   await trx
     .insertInto('refresh_tokens')
     .values({
@@ -62,6 +67,18 @@ export async function deleteRefreshToken(
     .where('secret_hash', '=', input.secretHash)
     .executeTakeFirst()
   return numDeletedRows > 0n
+}
+
+/** Held, so that deleting the user finds the token. */
+async function checkUser(trx: Queries, owner: RefreshTokenOwner): Promise<void> {
+  const user = await trx
+    .selectFrom('users')
+    .select('credential_version')
+    .where('id', '=', owner.id)
+    .forKeyShare()
+    .executeTakeFirst()
+  if (user?.credential_version === owner.credentialVersion) return
+  throw new RegistryError('UNAUTHORIZED', 'The login is no longer valid: log in again.')
 }
 
 async function deleteSurplus(trx: Queries, owner: RefreshTokenOwner): Promise<void> {

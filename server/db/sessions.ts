@@ -3,7 +3,7 @@ import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { type Params, prepared } from './prepared.ts'
 import { greatest, nowMs, nowMsOnce } from './sql.ts'
-import { forgetLogins } from './users.ts'
+import { findUser, forgetLogins } from './users.ts'
 
 /** A login of the web pages. Times are milliseconds of the database's clock. */
 export interface Session {
@@ -126,14 +126,23 @@ export type SessionChoice =
   | { readonly secretHash: string }
   | { readonly userId: number; readonly id: number }
 
-/** How many there were. */
-export async function deleteSessions(trx: Queries, choice: SessionChoice): Promise<number> {
-  const all = trx.deleteFrom('sessions')
-  const { numDeletedRows } = await ('secretHash' in choice
+/** How many there were. `address`: where that was asked for. */
+export async function deleteSessions(
+  trx: Queries,
+  choice: SessionChoice & { readonly address: string },
+): Promise<number> {
+  const all = trx.deleteFrom('sessions').returning(['id', 'user_id'])
+  const ended = await ('secretHash' in choice
     ? all.where('secret_hash', '=', choice.secretHash)
     : all.where('user_id', '=', choice.userId).where('id', '=', choice.id)
-  ).executeTakeFirstOrThrow()
-  return Number(numDeletedRows)
+  ).execute()
+  for (const { id, user_id } of ended) {
+    const user = await findUser(trx, user_id)
+    const { address } = choice
+    const event = { kind: 'session.ended', by: user?.name ?? '', address }
+    await insertEvent(trx, { ...event, detail: { session: id } })
+  }
+  return ended.length
 }
 
 /**

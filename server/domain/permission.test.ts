@@ -82,6 +82,16 @@ describe('seeing a feed', () => {
       [rule(1, everything, { deny: true }), rule(2, some, group)],
       false,
     ],
+    [
+      'a restriction of the same repositories first',
+      [rule(1, some, { deny: true }), rule(2, some)],
+      false,
+    ],
+    [
+      'a restriction of all repositories first',
+      [rule(1, { ...some, pattern: '**' }, { deny: true }), rule(2, some)],
+      false,
+    ],
     ['with other attributes', [rule(1, inFeed, { attributes: new Set() })], false],
   ])('%s', (_what, rules, sees) => {
     expect(seesFeed(principal(rules), feed)).toBe(sees)

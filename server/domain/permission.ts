@@ -1,6 +1,13 @@
 import type { Attribute } from './attribute.ts'
 import { matchesPattern } from './repository-pattern.ts'
-import { type ApplicableRules, coversSubject, type Decision, decide, type Subject } from './rule.ts'
+import {
+  type ApplicableRules,
+  coversSubject,
+  type Decision,
+  decide,
+  type Rule,
+  type Subject,
+} from './rule.ts'
 
 /** What an API key is kept to, whatever the rules give: all of them must allow. */
 export interface Bounds {
@@ -60,13 +67,22 @@ export function seesFeed(
   const view = 'Feeds_ViewFeed'
   const subject = { feedId: feed.feedId, feedGroupId: feed.feedGroupId }
   if (bounds && !isInside({ ...bounds, repositories: null }, view, subject)) return false
-  for (const { attributes, scope, deny } of rules) {
-    if (!attributes.has(view)) continue
+  return opensSomething(
+    rules.filter(({ attributes }) => attributes.has(view)),
+    subject,
+  )
+}
+
+function opensSomething(rules: readonly Rule[], feed: Subject): boolean {
+  const closed = new Set<string>()
+  for (const { scope, deny } of rules) {
+    // It covers every repository that no rule before it spoke of.
     if (scope.kind !== 'repositories') {
-      // It covers every repository that no rule before it spoke of.
-      if (coversSubject(scope, subject)) return !deny
-    } else if (scope.feedId === feed.feedId && !deny) {
-      return true
+      if (coversSubject(scope, feed)) return !deny
+    } else if (scope.feedId === feed.feedId) {
+      // What a restriction before it closed whole stays closed.
+      if (!deny && !closed.has(scope.pattern) && !closed.has('**')) return true
+      closed.add(scope.pattern)
     }
   }
   return false

@@ -49,7 +49,9 @@ export interface RuleCaller {
 
 /** Who sent no credentials. */
 export const anonymousGroups: readonly VirtualGroup[] = ['anonymous', 'everyone']
-/** Whoever is known: users and API keys. */
+/** What holds for all, known or not. */
+export const everybodysGroups: readonly VirtualGroup[] = ['everyone']
+/** Whoever is known: users and most API keys. */
 export const authenticatedGroups: readonly VirtualGroup[] = ['authenticated', 'everyone']
 
 /** Rules that apply to one caller, the one that decides first before the others (`rulesFor`). */

@@ -20,6 +20,20 @@ test.each(['', ' ann', 'ann ', 'a:b', 'a：b', 'a\nb', 'a\0b', '\ud800', 'x'.rep
   },
 )
 
+test.each(['Admin\u200b', 'a\u202eb', 'a\u00adb', '\ufeffAdmin'])(
+  'no user has invisible characters in its name: %j',
+  (name) => {
+    expect(() => parseUserName(name)).toThrow('invisible characters')
+  },
+)
+
+test.each(['Entrepot', 'command line', 'Command  Line', 'API key 1 (deploy)', 'api key'])(
+  'no user can be named as the server calls itself in the audit: %s',
+  (name) => {
+    expect(() => parseUserName(name)).toThrow('the audit means')
+  },
+)
+
 test.each(['api', 'API', 'Api', 'ａｐｉ'])('no user can be named %s', (name) => {
   expect(() => parseUserName(name)).toThrow(/No user can be named "api"/)
 })

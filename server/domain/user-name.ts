@@ -27,7 +27,8 @@ export function isUserKey(key: string): boolean {
 /**
  * A name that a user may have, and its key. Throws REQUEST_INVALID for one that is empty, longer
  * than 100 characters, cannot travel in a Basic header (colons, control characters), begins or ends
- * with white space, or is `api` or the name of a virtual group (Anonymous, …) in any spelling.
+ * with white space, or is `api`, the name of a virtual group (Anonymous, …), or what the audit calls
+ * the server, its command line and API keys, in any spelling.
  */
 export function parseUserName(name: string): { readonly name: string; readonly key: string } {
   const key = userKey(name)
@@ -46,11 +47,23 @@ export function parseUserName(name: string): { readonly name: string; readonly k
   if (name.length > maxLength || key.length > maxLength) {
     throw new RegistryError('REQUEST_INVALID', `A user name has at most ${maxLength} characters.`)
   }
-  if (!isUserKey(key) || !isUserKey(name)) {
+  if (!isUserKey(key) || !isUserKey(name) || /\p{Cf}/u.test(name)) {
     throw new RegistryError(
       'REQUEST_INVALID',
-      'A user name must not be empty, begin or end with a space, or contain colons or control characters.',
+      'A user name must not be empty, begin or end with a space, or contain colons or control or invisible characters.',
+    )
+  }
+  if (isServersOwn(key)) {
+    throw new RegistryError(
+      'REQUEST_INVALID',
+      `No user can be named "${name}": the audit means the server itself, or an API key, by it.`,
     )
   }
   return { name, key }
+}
+
+/** Who the audit says did what no user did. */
+function isServersOwn(key: string): boolean {
+  const plain = key.replace(/\s+/gu, ' ')
+  return plain === 'entrepot' || plain === 'command line' || /^api key\b/.test(plain)
 }

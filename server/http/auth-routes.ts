@@ -3,7 +3,7 @@ import type { OidcLogins } from '../auth/directories/oidc-logins.ts'
 import type { LoginRecords } from '../auth/login-records.ts'
 import type { Principals } from '../auth/principals.ts'
 import type { Sessions } from '../auth/session.ts'
-import { RegistryError } from '../domain/errors.ts'
+import { isRefusal, RegistryError } from '../domain/errors.ts'
 import type { Principal } from '../domain/permission.ts'
 import type { Log } from '../log.ts'
 import type { Settings } from '../registry/settings.ts'
@@ -117,7 +117,10 @@ async function answer(
   } catch (error) {
     const { status, detail } = describeProblem(error)
     const [path] = request.url.split('?', 1)
-    if (status >= 500) log.error({ err: error, method: request.method, url: path }, 'login failed')
+    // Why a directory cannot be asked is in the log already, once a minute.
+    const isKnown = isRefusal(error, 'UNAVAILABLE')
+    if (status >= 500 && !isKnown)
+      log.error({ err: error, method: request.method, url: path }, 'login failed')
     reply.code(status).type('text/plain; charset=utf-8').send(`${detail}\n`)
   }
   await reply

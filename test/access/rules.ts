@@ -143,7 +143,8 @@ function feedKeyMay(
   const own = permissions.some((each) => ofPermission[each].includes(attribute))
   const here = narrownessOf(world, { task: '', ...scopeOf(feed, feedGroup) }, place)
   if (own && here !== undefined) return true
-  return decide(world, { virtual: knownGroups }, attribute, place)
+  // "a `feed` key has beside them what `Everyone` has"
+  return decide(world, { virtual: ['Everyone'] }, attribute, place)
 }
 
 function scopeOf(feed: string | undefined, feedGroup: string | undefined) {

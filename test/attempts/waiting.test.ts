@@ -1,13 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import { type Authenticator, openAuthenticator } from '../../server/auth/authenticate.ts'
 import { changeOwnPassword } from '../../server/auth/own-password.ts'
 import type { Passwords } from '../../server/auth/password.ts'
+import { importDocument } from '../../server/auth/security-transfer.ts'
 import { addUser, updateUser } from '../../server/auth/users.ts'
 import { deleteUser, updateUser as updateRow } from '../../server/db/user-changes.ts'
 import { type Accounts, openAccounts, tests } from '../support/accounts.ts'
-import { askApi, cookieOf } from '../support/api-call.ts'
+import { askApi, clientOf, cookieOf, pageHeaders } from '../support/api-call.ts'
 import { blob, type Content, image, index } from '../support/content.ts'
 import { describeDatabases } from '../support/databases.ts'
 import { type OpenRequest, openRequest } from '../support/open-request.ts'
@@ -15,6 +17,7 @@ import {
   addPerson,
   adminOf,
   allow,
+  logIn,
   type Person,
   statusOf,
   tasks,
@@ -141,6 +144,9 @@ describeDatabases('while a password is looked at, behind all others that wait', 
     expect(await refusalOf(updateUser(deps, 'bystander', { password: other }))).toBe('DENIED')
     expect(await refusalOf(accounts.authenticator.logIn('intruder', password))).toBe('UNAUTHORIZED')
     expect((await accounts.authenticator.logIn('bystander', password)).name).toBe('bystander')
+    const users = [{ userName: 'intruder', password }]
+    expect(await refusalOf(importDocument(deps, { users }, false))).toBe('DENIED')
+    expect(await refusalOf(accounts.authenticator.logIn('intruder', password))).toBe('UNAUTHORIZED')
   })
 })
 
@@ -304,6 +310,58 @@ describe('what one user may have many of', () => {
     expect(await Promise.all(cookies.slice(0, 3).map(whoami))).toEqual([401, 401, 200])
     expect(await whoami(cookies.at(-1))).toBe(200)
   })
+})
+
+test('the names of one account in a directory count as one for the back-off', async () => {
+  await using server = await startServer({}, { slowsDown: true })
+  const names = [
+    'lara',
+    'lara ',
+    ' lara',
+    'la  ra',
+    'CORP\\lara',
+    'lara@corp.example',
+    'corp\\ Lara',
+  ]
+  const statuses: number[] = []
+  for (const userName of names) {
+    const json = { userName, password: 'a wrong password' }
+    statuses.push((await askApi(server.url, { target: '/api/sessions/login', json })).status)
+  }
+  // Five are free; one of these names is another one.
+  expect(statuses).toEqual([401, 401, 401, 401, 401, 401, 429])
+})
+
+test('what waits for a session is not served once the session has ended', async () => {
+  await using server = await startServer()
+  const headers = pageHeaders(
+    server.url,
+    await logIn(server, { name: 'Admin', password: server.adminPassword }),
+  )
+  const users = Array.from({ length: 12 }, (_, at) => ({ userName: `late${at}`, password }))
+  const importing = askApi(server.url, { target: '/api/security/import', headers, json: { users } })
+  await sleep(300)
+  await askApi(server.url, { method: 'POST', target: '/api/sessions/logout', headers })
+  expect((await importing).status).toBe(401)
+  const admin = clientOf(server.url, server.admin)
+  const found = await call(admin, api.securityUsers.list, {})
+  expect(found.map(({ name }) => name)).toEqual(['Admin'])
+  const events = await call(admin, api.audit.list, { query: { kind: 'session.ended' } })
+  expect(events).toMatchObject([{ by: 'Admin', address: '127.0.0.1' }])
+})
+
+test('an import has bounds', async () => {
+  await using server = await startServer()
+  const headers = { authorization: server.admin }
+  const target = '/api/security/import'
+  const many = Array.from({ length: 501 }, (_, at) => ({ userName: `u${at}`, password }))
+  const refused = await askApi(server.url, { target, headers, json: { users: many } })
+  expect(refused).toMatchObject({ status: 422 })
+  expect(JSON.stringify(refused.body)).toContain('At most 500 users with a password')
+  const groups = Array.from({ length: 600 }, (_, at) => `g${at}`)
+  const members = Array.from({ length: 100 }, (_, at) => ({ userName: `m${at}`, groups }))
+  const wide = await askApi(server.url, { target, headers, json: { users: members } })
+  expect(JSON.stringify(wide.body)).toContain('At most 50000 memberships')
 })
 
 test('a registry that is switched off is not shown to who may only view it', async () => {

@@ -13,6 +13,7 @@ import { openSecretKey } from '../../server/auth/secret-key.ts'
 import type { Db } from '../../server/db/database.ts'
 import { groupNamesOfUsers } from '../../server/db/group-members.ts'
 import { insertGroup } from '../../server/db/groups.ts'
+import { deleteUser } from '../../server/db/user-changes.ts'
 import { findUser, insertUser, setUserActive } from '../../server/db/users.ts'
 import { accessName } from '../../server/domain/access-name.ts'
 import { sqliteDatabases } from '../support/databases.ts'
@@ -236,6 +237,28 @@ describe.skipIf(found.skip)(`logins with LDAP directories ${found.reason}`, () =
     aheadMs = 33 * minute
     await directories.confirm(await user(id))
     expect((await user(id)).confirmedAt).toEqual(expect.any(Number))
+  })
+
+  test('who logs in by something else than the name is found again by the name', async () => {
+    const directories = await open()
+    const usersFilter = '(|(mail=%s)(telephoneNumber=%s))'
+    await add(directories, 'mail', settingsOf(corp, { usersFilter }))
+    const id = await directories.logIn('alice@example.org', 'alice-password')
+    expect(await user(id)).toMatchObject({ name: 'alice' })
+    aheadMs = 16 * minute
+    await directories.confirm(await user(id))
+    expect((await user(id)).confirmedAt).not.toBeNull()
+  })
+
+  test('a user who was deleted here comes back with the next login', async () => {
+    const directories = await open()
+    await add(directories, 'corp', settingsOf(corp))
+    const id = await directories.logIn('alice', 'alice-password')
+    await db.write(deleteUser, { userId: id ?? 0, by })
+    expect(await directories.logIn('alice', 'alice-password')).toBe(id)
+    directories.forget('alice', 'alice-password')
+    const again = await directories.logIn('alice', 'alice-password')
+    expect(await user(again)).toMatchObject({ name: 'alice' })
   })
 
   test('a name that was given to a new person is not the former one', async () => {

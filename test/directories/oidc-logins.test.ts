@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -344,6 +346,35 @@ describe.skipIf(found.skip)(`logins with OpenID Connect providers ${found.reason
     expect(await text()).toBe('The directory "down" cannot be reached; try again later.\n')
     expect((await start('nobody'))?.status()).toBe(404)
     expect(await logIn('sub-1')).toBe('at / as alice')
+  })
+
+  test('a code that the provider, or what stands before it, chokes on harms nobody else', async () => {
+    const broken = createServer((request, response) => {
+      const issuer = `http://127.0.0.1:${(broken.address() as AddressInfo).port}`
+      const metadata = {
+        issuer,
+        authorization_endpoint: `${issuer}/a`,
+        token_endpoint: `${issuer}/t`,
+      }
+      if (request.url?.includes('.well-known')) {
+        response.setHeader('content-type', 'application/json').end(JSON.stringify(metadata))
+      } else response.writeHead(403, { 'content-type': 'text/html' }).end('<h1>Forbidden</h1>')
+    })
+    await new Promise<void>((resolve) => broken.listen(0, '127.0.0.1', resolve))
+    try {
+      await add('wall', { issuer: `http://127.0.0.1:${(broken.address() as AddressInfo).port}` })
+      const begun = await fetch(`${baseUrl}/auth/oidc/wall/start`, { redirect: 'manual' })
+      const state = new URL(begun.headers.get('location') ?? '').searchParams.get('state')
+      const cookies = begun.headers.get('set-cookie')?.split(';', 1)[0] ?? ''
+      const callback = `${baseUrl}/auth/oidc/wall/callback?code=%3Cscript%3E&state=${state}`
+      const answer = await fetch(callback, { headers: { cookie: cookies }, redirect: 'manual' })
+      expect(answer.status).toBe(401)
+      const other = await fetch(`${baseUrl}/auth/oidc/wall/start`, { redirect: 'manual' })
+      expect(other.status).toBe(303)
+      expect(memory.lines().filter(({ level }) => Number(level) >= 50)).toEqual([])
+    } finally {
+      broken.close()
+    }
   })
 
   test.for([

@@ -111,8 +111,8 @@ async function ask(
   try {
     const found =
       directory.kind === 'ldap'
-        ? await options.outages.guard(directory, { quietMs }, () =>
-            directory.open().find(user.name),
+        ? await options.outages.guard(directory, { purpose: 'confirmation', quietMs }, () =>
+            directory.open().findAgain(user.name),
           )
         : await askProvider(options, user, directory)
     if (found === 'cannot be asked') return isStillGood(options, user) ? 'confirmed' : 'too old'
@@ -138,7 +138,7 @@ async function askProvider(
   const stored = await findDirectoryToken(db.read, user.id)
   if (stored === undefined) return 'cannot be asked'
   const owner = tokenOwner(user.id)
-  const answer = await outages.guard(directory, { quietMs }, () =>
+  const answer = await outages.guard(directory, { purpose: 'confirmation', quietMs }, () =>
     directory.open().refresh(encryption.decrypt(stored, owner), subjectOf(user.externalId ?? '')),
   )
   if (answer === undefined) {

@@ -21,6 +21,8 @@ export interface DirectoryLogins {
    * it let in cannot be one here.
    */
   logIn(userName: string, password: string, waiter?: Waiter): Promise<number | undefined>
+  /** The directory is asked again at the next login with these. */
+  forget(userName: string, password: string): void
 }
 
 export interface DirectoryLoginsOptions {
@@ -76,7 +78,7 @@ export function openDirectoryLogins(options: DirectoryLoginsOptions): DirectoryL
   ): Promise<number | undefined> => {
     for (const { directory, name } of await findCandidates(options, userName)) {
       const at = monotonicMs()
-      const answer = await outages.guard(directory, { quietMs, waiter }, () =>
+      const answer = await outages.guard(directory, { purpose: 'login', quietMs, waiter }, () =>
         directory.open().logIn(name, password),
       )
       if (answer === 'unknown') continue
@@ -90,13 +92,19 @@ export function openDirectoryLogins(options: DirectoryLoginsOptions): DirectoryL
     return undefined
   }
 
+  const idOf = (userName: string, password: string) =>
+    createHmac('sha256', cacheKey)
+      .update(JSON.stringify([userName, password]))
+      .digest('base64')
+
   return {
+    forget(userName, password) {
+      verified.delete(idOf(userName, password))
+    },
     async logIn(userName, password, waiter) {
       // Directories take an empty password for no attempt to log in, and say yes.
       if (userName === '' || password === '') return undefined
-      const id = createHmac('sha256', cacheKey)
-        .update(JSON.stringify([userName, password]))
-        .digest('base64')
+      const id = idOf(userName, password)
       const known = verified.get(id)
       if (known !== undefined && (await isGood(known))) return known.userId
       // Clients open many connections at once: the same attempt is made once.

@@ -1,4 +1,4 @@
-import type { Entry } from 'ldapts'
+import type { Entry, Filter } from 'ldapts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { DirectoryUser } from './directory-user.ts'
 import {
@@ -8,7 +8,7 @@ import {
   openLdapConnection,
   valuesOf,
 } from './ldap-connection.ts'
-import { fillFilter, filterText } from './ldap-filter.ts'
+import { fillFilter, filterByAttribute, filterText } from './ldap-filter.ts'
 import { findGroupNames } from './ldap-groups.ts'
 import type { LdapSettings } from './ldap-settings.ts'
 import { Steps } from './steps.ts'
@@ -19,7 +19,10 @@ import { Steps } from './steps.ts'
  */
 export interface LdapDirectory {
   logIn(userName: string, password: string, steps?: Steps): Promise<LdapLogin>
+  /** By what people log in with. */
   find(userName: string, steps?: Steps): Promise<DirectoryUser | undefined>
+  /** By the name that the directory gave the user, which need not be what people log in with. */
+  findAgain(name: string): Promise<DirectoryUser | undefined>
   /** The distinguished names of groups of this name. */
   findGroup(name: string, steps?: Steps): Promise<readonly string[]>
 }
@@ -55,7 +58,7 @@ export function openLdapDirectory(options: LdapDirectoryOptions): LdapDirectory 
     async logIn(userName, password, steps = new Steps()) {
       if (userName === '' || password === '') return 'refused'
       return await connected(steps, async (connection, request) => {
-        const entry = await findEntry(connection, userName, request)
+        const entry = await findEntry(connection, byLogin(settings, userName), request)
         if (entry === undefined) return 'unknown'
         const accepted = await isAccepted(entry.dn, password, request)
         return accepted ? await describe(connection, entry, request) : 'refused'
@@ -63,7 +66,12 @@ export function openLdapDirectory(options: LdapDirectoryOptions): LdapDirectory 
     },
     find: (userName, steps = new Steps()) =>
       connected(steps, async (connection, request) => {
-        const entry = await findEntry(connection, userName, request)
+        const entry = await findEntry(connection, byLogin(settings, userName), request)
+        return entry && (await describe(connection, entry, request))
+      }),
+    findAgain: (name) =>
+      connected(new Steps(), async (connection, request) => {
+        const entry = await findEntry(connection, byName(settings, name), request)
         return entry && (await describe(connection, entry, request))
       }),
     findGroup: (name, steps = new Steps()) =>
@@ -88,13 +96,28 @@ async function bindService(
   )
 }
 
-/** The one entry of this name; none if the filter finds several. */
+interface EntrySearch {
+  readonly filter: Filter
+  /** For people. */
+  readonly text: string
+}
+
+function byLogin({ usersFilter }: LdapSettings, userName: string): EntrySearch {
+  return { filter: fillFilter(usersFilter, userName), text: filterText(usersFilter, userName) }
+}
+
+function byName({ usersFilter, userNameProperty }: LdapSettings, name: string): EntrySearch {
+  const filter = filterByAttribute(usersFilter, userNameProperty, name)
+  return { filter, text: filter.toString() }
+}
+
+/** The one entry; none if the filter finds several. */
 async function findEntry(
   connection: LdapConnection,
-  userName: string,
+  { filter, text }: EntrySearch,
   { settings, steps }: ConnectionRequest,
 ): Promise<Entry | undefined> {
-  const { usersFilter, userSearchBase, uniqueIdProperty } = settings
+  const { userSearchBase, uniqueIdProperty } = settings
   const attributes = [
     settings.userNameProperty,
     settings.displayNameProperty,
@@ -105,13 +128,13 @@ async function findEntry(
   const search = {
     base: userSearchBase,
     scope: 'sub',
-    filter: fillFilter(usersFilter, userName),
+    filter,
     attributes,
     bytes: /(?:guid|sid)$/i.test(uniqueIdProperty ?? '') ? [uniqueIdProperty ?? ''] : [],
     limit: 1,
   } as const
   const entries = await steps.run(
-    { step: 'findUser', sent: `${filterText(usersFilter, userName)} below ${userSearchBase}` },
+    { step: 'findUser', sent: `${text} below ${userSearchBase}` },
     () => connection.search(search),
     (found) => {
       if (found.length > 1) return 'several entries: the filter must find one'

@@ -47,6 +47,16 @@ export function filterText(template: string, value: string): string {
   return text.startsWith('(') ? text : `(${text})`
 }
 
+/**
+ * The filter that finds again who was found by some value: whoever has the attribute so, among all
+ * whom the filter could find.
+ */
+export function filterByAttribute(template: string, attribute: string, value: string): Filter {
+  const anybody = template.replaceAll(placeholder, () => '*').replace(/\*{2,}/g, '*')
+  const among = anybody.startsWith('(') ? anybody : `(${anybody})`
+  return FilterParser.parseString(`(&${among}${filterText(`(${attribute}=%s)`, value)})`)
+}
+
 /** Escaping protects a value; as the name of an attribute, a user's input could choose what is asked. */
 function standsForValues(template: string): boolean {
   return template.split(placeholder).every((_, index, parts) => {

@@ -62,14 +62,16 @@ export function openOidcDirectory(options: OidcDirectoryOptions): OidcDirectory 
     },
     async finish(callback, { state, nonce, codeVerifier }) {
       const configuration = await discover()
-      const tokens = await translated(
-        oidc.authorizationCodeGrant(configuration, callback, {
+      const tokens = await oidc
+        .authorizationCodeGrant(configuration, callback, {
           expectedState: state,
           expectedNonce: nonce,
           pkceCodeVerifier: codeVerifier,
           idTokenExpected: true,
-        }),
-      )
+        })
+        .catch((error: unknown) => {
+          throw translateExchange(error)
+        })
       const idToken = tokens.claims()
       if (idToken === undefined) throw refused('there was no ID token')
       const claims = await completeClaims(configuration, settings, tokens.access_token, idToken)
@@ -170,6 +172,20 @@ function translate(error: unknown): RegistryError {
   return isAnswerInvalid(code)
     ? refused(why, error)
     : new RegistryError('UNAVAILABLE', `The provider cannot be asked: ${why}.`, { cause: error })
+}
+
+/**
+ * Whoever comes back chooses the code: whatever the provider, or what stands before it, answers to
+ * that is a matter of this login alone. Only no answer says something about the provider.
+ */
+function translateExchange(error: unknown): RegistryError {
+  const translated = translate(error)
+  const { code } = error as { code?: unknown }
+  const isAnswered =
+    typeof code === 'string' && code.startsWith('OAUTH_') && code !== 'OAUTH_TIMEOUT'
+  return translated.code === 'UNAVAILABLE' && isAnswered
+    ? new RegistryError('UNAUTHORIZED', translated.message, { cause: error })
+    : translated
 }
 
 /** The client library's codes for an answer that is there, and not to be believed. */

@@ -82,8 +82,10 @@ export function openOidcLogins(options: OidcLoginsOptions): OidcLogins {
     async begin({ directoryKey, baseUrl, returnPath }) {
       const directory = await getProvider(directoryKey)
       const redirectUri = `${baseUrl}/auth/oidc/${directory.key}/callback`
-      const { address, ...secrets } = await outages.guard(directory, { quietMs }, () =>
-        directory.open().begin(redirectUri),
+      const { address, ...secrets } = await outages.guard(
+        directory,
+        { purpose: 'login', quietMs },
+        () => directory.open().begin(redirectUri),
       )
       const state: LoginState = {
         ...secrets,
@@ -105,8 +107,10 @@ export function openOidcLogins(options: OidcLoginsOptions): OidcLogins {
         )
       }
       const callback = new URL(`${state.redirectUri}${query}`)
-      const { user, refreshToken } = await outages.guard(directory, { quietMs }, () =>
-        directory.open().finish(callback, state),
+      const { user, refreshToken } = await outages.guard(
+        directory,
+        { purpose: 'login', quietMs },
+        () => directory.open().finish(callback, state),
       )
       if (!user.enabled) {
         throw new RegistryError(

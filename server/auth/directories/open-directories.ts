@@ -13,6 +13,7 @@ import { openOutages } from './outages.ts'
 export interface Directories {
   /** By name and password: see `DirectoryLogins`. */
   logIn(userName: string, password: string, waiter?: Waiter): Promise<number | undefined>
+  forget(userName: string, password: string): void
   /** Before anything that was issued for a user counts: see `Confirmations`. */
   confirm(user: ConfirmedUser): Promise<void>
   /** By browser. */
@@ -44,6 +45,7 @@ export function openDirectories(options: DirectoriesOptions): Directories {
   const logins = openDirectoryLogins({ ...shared, admitted: confirmations.admitted })
   return {
     logIn: logins.logIn,
+    forget: logins.forget,
     confirm: confirmations.confirm,
     oidc: openOidcLogins({ ...shared, confirmations, stateEncryption }),
     encryption,

@@ -18,6 +18,8 @@ export interface Outages {
 }
 
 interface Request {
+  /** Logins are made by anybody: how they end says nothing to who asks about a known user. */
+  readonly purpose: 'login' | 'confirmation'
   readonly quietMs: number
   /** On whose behalf. */
   readonly waiter?: Waiter | undefined
@@ -38,8 +40,8 @@ export function openOutages({
   log: Log
   monotonicMs: () => number
 }): Outages {
-  const states = new Map<number, State>()
-  const stateOf = (id: number) => {
+  const states = new Map<string, State>()
+  const stateOf = (id: string) => {
     const never = Number.NEGATIVE_INFINITY
     const known = states.get(id) ?? {
       gate: createGate({ maxConcurrent: 16, maxQueued: 256, retryAfterSeconds: 5 }),
@@ -58,8 +60,8 @@ export function openOutages({
     return unreachable(name, error)
   }
   return {
-    async guard(directory, { quietMs, waiter }, work) {
-      const state = stateOf(directory.id)
+    async guard(directory, { purpose, quietMs, waiter }, work) {
+      const state = stateOf(`${purpose} ${directory.id}`)
       const refuseWhileQuiet = () => {
         if (monotonicMs() - state.failedAt < quietMs) throw unreachable(directory.name)
       }

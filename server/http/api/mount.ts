@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { api, type Resource } from '../../../contract/api.ts'
 import type { Route } from '../../../contract/route.ts'
-import { isRefusal } from '../../domain/errors.ts'
+import { isRefusal, RegistryError } from '../../domain/errors.ts'
 import type { Principal } from '../../domain/permission.ts'
 import type { Settings } from '../../registry/settings.ts'
 import type { Caller, ReadCaller } from '../base-url.ts'
@@ -96,7 +96,7 @@ async function answer(
     cookieSecret,
     isJson: sent.isJson,
     async admitAgain() {
-      const { principal } = await deps.authenticator.renew({ ...identified, access: null })
+      const { principal } = await renew(deps, identified, cookieSecret)
       await admit(deps, need, sent, { ...call, principal })
     },
     setHeader: (name, value) => void reply.header(name, value),
@@ -125,6 +125,18 @@ async function whoCalls(
   }
   const { method, headers } = request
   return await identify(deps, { method, headers, caller, keys: sent.keys, cookieSecret })
+}
+
+/** The same caller as it is now; of a session that has ended, nobody. */
+async function renew(
+  { authenticator, sessions }: MountDeps,
+  { principal, session }: Identified,
+  cookieSecret = '',
+): Promise<{ readonly principal: Principal }> {
+  if (session === null) return await authenticator.renew({ principal, access: null })
+  const live = await sessions.find(cookieSecret)
+  if (live !== undefined) return live
+  throw new RegistryError('UNAUTHORIZED', 'The session has ended: log in again.')
 }
 
 function watchAnswer(

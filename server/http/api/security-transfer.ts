@@ -6,9 +6,9 @@ import type { ApiDeps } from './deps.ts'
 export function securityTransferHandlers({ db, passwords }: ApiDeps): Handlers<typeof routes> {
   return {
     export: (_input, { by }) => exportSecurity({ db, by }),
-    async import({ query, body }, { by }) {
+    async import({ query, body }, { by, admitAgain: permit }) {
       const { dryRun = false } = query
-      const steps = await importDocument({ db, passwords, by }, body, dryRun)
+      const steps = await importDocument({ db, passwords, by, permit }, body, dryRun)
       return { dryRun, steps: steps.map((step) => ({ ...step, changes: [...step.changes] })) }
     },
   }

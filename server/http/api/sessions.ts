@@ -23,7 +23,8 @@ export function sessionHandlers(deps: ApiDeps): Handlers<typeof routes> {
       return await describe(deps, await beginSession(deps, principal, call))
     },
     async logout(_input, call) {
-      if (call.cookieSecret !== undefined) await sessions.end(call.cookieSecret)
+      if (call.cookieSecret !== undefined)
+        await sessions.end(call.cookieSecret, call.caller.address)
       forgetCookie(call)
       return {}
     },
@@ -36,8 +37,8 @@ export function sessionHandlers(deps: ApiDeps): Handlers<typeof routes> {
       const own = await sessions.list(principal.id, query.count ?? 100)
       return own.map((each) => infoOf(each, session))
     },
-    async delete({ query }, { principal }) {
-      await sessions.endOf(principal.id, query.id)
+    async delete({ query }, { principal, caller }) {
+      await sessions.endOf({ userId: principal.id, id: query.id }, caller.address)
       return {}
     },
   }
