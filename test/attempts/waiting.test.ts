@@ -348,7 +348,7 @@ test('what waits for a session is not served once the session has ended', async 
   expect(found.map(({ name }) => name)).toEqual(['Admin'])
   const events = await call(admin, api.audit.list, { query: { kind: 'session.ended' } })
   expect(events).toMatchObject([{ by: 'Admin', address: '127.0.0.1' }])
-})
+}, 60_000)
 
 test('an import has bounds', async () => {
   await using server = await startServer()
