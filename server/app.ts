@@ -239,7 +239,7 @@ function readsMetrics(deps: {
   return async (req: IncomingMessage) => {
     const { address } = readCaller(req)
     const { authorization } = req.headers
-    const { principal } = await authenticator.authenticate(authorization, undefined, address)
+    const { principal } = await authenticator.authenticate(authorization, undefined, { address })
     const allowed = may(principal, 'Admin_ConfigureProGet', null)
     const request = { address, method: req.method ?? '', path: '/metrics' }
     onAnswered?.(principal, { ...request, status: allowed ? 200 : 401 })
