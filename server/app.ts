@@ -29,6 +29,7 @@ import { openHttpServer } from './http/server.ts'
 import type { Patience } from './http/v2/exchange.ts'
 import { createV2Handler } from './http/v2/handler.ts'
 import { createTokenEndpoint } from './http/v2/token.ts'
+import { builtWebFolder, readWebFiles } from './http/web-files.ts'
 import { type Log, openLog } from './log.ts'
 import { measureDb, measureStore } from './measured.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
@@ -55,6 +56,8 @@ export interface AppOverrides {
   readonly checkpointMs?: number
   /** How long clients may do nothing. */
   readonly patience?: Partial<Patience>
+  /** Where the built pages are; null: served without. */
+  readonly webFolder?: string | null
   /** False: nobody has to wait after failed logins. */
   readonly slowsDown?: boolean
 }
@@ -176,7 +179,9 @@ async function openServer(
 ) {
   const { db, feeds, log, metrics, settings, stores, uploads } = foundation
   const now = Date.now
-  const { patience } = overrides
+  const { patience, webFolder = builtWebFolder } = overrides
+  const web = webFolder === null ? undefined : await readWebFiles(webFolder)
+  if (web === undefined && webFolder !== null) log.warn({ webFolder }, 'The pages are not built')
   const identity = await openIdentity(config, foundation, overrides)
   const { authenticator, directories, passwords, principals, records, sessions, tokens } = identity
   const onAnswered = identity.keyUsage.answered
@@ -230,6 +235,7 @@ async function openServer(
       managementApi(app, apiDeps)
       authRoutes(app, { ...login, logins: directories.oidc, records })
     },
+    ...(web && { web }),
     v2,
     mayReadMetrics,
     baseUrlWarning: () => watch.warning(),

@@ -98,7 +98,22 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   'server/main': { rooms: ['server/commands'], packages: [] },
   'server/start': { rooms: ['server/main'], packages: [] },
-  web: { rooms: ['contract'], packages: ['react', 'react-dom'], pure: true },
+  web: {
+    rooms: ['contract'],
+    packages: [
+      'react',
+      'react-dom',
+      '@mantine/core',
+      '@mantine/form',
+      '@mantine/hooks',
+      '@mantine/notifications',
+      '@mantine/spotlight',
+      '@tanstack/react-query',
+      '@tanstack/react-router',
+      'get-nonce',
+    ],
+    pure: true,
+  },
 }
 
 /** Anyone may name the types of these; their values are handed over by `app` and `main`. */

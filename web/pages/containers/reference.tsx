@@ -1,0 +1,34 @@
+import { getRouteApi } from '@tanstack/react-router'
+import { lazy, Suspense } from 'react'
+import { Page } from '../../parts/page.tsx'
+import { Empty, Waiting } from '../../parts/states.tsx'
+import { parseReference } from '../../reference.ts'
+
+const route = getRouteApi('/frame/containers/$')
+const RegistryPage = lazy(async () => ({ default: (await import('./registry.tsx')).RegistryPage }))
+const ImagePage = lazy(async () => ({ default: (await import('./image.tsx')).ImagePage }))
+
+/** The page of whatever the address names. Each is loaded when it is first needed. */
+export function ReferencePage() {
+  const { _splat: text = '' } = route.useParams()
+  const reference = parseReference(text)
+  if (reference === undefined) {
+    return (
+      <Page title={text}>
+        <Empty title="This is no image reference">
+          One looks like main/team/app:1.4: the registry, the repository, then a tag or a digest.
+        </Empty>
+      </Page>
+    )
+  }
+  const { feed, repository } = reference
+  return (
+    <Suspense fallback={<Waiting />}>
+      {repository === null ? (
+        <RegistryPage key={feed} feed={feed} />
+      ) : (
+        <ImagePage key={text} reference={{ ...reference, repository }} />
+      )}
+    </Suspense>
+  )
+}
