@@ -68,7 +68,8 @@ async function request<R extends Route>(client: Client, route: R, input: Partial
     ...(client.signal && { signal: client.signal }),
   })
   if (!response.ok) throw new CallError(await readProblem(response))
-  const reply = route.reply.parse(await response.json()) as Reply<R>
+  const body = route.text ? await response.text() : await response.json()
+  const reply = route.reply.parse(body) as Reply<R>
   return { reply, link: response.headers.get('link') }
 }
 

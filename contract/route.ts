@@ -23,6 +23,10 @@ export interface Route<
   readonly reply: Reply
   /** Whether the reply is a page: `after` and `count` ask for it, a `Link` header leads on. */
   readonly paged: boolean
+  /** Whether the reply has an ETag, so that asking again for what has not changed is a 304. */
+  readonly revalidated: boolean
+  /** Whether the reply is plain text, as ProGet answers some, and not JSON. */
+  readonly text: boolean
   readonly maxBodyBytes: number
 }
 
@@ -40,6 +44,8 @@ export interface RouteParts<
   readonly body?: Body
   readonly reply?: Reply
   readonly paged?: boolean
+  readonly revalidated?: boolean
+  readonly text?: boolean
   readonly maxBodyBytes?: number
 }
 
@@ -68,6 +74,8 @@ export function route<
     body: parts.body ?? (nothing as unknown as Body),
     reply: parts.reply ?? (nothing as unknown as Reply),
     paged: parts.paged ?? false,
+    revalidated: parts.revalidated ?? false,
+    text: parts.text ?? false,
     maxBodyBytes: parts.maxBodyBytes ?? 1024 * 1024,
   }
 }

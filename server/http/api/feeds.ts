@@ -121,6 +121,7 @@ async function infosOf(
     tagDeletion: feed.tagDeletion,
     overwrite: feed.overwrite,
     sparseIndexes: feed.sparseIndexes,
+    externalLayers: true,
     canPublish: may(principal, 'Feeds_AddPackage', subjectOf(feed)),
   }))
 }

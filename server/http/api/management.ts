@@ -7,6 +7,7 @@ import { directoryHandlers } from './directories.ts'
 import { feedGroupHandlers } from './feed-groups.ts'
 import { feedHandlers } from './feeds.ts'
 import { mountApi } from './mount.ts'
+import { pendingHandlers } from './pending.ts'
 import { privilegeHandlers } from './privileges.ts'
 import { securityGroupHandlers } from './security-groups.ts'
 import { securityPermissionHandlers } from './security-permissions.ts'
@@ -23,6 +24,7 @@ export function managementApi(app: FastifyInstance, deps: ApiDeps): void {
 
 function handlersOf(deps: ApiDeps): ApiHandlers {
   return {
+    ...pendingHandlers(),
     apiKeys: apiKeyHandlers(deps),
     audit: auditHandlers(deps),
     directories: directoryHandlers(deps),
