@@ -23,6 +23,8 @@ export interface Route<
   readonly reply: Reply
   /** Whether the reply is a page: `after` and `count` ask for it, a `Link` header leads on. */
   readonly paged: boolean
+  /** Whether the answer is a file, not JSON: for a link, not for `call`. */
+  readonly bytes: boolean
   readonly maxBodyBytes: number
 }
 
@@ -68,9 +70,21 @@ export function route<
     body: parts.body ?? (nothing as unknown as Body),
     reply: parts.reply ?? (nothing as unknown as Reply),
     paged: parts.paged ?? false,
+    bytes: false,
     maxBodyBytes: parts.maxBodyBytes ?? 1024 * 1024,
   }
 }
+
+/** A GET that answers with a file; `addressOf` makes the link. */
+export function bytesRoute<Query extends z.ZodType>(
+  path: string,
+  parts: Pick<RouteParts<Nothing, Query, Nothing, Nothing>, 'summary' | 'description' | 'query'>,
+): Route<Nothing, Query, Nothing, typeof sentBytes> {
+  return { ...route('GET', path, parts), reply: sentBytes, bytes: true }
+}
+
+/** What such a handler returns: the server's own, sent as it says. */
+const sentBytes = z.unknown()
 
 /** The routes of one resource, by name. */
 export type RouteTable = Readonly<Record<string, Route>>
