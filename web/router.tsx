@@ -5,7 +5,9 @@ import {
   createRouter,
   lazyRouteComponent,
   Outlet,
+  parseSearchWith,
   redirect,
+  stringifySearchWith,
 } from '@tanstack/react-router'
 import { Frame } from './frame/frame.tsx'
 import { Page } from './parts/page.tsx'
@@ -102,6 +104,9 @@ export function createPages(queries: QueryClient) {
     context: { queries },
     // A reference stands in the address as one would type it.
     pathParamsAllowedCharacters: [':', '@'],
+    // Nor is a query read as JSON: a tag 1.10 is no number.
+    parseSearch: parseSearchWith((text) => text),
+    stringifySearch: stringifySearchWith(String),
     defaultPreload: 'intent',
     defaultPendingComponent: () => <Waiting />,
     defaultErrorComponent: ({ error, reset }) => (

@@ -2,11 +2,14 @@ import { getRouteApi } from '@tanstack/react-router'
 import { lazy, Suspense } from 'react'
 import { Page } from '../../parts/page.tsx'
 import { Empty, Waiting } from '../../parts/states.tsx'
-import { parseReference } from '../../reference.ts'
+import { parseReference, type Reference } from '../../reference.ts'
 
 const route = getRouteApi('/frame/containers/$')
 const RegistryPage = lazy(async () => ({ default: (await import('./registry.tsx')).RegistryPage }))
-const ImagePage = lazy(async () => ({ default: (await import('./image.tsx')).ImagePage }))
+const RepositoryPage = lazy(async () => ({ default: (await import('./image.tsx')).ImagePage }))
+const ImagePage = lazy(async () => ({
+  default: (await import('../image/image-page.tsx')).ImagePage,
+}))
 
 /** The page of whatever the address names. Each is loaded when it is first needed. */
 export function ReferencePage() {
@@ -21,14 +24,17 @@ export function ReferencePage() {
       </Page>
     )
   }
-  const { feed, repository } = reference
   return (
     <Suspense fallback={<Waiting />}>
-      {repository === null ? (
-        <RegistryPage key={feed} feed={feed} />
-      ) : (
-        <ImagePage key={text} reference={{ ...reference, repository }} />
-      )}
+      <Named key={text} reference={reference} />
     </Suspense>
   )
+}
+
+function Named({ reference }: { readonly reference: Reference }) {
+  const { feed, repository, tag, digest } = reference
+  if (repository === null) return <RegistryPage feed={feed} />
+  const place = { ...reference, repository }
+  if (tag === null && digest === null) return <RepositoryPage reference={place} />
+  return <ImagePage reference={place} />
 }
