@@ -104,11 +104,9 @@ export const FileList = z.object({
   state: z.literal('ready'),
   layers: z.array(FileLayer).meta({ description: 'The lowest first.' }),
   folder: FileEntry.nullable().meta({ description: 'Null: the root, or a search.' }),
-  entries: z
-    .array(FileEntry)
-    .meta({
-      description: "Of a folder by name, in the bytes' order; of a search by folder, then by name.",
-    }),
+  entries: z.array(FileEntry).meta({
+    description: "Of a folder by name, in the bytes' order; of a search by folder, then by name.",
+  }),
   problems: z
     .array(FileProblem)
     .meta({ description: 'Entries that are not shown, and why: the first 100 of them.' }),
@@ -156,11 +154,9 @@ export const FileComparison = z.object({
   removed: z.int(),
   changed: z.int(),
   differences: z.array(FileDifference).meta({ description: 'By folder, then by name.' }),
-  problemCount: z
-    .int()
-    .meta({
-      description: 'Entries of both images that are not shown, so not compared: see `list`.',
-    }),
+  problemCount: z.int().meta({
+    description: 'Entries of both images that are not shown, so not compared: see `list`.',
+  }),
 })
 export type FileComparison = z.infer<typeof FileComparison>
 

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
+import { openFiles } from './app/files.ts'
 import { startSweeping } from './app/sweeping.ts'
 import { openAuthenticator } from './auth/authenticate.ts'
 import { createBackOff } from './auth/back-off.ts'
@@ -33,6 +34,7 @@ import { type Log, openLog } from './log.ts'
 import { measureDb, measureStore } from './measured.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
 import { createFeed, type Feeds, listFeeds, openFeeds } from './registry/feeds.ts'
+import type { FileLimits } from './registry/files/file-limits.ts'
 import { ManifestContents } from './registry/manifest-contents.ts'
 import { openSettings, type Settings } from './registry/settings.ts'
 import { openStores, type Stores } from './registry/stores.ts'
@@ -55,6 +57,8 @@ export interface AppOverrides {
   readonly checkpointMs?: number
   /** How long clients may do nothing. */
   readonly patience?: Partial<Patience>
+  /** How much is done for those who look into images. */
+  readonly files?: Partial<FileLimits>
   /** False: nobody has to wait after failed logins. */
   readonly slowsDown?: boolean
 }
@@ -189,12 +193,13 @@ async function openServer(
   })
   const findFeed = (key: string) => feeds.find(key)
   const serveToken = createTokenEndpoint({ db, authenticator, tokens, findFeed, onAnswered })
+  const manifestContents = new ManifestContents()
   const v2 = createV2Handler({
     authenticator,
     db,
     feeds,
     log,
-    manifestContents: new ManifestContents(),
+    manifestContents,
     metrics,
     readCaller,
     serveToken,
@@ -215,7 +220,9 @@ async function openServer(
   }
   const login = { principals, sessions, settings, readCaller, log, now }
   const version = readVersion()
+  const files = openFiles({ db, stores, log, manifestContents }, overrides)
   const apiDeps: ApiDeps = {
+    ...files,
     ...{ ...login, authenticator, db, directories, onAnswered, passwords, version },
     configuredBaseUrl: config.baseUrl,
     dataDir: config.dataDir,

@@ -3,6 +3,8 @@ import type { Passwords } from '../../auth/password.ts'
 import type { Principals } from '../../auth/principals.ts'
 import type { Sessions } from '../../auth/session.ts'
 import type { Db } from '../../db/database.ts'
+import type { FileContents } from '../../registry/files/file-contents.ts'
+import type { ImageFiles } from '../../registry/files/image-files.ts'
 import type { MountDeps } from './mount.ts'
 
 /** What the handlers of the management API work with. */
@@ -18,4 +20,6 @@ export interface ApiDeps extends MountDeps {
   /** The public address of the configuration, which overrides the setting; null: none. */
   readonly configuredBaseUrl: string | null
   readonly now: () => number
+  readonly imageFiles: ImageFiles
+  readonly fileContents: FileContents
 }

@@ -14,6 +14,7 @@ import { admit, type Need, type NeedDeps } from './need.ts'
 import { needs } from './needs.ts'
 import { openApiDocument } from './openapi.ts'
 import { readSent, type Sent } from './sent.ts'
+import { SentFile, sendFile } from './sent-file.ts'
 import { readSessionCookie } from './session-cookie.ts'
 
 export interface MountDeps extends IdentifyDeps, NeedDeps {
@@ -100,6 +101,7 @@ async function answer(
   }
   await admit(deps, need, sent, call)
   const result = await handler(parseInput(route, sent), call)
+  if (result instanceof SentFile) return sendFile(reply, result)
   // What the schema does not name never leaves the server.
   return route.reply.parse(result)
 }

@@ -18,6 +18,12 @@ const manager = (field: 'params' | 'query' | 'body', name: string): Need => ({
   feed: { in: field, name },
 })
 
+const inRepository = (
+  where: 'query' | 'body',
+  ...more: Extract<Need, { kind: 'repository' }>['attributes']
+): Need => ({ kind: 'repository', attributes: ['Feeds_ViewFeed', ...more], in: where })
+const reader = inRepository('query', 'Feeds_DownloadPackage')
+
 const ownKey: Need = {
   kind: 'depends',
   on: 'an administrator; of a personal key also its user, by password or session',
@@ -90,6 +96,17 @@ export const needs: Needs = {
       mayBeAbsent: true,
     },
   },
+  imageFiles: {
+    list: reader,
+    get: reader,
+    download: reader,
+    compare: {
+      kind: 'depends',
+      on: 'Feeds_ViewFeed, Feeds_DownloadPackage in both repositories',
+      // The other one is looked at by the handler, in the same way.
+      find: () => reader,
+    },
+  },
   privileges: {
     list: {
       kind: 'depends',
@@ -146,6 +163,10 @@ export function describeNeed(need: Need): string {
       return need.attribute
     case 'feed':
       return `${need.attribute} in the registry`
+    case 'partOfFeed':
+      return 'Feeds_ViewFeed in the registry or some of its repositories'
+    case 'repository':
+      return `${need.attributes.join(', ')} in the repository`
     case 'newFeed':
       return `${need.attribute} everywhere, or in the feed group that is named`
     case 'depends':

@@ -84,7 +84,9 @@ function operation(route: Route, need: Need): Json {
             },
           },
         }),
-        content: { 'application/json': { schema: schemaOf(route.reply, 'output') } },
+        content: route.bytes
+          ? { 'application/octet-stream': {} }
+          : { 'application/json': { schema: schemaOf(route.reply, 'output') } },
       },
       default: { $ref: '#/components/responses/Problem' },
     },
