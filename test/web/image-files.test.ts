@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { type DemoImages, makeDemoImages } from '../support/demo-images.ts'
 import { chromium, expectAccessible, usePages } from '../support/pages.ts'
+import { openSignedIn } from '../support/signed-in.ts'
 import { pushImage } from '../support/push.ts'
 
-describe.skipIf(chromium.skip)(`the files of an image ${chromium.reason}`, () => {
+const patience = { timeout: 60_000 }
+
+describe.skipIf(chromium.skip)(`the files of an image ${chromium.reason}`, patience, () => {
   let demo: DemoImages
   const pages = usePages(async (server) => {
     demo = await makeDemoImages()
@@ -12,11 +15,12 @@ describe.skipIf(chromium.skip)(`the files of an image ${chromium.reason}`, () =>
     await pushImage(table, 'main/app', demo.newer, ['1.10'])
     await pushImage(table, 'main/app', demo.hostile, ['hostile'])
   })
+  const open = async (address: string) =>
+    await openSignedIn(await pages.visit(), pages.server(), address)
   const here = '/containers/main/app:1.10?tab=files'
 
   test('a text of a gzip layer is opened, highlighted, and linked to', async () => {
-    const { page, openSignedIn } = await pages.visit()
-    await openSignedIn(here)
+    const page = await open(here)
     await page.getByRole('treeitem', { name: 'srv' }).click()
     await page.getByRole('treeitem', { name: 'app.py' }).click()
     const text = page.getByRole('region', { name: 'app.py' })
@@ -34,8 +38,7 @@ describe.skipIf(chromium.skip)(`the files of an image ${chromium.reason}`, () =>
   })
 
   test('pictures are shown, of binaries the facts', async () => {
-    const { page, openSignedIn } = await pages.visit()
-    await openSignedIn(`${here}&path=srv/logo.png`)
+    const page = await open(`${here}&path=srv/logo.png`)
     const picture = page.getByRole('img', { name: 'logo.png' })
     await picture.waitFor()
     await page.waitForFunction('document.querySelector(".file-image").naturalWidth === 48')
@@ -47,9 +50,8 @@ describe.skipIf(chromium.skip)(`the files of an image ${chromium.reason}`, () =>
   })
 
   test('of one layer what it added, changed and deleted', async () => {
-    const { page, openSignedIn } = await pages.visit()
     const layer = demo.newer.layers.at(-1)?.digest ?? ''
-    await openSignedIn(`${here}&layer=${layer}`)
+    const page = await open(`${here}&layer=${layer}`)
     await page.getByRole('treeitem', { name: 'etc' }).click()
     await page.getByRole('treeitem', { name: 'motd' }).click()
     await page.getByText('This layer deleted it.').waitFor()
@@ -64,8 +66,7 @@ describe.skipIf(chromium.skip)(`the files of an image ${chromium.reason}`, () =>
   })
 
   test('a search finds paths, and opens what it found', async () => {
-    const { page, openSignedIn } = await pages.visit()
-    await openSignedIn(here)
+    const page = await open(here)
     await page.getByLabel('Search', { exact: true }).fill('README')
     const found = page.getByRole('list', { name: 'Files found' })
     await found.getByRole('button', { name: 'usr/share/doc/readme.txt' }).click()
@@ -76,8 +77,7 @@ describe.skipIf(chromium.skip)(`the files of an image ${chromium.reason}`, () =>
   })
 
   test('a hostile layer gets a message, nothing else', async () => {
-    const { page, openSignedIn } = await pages.visit()
-    await openSignedIn('/containers/main/app:hostile?tab=files')
+    const page = await open('/containers/main/app:hostile?tab=files')
     const alert = page.getByRole('alert')
     await alert.getByText('The files cannot be shown').waitFor()
     await alert.getByText(demo.hostile.layers[1]?.digest ?? '').waitFor()
@@ -85,8 +85,7 @@ describe.skipIf(chromium.skip)(`the files of an image ${chromium.reason}`, () =>
   })
 
   test('two tags are compared: configuration, layers, files, and a text line by line', async () => {
-    const { page, openSignedIn } = await pages.visit()
-    await openSignedIn('/containers/main/app:1.10')
+    const page = await open('/containers/main/app:1.10')
     await page.getByRole('button', { name: 'Compare with…' }).click()
     await page.getByLabel('Tag or digest').fill('1.3')
     await page.keyboard.press('Escape')
@@ -109,9 +108,8 @@ describe.skipIf(chromium.skip)(`the files of an image ${chromium.reason}`, () =>
   })
 
   test('what cannot be compared is told in words', async () => {
-    const { page, openSignedIn } = await pages.visit()
     pages.expectComplaint(/404/)
-    await openSignedIn('/containers/main/app:1.10?compare=nothing')
+    const page = await open('/containers/main/app:1.10?compare=nothing')
     await page.getByRole('alert').first().waitFor()
     await page.goto('/containers/main/app:1.10?compare=1.10')
     await page.getByText('Both are the same image: nothing differs.').waitFor()

@@ -1,12 +1,15 @@
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { type DemoImages, makeDemoImages } from '../support/demo-images.ts'
-import { chromium, expectAccessible, usePages } from '../support/pages.ts'
+import { chromium, expectAccessible, type Login, usePages } from '../support/pages.ts'
 import { addPerson, tasks } from '../support/people.ts'
+import { openSignedIn } from '../support/signed-in.ts'
 import { pushImage, pushManifest } from '../support/push.ts'
 import type { Table } from '../support/rows.ts'
 
-describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, () => {
+const patience = { timeout: 60_000 }
+
+describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, patience, () => {
   let demo: DemoImages
   let table: Table
   const pages = usePages(async (server) => {
@@ -19,12 +22,13 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, () => 
     for (const one of [demo.signature, demo.sbom]) await pushImage(table, 'main/team/app', one)
     await pushImage(table, 'main/other', demo.older, ['1'])
   })
+  const open = async (address: string, who?: Login) =>
+    await openSignedIn(await pages.visit(), pages.server(), address, who)
   const here = '/containers/main/team/app:1.4'
   const tab = (page: Page, name: string) => page.getByRole('tab', { name })
 
   test('the digest on top, the lines that pull it, and what vouches for it', async () => {
-    const { page, openSignedIn } = await pages.visit()
-    await openSignedIn(here)
+    const page = await open(here)
     await page.getByRole('heading', { name: 'team/app:1.4' }).waitFor()
     await page.getByText(demo.index.digest, { exact: true }).waitFor()
     await page.getByRole('button', { name: 'Copy the digest' }).waitFor()
@@ -46,8 +50,7 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, () => 
   })
 
   test('the overview says what it starts, for the platform that is chosen', async () => {
-    const { page, openSignedIn } = await pages.visit()
-    await openSignedIn(here)
+    const page = await open(here)
     const fact = (name: string) => page.locator('.facts > div', { hasText: name }).locator('dd')
     await page.getByText('linux/amd64', { exact: true }).first().waitFor()
     expect(await fact('Entry point').textContent()).toBe('["python3","/srv/app.py"]')
@@ -66,8 +69,7 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, () => 
   })
 
   test('layers with the commands that made them, and who else has them', async () => {
-    const { page, openSignedIn } = await pages.visit()
-    await openSignedIn(`${here}?tab=layers&platform=linux/amd64`)
+    const page = await open(`${here}?tab=layers&platform=linux/amd64`)
     const rows = page.getByRole('table', { name: 'Layers' }).locator('tbody tr')
     await rows.first().waitFor()
     expect(await rows.count()).toBe(4)
@@ -82,8 +84,7 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, () => 
   })
 
   test('the manifest as it was pushed, of the index and of its image', async () => {
-    const { page, openSignedIn } = await pages.visit()
-    await openSignedIn(`${here}?tab=manifest`)
+    const page = await open(`${here}?tab=manifest`)
     const shown = page.getByRole('region', { name: 'Index' })
     await shown.waitFor()
     const text = demo.index.bytes.toString()
@@ -95,8 +96,7 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, () => 
   })
 
   test('history tells who pushed it and where the tag pointed', async () => {
-    const { page, openSignedIn } = await pages.visit()
-    await openSignedIn(`${here}?tab=history`)
+    const page = await open(`${here}?tab=history`)
     const moves = page.getByRole('table', { name: 'Moves of the tag 1.4' }).locator('tbody tr')
     await moves.first().waitFor()
     expect(await moves.count()).toBe(2)
@@ -110,8 +110,7 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, () => 
   })
 
   test('usage tells of pulls and of who shares its layers', async () => {
-    const { page, openSignedIn } = await pages.visit()
-    await openSignedIn(`${here}?tab=usage`)
+    const page = await open(`${here}?tab=usage`)
     await page.getByRole('heading', { name: 'Pulls of the repository' }).waitFor()
     await page.getByRole('img').waitFor()
     await page.getByRole('link', { name: 'main/other' }).waitFor()
@@ -119,8 +118,7 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, () => 
   })
 
   test('tabs, platforms and the tree go by keyboard alone', async () => {
-    const { page, openSignedIn } = await pages.visit()
-    await openSignedIn(here)
+    const page = await open(here)
     await tab(page, 'Overview').focus()
     await page.keyboard.press('ArrowRight')
     await page.keyboard.press('ArrowRight')
@@ -146,8 +144,7 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, () => 
 
   test('on a phone nothing is wider than it', async () => {
     const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
-    const { page, openSignedIn } = await pages.visit(phone)
-    await openSignedIn(here)
+    const page = await openSignedIn(await pages.visit(phone), pages.server(), here)
     for (const name of ['Overview', 'Layers', 'Files', 'Manifest', 'Referrers', 'History']) {
       await tab(page, name).click()
       await page.waitForLoadState('networkidle')
@@ -157,17 +154,15 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, () => 
   })
 
   test('what is not there is told in words', async () => {
-    const { page, openSignedIn } = await pages.visit()
     pages.expectComplaint(/404/)
-    await openSignedIn('/containers/main/team/app:nothing')
+    const page = await open('/containers/main/team/app:nothing')
     await page.getByRole('alert').getByText('nothing').waitFor()
     await expectAccessible(page)
   })
 
   test('who may only view is not offered to delete', async () => {
     const viewer = await addPerson(pages.server(), 'viewer', { task: tasks.view, feed: 'main' })
-    const { page, openSignedIn } = await pages.visit()
-    await openSignedIn(here, { userName: viewer.name, password: viewer.password })
+    const page = await open(here, { userName: viewer.name, password: viewer.password })
     await page.getByRole('button', { name: 'Compare with…' }).waitFor()
     await page.waitForLoadState('networkidle')
     expect(await page.getByRole('button', { name: 'Delete…' }).count()).toBe(0)
@@ -177,9 +172,8 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, () => 
     await pushImage(table, 'main/doomed', demo.newer)
     await pushImage(table, 'main/doomed', demo.arm)
     for (const name of ['one', 'two']) await pushManifest(table, 'main/doomed', demo.index, name)
-    const { page, openSignedIn } = await pages.visit()
     pages.expectComplaint(/404/)
-    await openSignedIn('/containers/main/doomed:one')
+    const page = await open('/containers/main/doomed:one')
     await page.getByRole('button', { name: 'Delete…' }).click()
     const dialog = page.getByRole('dialog')
     await dialog.getByText('Goes now').waitFor()
@@ -200,8 +194,7 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, () => 
   })
 
   test('an image that an index lists is refused, in words', async () => {
-    const { page, openSignedIn } = await pages.visit()
-    await openSignedIn(`/containers/main/team/app@${demo.arm.manifest.digest}`)
+    const page = await open(`/containers/main/team/app@${demo.arm.manifest.digest}`)
     await page.getByRole('button', { name: 'Delete…' }).click()
     const dialog = page.getByRole('dialog')
     await dialog.getByText('Stays: an index lists it').waitFor()

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { api } from '../../../contract/api.ts'
 import type { ImageDetails } from '../../../contract/images.ts'
+import { useAddressQuery } from '../../parts/address-query.ts'
 import { Failure, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { callQuery } from '../../queries/calls.ts'
@@ -65,6 +66,7 @@ function RepositoryPulls(props: { readonly feed: string; readonly repository: st
 }
 
 function LayerUsers({ image }: { readonly image: ImageDetails }) {
+  const query = useAddressQuery()
   const layers = image.layers.filter(({ digest }) => digest !== null)
   const most = Math.max(0, ...layers.map(({ otherImages }) => otherImages))
   const places = new Map(
@@ -81,7 +83,7 @@ function LayerUsers({ image }: { readonly image: ImageDetails }) {
         <Text>
           {most >= 100 ? 'More than 99' : most} other {most === 1 ? 'image' : 'images'} of this
           repository {most === 1 ? 'has' : 'have'} at least one of them; see{' '}
-          <Anchor component={Link} to="?tab=layers">
+          <Anchor component={Link} to={query.addressWith({ tab: 'layers' })} underline="always">
             Layers
           </Anchor>
           .
