@@ -5,6 +5,7 @@ import { directories } from './directories.ts'
 import { feedGroups } from './feed-groups.ts'
 import { feeds } from './feeds.ts'
 import { health } from './health.ts'
+import { imageFiles } from './image-files.ts'
 import { images } from './images.ts'
 import { privileges } from './privileges.ts'
 import { registries } from './registries.ts'
@@ -29,6 +30,7 @@ export const api = {
   feeds,
   health,
   images,
+  imageFiles,
   privileges,
   registries,
   repositories,

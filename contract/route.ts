@@ -27,6 +27,8 @@ export interface Route<
   readonly revalidated: boolean
   /** Whether the reply is plain text, as ProGet answers some, and not JSON. */
   readonly text: boolean
+  /** Whether the answer is a file, not JSON: for a link, not for `call`. */
+  readonly bytes: boolean
   readonly maxBodyBytes: number
 }
 
@@ -76,9 +78,21 @@ export function route<
     paged: parts.paged ?? false,
     revalidated: parts.revalidated ?? false,
     text: parts.text ?? false,
+    bytes: false,
     maxBodyBytes: parts.maxBodyBytes ?? 1024 * 1024,
   }
 }
+
+/** A GET that answers with a file; `addressOf` makes the link. */
+export function bytesRoute<Query extends z.ZodType>(
+  path: string,
+  parts: Pick<RouteParts<Nothing, Query, Nothing, Nothing>, 'summary' | 'description' | 'query'>,
+): Route<Nothing, Query, Nothing, typeof sentBytes> {
+  return { ...route('GET', path, parts), reply: sentBytes, bytes: true }
+}
+
+/** What such a handler returns: the server's own, sent as it says. */
+const sentBytes = z.unknown()
 
 /** The routes of one resource, by name. */
 export type RouteTable = Readonly<Record<string, Route>>

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { openBrowsing } from './app/browsing.ts'
 import { openChecks } from './app/checks.ts'
+import { openFiles } from './app/files.ts'
 import { openIdentity } from './app/identity.ts'
 import { startSweeping } from './app/sweeping.ts'
 import type { Authenticator } from './auth/authenticate.ts'
@@ -23,10 +24,12 @@ import { openHttpServer } from './http/server.ts'
 import type { Patience } from './http/v2/exchange.ts'
 import { createV2Handler, type V2Deps } from './http/v2/handler.ts'
 import { createTokenEndpoint } from './http/v2/token.ts'
+import { builtWebFolder, readWebFiles } from './http/web-files.ts'
 import { type Log, openLog } from './log.ts'
 import { measureDb, measureStore } from './measured.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
 import { createFeed, type Feeds, listFeeds, openFeeds } from './registry/feeds.ts'
+import type { FileLimits } from './registry/files/file-limits.ts'
 import { ManifestContents } from './registry/manifest-contents.ts'
 import { openSettings, type Settings } from './registry/settings.ts'
 import { openStores, type Stores } from './registry/stores.ts'
@@ -49,6 +52,10 @@ export interface AppOverrides {
   readonly checkpointMs?: number
   /** How long clients may do nothing. */
   readonly patience?: Partial<Patience>
+  /** Where the built pages are; null: served without. */
+  readonly webFolder?: string | null
+  /** How much is done for those who look into images. */
+  readonly files?: Partial<FileLimits>
   /** False: nobody has to wait after failed logins. */
   readonly slowsDown?: boolean
 }
@@ -169,8 +176,8 @@ async function openServer(
 ) {
   const { db, feeds, log, metrics, settings, stores, uploads } = foundation
   const now = Date.now
-  const { patience } = overrides
-  const { closers, slowsDown = true } = overrides
+  const { patience, closers, slowsDown = true } = overrides
+  const web = await readPages(overrides, log)
   const identity = await openIdentity({ config, closers, slowsDown, ...foundation })
   const { authenticator, directories, passwords, principals, records, sessions, tokens } = identity
   const onAnswered = identity.keyUsage.answered
@@ -186,26 +193,18 @@ async function openServer(
   })
   const findFeed = (key: string) => feeds.find(key)
   const serveToken = createTokenEndpoint({ db, authenticator, tokens, findFeed, onAnswered })
+  const manifestContents = new ManifestContents()
   const v2 = createV2Handler({
-    authenticator,
-    db,
-    feeds,
-    log,
-    manifestContents: new ManifestContents(),
-    metrics,
-    pulls,
-    readCaller,
-    serveToken,
-    settings,
-    stores,
-    uploads,
-    onAnswered,
+    ...{ authenticator, db, feeds, log, manifestContents, metrics, onAnswered, pulls },
+    ...{ readCaller, serveToken, settings, stores, uploads },
     ...(patience && { patience }),
   })
   const mayReadMetrics = readsMetrics({ authenticator, readCaller, onAnswered })
   const login = { principals, sessions, settings, readCaller, log, now }
   const version = readVersion()
+  const files = openFiles({ db, stores, log, manifestContents }, overrides)
   const apiDeps: ApiDeps = {
+    ...files,
     ...{ ...login, authenticator, db, directories, onAnswered, passwords, version },
     ...{ stores, registryCounting, selfTest: checking.selfTest },
     configuredBaseUrl: config.baseUrl,
@@ -221,6 +220,7 @@ async function openServer(
       managementApi(app, apiDeps)
       authRoutes(app, { ...login, logins: directories.oidc, records })
     },
+    ...(web && { web }),
     v2,
     mayReadMetrics,
     baseUrlWarning,
@@ -228,6 +228,13 @@ async function openServer(
   })
   checking.own.url = server.url
   return server
+}
+
+async function readPages({ webFolder = builtWebFolder }: AppOverrides, log: Log) {
+  if (webFolder === null) return undefined
+  const web = await readWebFiles(webFolder)
+  if (web === undefined) log.warn({ webFolder }, 'The pages are not built')
+  return web
 }
 
 function readsMetrics(deps: {

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runSuccessfully } from './command.ts'
 
-const sources = ['server', 'contract', 'package.json', 'tsconfig.json']
+const sources = ['server', 'contract', 'web', 'package.json', 'tsconfig.json', 'vite.config.ts']
 const stampFile = 'node_modules/.entrepot-build'
 const lockFolder = 'node_modules/.entrepot-build.lock'
 const staleAfterSeconds = 120
@@ -57,7 +57,7 @@ function newestSource(): number {
     if (found === undefined) return []
     if (!found.isDirectory()) return [whole]
     return readdirSync(whole, { recursive: true, encoding: 'utf8' })
-      .filter((file) => !/\.(test|suite)\.ts$/.test(file))
+      .filter((file) => !/\.(test|suite)\.tsx?$/.test(file))
       .map((file) => path.join(whole, file))
   })
   return Math.max(...files.map(modifiedAt))
