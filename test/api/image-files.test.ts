@@ -263,6 +263,14 @@ test.for(hostile)('a layer that %s is told, and which one it is', async ([, laye
   expect(problem.status).toBe(409)
 })
 
+test('an image of too many layers is told at once', async () => {
+  const layer = gzipped(tarOf([{ name: 'a' }]))
+  const { manifest } = await pushLayers(server, 'main/app', Array(501).fill(layer))
+  const answer = await call(admin, imageFiles.list, { query: place(manifest.digest) })
+  expect(answer).toMatchObject({ state: 'unreadable', layer: null })
+  expect(answer).toMatchObject({ message: expect.stringContaining('501 layers') })
+})
+
 test('entries with hostile paths are counted and told; the others are shown', async () => {
   const image = await pushLayers(server, 'main/app', [
     gzipped(

@@ -84,12 +84,12 @@ export class ImageFiles implements AsyncDisposable {
 
   /** Throws MANIFEST_UNKNOWN, INVALID_FIELDS for an index, TOOMANYREQUESTS. */
   async read({ target, caller }: FilesRequest): Promise<Answer<ReadImage>> {
-    const image = await findImageLayers(this.deps, target)
-    const { layers, missing } = image
-    if (missing !== null) return missingLayer(missing)
     const { maxLayers } = this.deps.limits
-    if (layers.length > maxLayers) {
-      const message = `The image has ${layers.length} layers; files are shown of at most ${maxLayers}.`
+    const image = await findImageLayers(this.deps, target, maxLayers)
+    const { count, layers, missing } = image
+    if (missing !== null) return missingLayer(missing)
+    if (count > maxLayers) {
+      const message = `The image has ${count} layers; files are shown of at most ${maxLayers}.`
       return cannotRead(null, message)
     }
     const key: Key<ReadImage> = `image ${image.key}`

@@ -25,6 +25,8 @@ export interface ImageLayer extends Descriptor {
 
 /** The layers of one image, as this repository has them now. */
 export interface ImageLayers {
+  /** Of more than are looked at, none are listed. */
+  readonly count: number
   /** The same layers give the same files, whichever image has them. */
   readonly key: string
   /** The lowest first. */
@@ -43,7 +45,11 @@ interface Deps {
  * its layers, since that may come from another repository. Throws MANIFEST_UNKNOWN, and
  * INVALID_FIELDS for an index.
  */
-export async function findImageLayers(deps: Deps, target: ImageTarget): Promise<ImageLayers> {
+export async function findImageLayers(
+  deps: Deps,
+  target: ImageTarget,
+  maxLayers: number,
+): Promise<ImageLayers> {
   const { feed, repository, digest } = target
   const reference = { kind: 'digest', digest } as const
   const found = await getManifest(deps, { feed, repository, reference })
@@ -52,6 +58,8 @@ export async function findImageLayers(deps: Deps, target: ImageTarget): Promise<
   }
   const text = Buffer.from(found.content, 'latin1').toString('utf8')
   const manifest = parseManifest(text, found.mediaType)
+  const count = manifest.layers.length + manifest.optional.length
+  if (count > maxLayers) return { count, key: '', layers: [], missing: null }
   const linked = await linkedAmong(deps.db, target, [...manifest.layers, ...manifest.optional])
   const isOptional = new Set(manifest.optional)
   const layers = inOrder(text, [...manifest.layers, ...manifest.optional]).map((layer) => ({
@@ -59,7 +67,7 @@ export async function findImageLayers(deps: Deps, target: ImageTarget): Promise<
     isAbsent: isOptional.has(layer) && !linked.has(layer.digest),
   }))
   const missing = layers.find((layer) => !layer.isAbsent && !linked.has(layer.digest))
-  return { key: keyOf(layers), layers, missing: missing?.digest ?? null }
+  return { count, key: keyOf(layers), layers, missing: missing?.digest ?? null }
 }
 
 async function linkedAmong(
