@@ -78,6 +78,12 @@ const account = createRoute({
   component: lazyRouteComponent(() => import('./pages/account/account.tsx'), 'AccountPage'),
 })
 
+const welcome = createRoute({
+  getParentRoute: () => users,
+  path: '/welcome',
+  component: lazyRouteComponent(() => import('./pages/welcome/welcome.tsx'), 'WelcomePage'),
+})
+
 const administration = createRoute({ getParentRoute: () => users, path: '/administration' })
 
 const overview = createRoute({
@@ -134,6 +140,15 @@ const keys = createRoute({
   component: lazyRouteComponent(() => import('./pages/administration/api-keys.tsx'), 'ApiKeysPage'),
 })
 
+const directories = createRoute({
+  getParentRoute: () => administration,
+  path: '/directories',
+  component: lazyRouteComponent(
+    () => import('./pages/administration/directories.tsx'),
+    'DirectoriesPage',
+  ),
+})
+
 const settings = createRoute({
   getParentRoute: () => administration,
   path: '/settings',
@@ -156,6 +171,7 @@ const administrationPages = [
   tasks,
   permissions,
   keys,
+  directories,
   settings,
   audit,
 ] as const
@@ -176,7 +192,7 @@ const routeTree = root.addChildren([
   signIn,
   frame.addChildren([
     containers.addChildren([registries, reference]),
-    users.addChildren([account, administration.addChildren(administrationPages)]),
+    users.addChildren([account, welcome, administration.addChildren(administrationPages)]),
   ]),
 ])
 

@@ -36,7 +36,12 @@ export async function seed(server: TestServer): Promise<void> {
     await call(client, api.securityPermissions.add, { body })
   }
   for (const body of [
-    { type: 'feed', feed: 'main', displayName: 'CI of team app', packagePermissions: ['view', 'add'] },
+    {
+      type: 'feed',
+      feed: 'main',
+      displayName: 'CI of team app',
+      packagePermissions: ['view', 'add'],
+    },
     { type: 'system', displayName: 'Nightly backup', systemApis: ['full-control'] },
     { type: 'personal', displayName: 'My laptop', expiration: '2030-01-01' },
   ] as const) {

@@ -41,6 +41,7 @@ export const shots: readonly Shot[] = [
   { name: 'rights', address: '/administration/permissions?tab=rights&user=ana&feed=main' },
   { name: 'api-keys', address: '/administration/api-keys' },
   { name: 'new-api-key', address: '/administration/api-keys', prepare: press('New API key') },
+  { name: 'directories', address: '/administration/directories' },
   { name: 'settings', address: '/administration/settings' },
   { name: 'audit', address: '/administration/audit' },
 ]

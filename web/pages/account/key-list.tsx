@@ -61,12 +61,12 @@ function columnsWith(onRotated: (key: ApiKeyInfo) => void): readonly Column<ApiK
       ),
     },
     { title: 'Ends', render: ({ expiration }) => <Time at={expiration} /> },
+    { title: 'On', render: (key) => <EnabledSwitch apiKey={key} /> },
     {
       title: 'Actions',
       silent: true,
       render: (key) => (
         <Group gap="xs" justify="flex-end" wrap="nowrap">
-          <EnabledSwitch apiKey={key} />
           <RotateKey apiKey={key} onRotated={onRotated} />
           <DeleteKey apiKey={key} />
         </Group>

@@ -1,6 +1,6 @@
 import { Button, NumberInput } from '@mantine/core'
-import { useDisclosure } from '@mantine/hooks'
 import { useForm } from '@mantine/form'
+import { useDisclosure } from '@mantine/hooks'
 import { api } from '../../../contract/api.ts'
 import type { ApiKeyInfo } from '../../../contract/api-keys.ts'
 import { FormDialog } from '../../parts/form-dialog.tsx'

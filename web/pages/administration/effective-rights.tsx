@@ -1,4 +1,12 @@
-import { Autocomplete, Badge, Button, Group, SegmentedControl, Stack, TextInput } from '@mantine/core'
+import {
+  Autocomplete,
+  Badge,
+  Button,
+  Group,
+  SegmentedControl,
+  Stack,
+  TextInput,
+} from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'

@@ -76,10 +76,7 @@ function DeleteGroup({ group }: { readonly group: GroupInfo }) {
   )
 }
 
-function GroupForm(props: {
-  readonly group: GroupInfo | undefined
-  readonly onClose: () => void
-}) {
+function GroupForm(props: { readonly group: GroupInfo | undefined; readonly onClose: () => void }) {
   const { group, onClose } = props
   const [typed, setTyped] = useState('')
   const userNames = useUserNames(typed)

@@ -81,7 +81,8 @@ const columns: readonly Column<PermissionInfo>[] = [
     title: 'Who',
     render: ({ user, group }) => (
       <>
-        {user ?? group} <Badge color="gray">{user === null || isVirtualGroup(user) ? 'group' : 'user'}</Badge>
+        {user ?? group}{' '}
+        <Badge color="gray">{user === null || isVirtualGroup(user) ? 'group' : 'user'}</Badge>
       </>
     ),
   },

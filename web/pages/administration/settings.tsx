@@ -1,4 +1,14 @@
-import { Badge, Button, Group, NumberInput, Select, Stack, Text, TextInput, Title } from '@mantine/core'
+import {
+  Badge,
+  Button,
+  Group,
+  NumberInput,
+  Select,
+  Stack,
+  Text,
+  TextInput,
+  Title,
+} from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { notifications } from '@mantine/notifications'
 import { useQuery } from '@tanstack/react-query'
@@ -31,10 +41,7 @@ function Setting({ setting }: { readonly setting: SettingInfo }) {
   const save = useCall(api.settings.set, [api.settings.list])
   const form = useForm({ initialValues: { value } })
   const set = (query: { name: string; value?: string }) =>
-    save.mutate(
-      { query },
-      { onSuccess: () => notifications.show({ message: `${name} is set.` }) },
-    )
+    save.mutate({ query }, { onSuccess: () => notifications.show({ message: `${name} is set.` }) })
   const problem = Object.values(fieldProblems(save.error))[0]
   return (
     <form onSubmit={form.onSubmit((values) => set({ name, value: String(values.value) }))}>
@@ -52,7 +59,12 @@ function Setting({ setting }: { readonly setting: SettingInfo }) {
           <Field setting={setting} form={form} problem={problem} />
           {!fixed && (
             <>
-              <Button type="submit" variant="default" disabled={!form.isDirty()} loading={save.isPending}>
+              <Button
+                type="submit"
+                variant="default"
+                disabled={!form.isDirty()}
+                loading={save.isPending}
+              >
                 Save
               </Button>
               <Button variant="subtle" onClick={() => set({ name })}>

@@ -31,7 +31,10 @@ export function TasksPage() {
         empty={<Empty title="No task">A task is a set of rights with a name.</Empty>}
       />
       {edited && (
-        <TaskForm task={edited === 'new' ? undefined : edited} onClose={() => setEdited(undefined)} />
+        <TaskForm
+          task={edited === 'new' ? undefined : edited}
+          onClose={() => setEdited(undefined)}
+        />
       )}
     </Page>
   )

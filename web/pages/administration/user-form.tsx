@@ -39,7 +39,13 @@ export function UserForm(props: {
       submit={save}
     >
       {!user && (
-        <TextInput label="User name" required data-autofocus autoComplete="off" {...form.getInputProps('name')} />
+        <TextInput
+          label="User name"
+          required
+          data-autofocus
+          autoComplete="off"
+          {...form.getInputProps('name')}
+        />
       )}
       <TextInput label="Display name (optional)" {...form.getInputProps('displayName')} />
       <TextInput label="Mail address (optional)" type="email" {...form.getInputProps('email')} />

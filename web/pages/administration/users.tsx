@@ -82,7 +82,10 @@ function columnsWith(edit: (user: UserInfo) => void): readonly Column<UserInfo>[
         </Group>
       ),
     },
-    { title: 'From', render: ({ directory }) => directory ?? 'this server' },
+    {
+      title: 'From',
+      render: ({ directory }) => <span className="one-line">{directory ?? 'this server'}</span>,
+    },
     { title: 'Last sign-in', render: ({ lastLogin }) => <Time at={lastLogin} /> },
     {
       title: 'Actions',
@@ -90,7 +93,6 @@ function columnsWith(edit: (user: UserInfo) => void): readonly Column<UserInfo>[
       render: (user) => (
         <Group gap="xs" justify="flex-end" wrap="nowrap">
           <Anchor
-            size="sm"
             renderRoot={(root) => (
               <Link
                 to="/administration/permissions"
