@@ -80,21 +80,121 @@ const account = createRoute({
   component: lazyRouteComponent(() => import('./pages/account/account.tsx'), 'AccountPage'),
 })
 
-const administration = createRoute({
+const welcome = createRoute({
   getParentRoute: () => users,
-  path: '/administration',
+  path: '/welcome',
+  component: lazyRouteComponent(() => import('./pages/welcome/welcome.tsx'), 'WelcomePage'),
+})
+
+const administration = createRoute({ getParentRoute: () => users, path: '/administration' })
+
+const overview = createRoute({
+  getParentRoute: () => administration,
+  path: '/',
   component: lazyRouteComponent(
     () => import('./pages/administration/overview.tsx'),
     'AdministrationPage',
   ),
 })
 
+const userList = createRoute({
+  getParentRoute: () => administration,
+  path: '/users',
+  component: lazyRouteComponent(() => import('./pages/administration/users.tsx'), 'UsersPage'),
+})
+
+const groups = createRoute({
+  getParentRoute: () => administration,
+  path: '/groups',
+  component: lazyRouteComponent(() => import('./pages/administration/groups.tsx'), 'GroupsPage'),
+})
+
+const tasks = createRoute({
+  getParentRoute: () => administration,
+  path: '/tasks',
+  component: lazyRouteComponent(() => import('./pages/administration/tasks.tsx'), 'TasksPage'),
+})
+
+const permissions = createRoute({
+  getParentRoute: () => administration,
+  path: '/permissions',
+  validateSearch: ({ tab, ...asked }: Record<string, unknown>): Permissions => ({
+    ...(tab === 'rights' && { tab }),
+    ...textsOf(asked, ['user', 'group', 'feed', 'repo']),
+  }),
+  component: lazyRouteComponent(
+    () => import('./pages/administration/permissions.tsx'),
+    'PermissionsPage',
+  ),
+})
+
+interface Permissions {
+  readonly tab?: 'rights'
+  readonly user?: string
+  readonly group?: string
+  readonly feed?: string
+  readonly repo?: string
+}
+
+const keys = createRoute({
+  getParentRoute: () => administration,
+  path: '/api-keys',
+  component: lazyRouteComponent(() => import('./pages/administration/api-keys.tsx'), 'ApiKeysPage'),
+})
+
+const directories = createRoute({
+  getParentRoute: () => administration,
+  path: '/directories',
+  component: lazyRouteComponent(
+    () => import('./pages/administration/directories.tsx'),
+    'DirectoriesPage',
+  ),
+})
+
+const settings = createRoute({
+  getParentRoute: () => administration,
+  path: '/settings',
+  component: lazyRouteComponent(
+    () => import('./pages/administration/settings.tsx'),
+    'SettingsPage',
+  ),
+})
+
+const audit = createRoute({
+  getParentRoute: () => administration,
+  path: '/audit',
+  component: lazyRouteComponent(() => import('./pages/administration/audit.tsx'), 'AuditPage'),
+})
+
+const administrationPages = [
+  overview,
+  userList,
+  groups,
+  tasks,
+  permissions,
+  keys,
+  directories,
+  settings,
+  audit,
+] as const
+
+/** Of an address's query what is text, by these names; a number there was meant as one. */
+function textsOf<Name extends string>(
+  search: Readonly<Record<string, unknown>>,
+  names: readonly Name[],
+): { [N in Name]?: string } {
+  const found = names.filter((name) => ['string', 'number'].includes(typeof search[name]))
+  return Object.fromEntries(found.map((name) => [name, String(search[name])])) as {
+    [N in Name]?: string
+  }
+}
+
 const routeTree = root.addChildren([
   home,
   signIn,
   frame.addChildren([
     containers.addChildren([registries, reference]),
-    users.addChildren([account, administration]),
+    users.addChildren([account, welcome, administration.addChildren(administrationPages)]),
   ]),
 ])
 

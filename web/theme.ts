@@ -85,5 +85,9 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--mantine-color-red-filled': 'var(--mantine-color-red-9)',
     '--mantine-color-anchor': 'var(--mantine-color-harbour-3)',
     '--mantine-color-harbour-light-color': 'var(--mantine-color-harbour-2)',
+    '--mantine-color-red-light-color': 'var(--mantine-color-red-4)',
+    '--mantine-color-green-light-color': 'var(--mantine-color-green-3)',
+    '--mantine-color-yellow-light-color': 'var(--mantine-color-yellow-3)',
+    '--mantine-color-gray-light-color': 'var(--mantine-color-dark-0)',
   },
 })

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { rm } from 'node:fs/promises'
+import { access, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Db } from '../db/database.ts'
 import { listDirectoryNames } from '../db/directory-names.ts'
@@ -295,6 +295,15 @@ async function isTheirs(
   const { key } = firstAdministrator
   const account = await findUserByKey(db.read, key)
   return await passwords.verify({ userKey: key, password, account })
+}
+
+/** Whether this is the first administrator, still with the password that the first start made up. */
+export async function hasGeneratedPassword(dataDir: string, userName: string): Promise<boolean> {
+  if (userKey(userName) !== firstAdministrator.key) return false
+  return await access(passwordFile(dataDir)).then(
+    () => true,
+    () => false,
+  )
 }
 
 function passwordFile(dataDir: string): string {

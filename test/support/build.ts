@@ -6,7 +6,7 @@ import { runSuccessfully } from './command.ts'
 const sources = ['server', 'contract', 'web', 'package.json', 'tsconfig.json', 'vite.config.ts']
 const stampFile = 'node_modules/.entrepot-build'
 const lockFolder = 'node_modules/.entrepot-build.lock'
-const staleAfterSeconds = 120
+const staleAfterSeconds = 360
 
 /** The project's own folder. */
 export const projectFolder = path.resolve(import.meta.dirname, '../..')
@@ -27,7 +27,10 @@ async function bringUpToDate(): Promise<string> {
   await using _lock = await takeLock()
   const startedAt = new Date()
   if (modifiedAt(main) === 0 || newestSource() > modifiedAt(path.join(projectFolder, stampFile))) {
-    await runSuccessfully('npm', ['run', '--silent', 'build'], { cwd: projectFolder })
+    await runSuccessfully('npm', ['run', '--silent', 'build'], {
+      cwd: projectFolder,
+      timeoutSeconds: 300,
+    })
     // What was edited while the compiler ran is newer than this.
     writeFileSync(path.join(projectFolder, stampFile), '')
     utimesSync(path.join(projectFolder, stampFile), startedAt, startedAt)

@@ -3,13 +3,18 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import type { AxeResults } from 'axe-core'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, expect } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
 import type { Config } from '../../server/config.ts'
 import { buildServer, projectFolder } from './build.ts'
 import { findChromium, launchChromium } from './chromium.ts'
 import { startServer, type TestServer } from './server.ts'
 
-export const chromium = findChromium()
+const chromium = findChromium()
+
+/** Tests in a real browser; by name skipped without one. They wait for much. */
+export function describePages(name: string, tests: () => void): void {
+  describe.skipIf(chromium.skip)(`${name} ${chromium.reason}`, { timeout: 120_000 }, tests)
+}
 
 const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
@@ -31,8 +36,8 @@ export interface Login {
 /**
  * A server with the built pages and a browser, shared by the tests of a file. After each test its
  * visitors leave, and whatever their browsers complained of (errors, what the policy refused,
- * uncaught exceptions, addresses outside) fails it. Call it inside a `describe` that is skipped
- * without Chromium.
+ * uncaught exceptions, addresses outside) fails it. Call it inside of
+ * `describePages`.
  */
 export function usePages(
   setUp: (server: TestServer) => Promise<void> = async () => {},
@@ -50,7 +55,7 @@ export function usePages(
     server = await startServer(overrides, { webFolder })
     browser = await launchChromium(chromium)
     await setUp(server)
-  }, 180_000)
+  }, 360_000)
   afterEach(async () => {
     await Promise.all(visitors.map((context) => context.close()))
     visitors = []
@@ -74,7 +79,7 @@ export function usePages(
     async visit(options: BrowserContextOptions = {}): Promise<Visitor> {
       const context = await browser.newContext({ baseURL: server.url, ...options })
       visitors.push(context)
-      context.setDefaultTimeout(15_000)
+      context.setDefaultTimeout(30_000)
       const page = await context.newPage()
       listen(page, server.url, complaints)
       return {

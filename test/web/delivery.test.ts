@@ -1,14 +1,14 @@
 import { gunzipSync } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { pageRoots } from '../../contract/pages.ts'
-import { chromium, usePages } from '../support/pages.ts'
+import { describePages, usePages } from '../support/pages.ts'
 import { startServer } from '../support/server.ts'
 import { send } from '../support/wire.ts'
 
 const maxScriptBytes = 300_000
 const html = { accept: 'text/html,*/*' }
 
-describe.skipIf(chromium.skip)(`how the pages are served ${chromium.reason}`, () => {
+describePages('how the pages are served', () => {
   const pages = usePages()
   const get = (target: string, headers: Readonly<Record<string, string>> = {}) =>
     send(pages.server().url, { method: 'GET', target, headers })

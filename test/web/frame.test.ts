@@ -1,7 +1,7 @@
-import { describe, expect, test } from 'vitest'
-import { chromium, expectAccessible, usePages } from '../support/pages.ts'
+import { expect, test } from 'vitest'
+import { describePages, expectAccessible, usePages } from '../support/pages.ts'
 
-describe.skipIf(chromium.skip)(`the frame of the pages ${chromium.reason}`, () => {
+describePages('the frame of the pages', () => {
   const pages = usePages(async (server) => {
     await server.createFeed('public')
   })

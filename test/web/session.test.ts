@@ -1,12 +1,12 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import { clientOf } from '../support/api-call.ts'
-import { chromium, expectAccessible, usePages } from '../support/pages.ts'
+import { describePages, expectAccessible, usePages } from '../support/pages.ts'
 
 const password = 'a long enough password'
 
-describe.skipIf(chromium.skip)(`sessions on the pages ${chromium.reason}`, () => {
+describePages('sessions on the pages', () => {
   const pages = usePages()
   const admin = () => clientOf(pages.server().url, pages.server().admin)
   const newUser = async (name: string) => {
@@ -87,6 +87,7 @@ describe.skipIf(chromium.skip)(`sessions on the pages ${chromium.reason}`, () =>
   test('users change their own password and stay signed in', async () => {
     const { page, openSignedIn } = await pages.visit()
     pages.expectComplaint(/401/)
+    pages.expectComplaint(/422/)
     const who = await newUser('changer')
     await openSignedIn('/account', who)
     const change = async (current: string, wanted: string, again = wanted) => {

@@ -41,7 +41,7 @@ export function Frame() {
             </Link>
             <Breadcrumb />
           </Group>
-          <Group gap="xs" wrap="nowrap">
+          <Group gap="xs" wrap="nowrap" className="stays">
             <PaletteButton />
             <UserMenu />
           </Group>

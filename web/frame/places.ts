@@ -12,6 +12,8 @@ export interface Place {
   readonly isFor: (caller: Whoami) => boolean
   /** Shown below its parent while that is open. */
   readonly below?: string
+  /** What one does there, in a line. */
+  readonly about?: string
 }
 
 const all = () => true
@@ -27,8 +29,36 @@ export const places: readonly Place[] = [
     key: 'a',
     isFor: administrators,
   },
+  ...administrationPlaces([
+    ['Users', 'users', 'account', 'Who can sign in.'],
+    ['Groups', 'groups', 'group', 'Users together, for permissions.'],
+    ['Tasks', 'tasks', 'check', 'Sets of rights, for permissions.'],
+    [
+      'Permissions',
+      'permissions',
+      'administration',
+      'Who may do what, where; and what somebody may do.',
+    ],
+    ['API keys', 'api-keys', 'key', 'What scripts and CI jobs sign in with.'],
+    ['Directories', 'directories', 'group', 'LDAP and OpenID Connect: who signs in as elsewhere.'],
+    ['Settings', 'settings', 'settings', 'How this server behaves.'],
+    ['Audit', 'audit', 'audit', 'What happened, and who did it.'],
+  ]),
   { title: 'Account', to: '/account', icon: 'account', key: 'u', isFor: users },
 ]
+
+function administrationPlaces(
+  rows: readonly (readonly [title: string, path: string, icon: IconName, about: string])[],
+): readonly Place[] {
+  return rows.map(([title, path, icon, about]) => ({
+    title,
+    to: `/administration/${path}`,
+    icon,
+    about,
+    isFor: administrators,
+    below: '/administration',
+  }))
+}
 
 /** What the navigation shows to this caller while it is at `path`. */
 export function placesFor(caller: Whoami, path: string): readonly Place[] {

@@ -45,7 +45,8 @@ function PasswordForm({ to }: { readonly to: string }) {
   const form = useForm({ initialValues: { userName: '', password: '' } })
   const login = useMutation({
     mutationFn: (values: typeof form.values) => signIn(queries, values),
-    onSuccess: () => goBack(to),
+    // Whoever has the password of the first start is new here.
+    onSuccess: ({ generatedPassword }) => goBack(generatedPassword ? '/welcome' : to),
   })
   return (
     <form onSubmit={form.onSubmit((values) => login.mutate(values))}>
@@ -116,7 +117,7 @@ function WithoutUser({ to }: { readonly to: string }) {
     onSuccess: () => goBack(to),
   })
   return (
-    <Anchor component="button" type="button" size="sm" onClick={() => leave.mutate()}>
+    <Anchor component="button" type="button" fz="sm" onClick={() => leave.mutate()}>
       Go on without signing in, to public registries
     </Anchor>
   )

@@ -9,6 +9,7 @@ const nobody: Whoami = {
   name: 'Anonymous',
   user: null,
   administrator: false,
+  generatedPassword: false,
   session: null,
 }
 
@@ -42,11 +43,12 @@ export const providersQuery = queryOptions({
 export async function signIn(
   queries: QueryClient,
   body: { readonly userName: string; readonly password: string },
-): Promise<void> {
+): Promise<Whoami> {
   const whoami = await call(client, api.sessions.login, { body })
   await queries.cancelQueries()
   queries.clear()
   queries.setQueryData(whoamiQuery.queryKey, whoami)
+  return whoami
 }
 
 /** Ends the session, and with `everywhere` all others and what `docker login` keeps. */

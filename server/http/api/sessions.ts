@@ -1,6 +1,6 @@
 import type { sessions as routes, SessionInfo, Whoami } from '../../../contract/sessions.ts'
 import type { LiveSession, Session, Sessions } from '../../auth/session.ts'
-import { getUser } from '../../auth/users.ts'
+import { getUser, hasGeneratedPassword } from '../../auth/users.ts'
 import { RegistryError, refuseField } from '../../domain/errors.ts'
 import { may, type Principal } from '../../domain/permission.ts'
 import { isApiKeyUserName } from '../../domain/user-name.ts'
@@ -67,7 +67,7 @@ function forgetCookie({ cookieSecret, caller, setHeader }: Call): void {
 }
 
 async function describe(
-  { db }: Pick<ApiDeps, 'db'>,
+  { db, dataDir }: Pick<ApiDeps, 'db' | 'dataDir'>,
   { principal, session }: { readonly principal: Principal; readonly session: Session | null },
 ): Promise<Whoami> {
   const { kind, name } = principal
@@ -77,6 +77,7 @@ async function describe(
     name,
     user: user && { ...user, groups: [...user.groups] },
     administrator: may(principal, 'Admin_ConfigureProGet', null),
+    generatedPassword: user !== null && (await hasGeneratedPassword(dataDir, name)),
     session: session && { id: session.id, expires: new Date(session.expiresAt).toISOString() },
   }
 }

@@ -20,11 +20,12 @@ export function AdministrationPage() {
         .
       </Text>
       <Stack component="ul" gap="xs">
-        {below.map(({ title, to }) => (
+        {below.map(({ title, to, about }) => (
           <li key={to}>
             <Anchor component={Link} to={to}>
               {title}
             </Anchor>
+            <Text size="sm">{about}</Text>
           </li>
         ))}
       </Stack>

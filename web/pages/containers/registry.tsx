@@ -5,6 +5,7 @@ import { CopyButton } from '../../parts/copy.tsx'
 import { Page } from '../../parts/page.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
 import { callQuery } from '../../queries/calls.ts'
+import { ClientSetupButton } from '../../setup/client-setup-button.tsx'
 
 /** One registry. */
 export function RegistryPage({ feed }: { readonly feed: string }) {
@@ -18,7 +19,10 @@ export function RegistryPage({ feed }: { readonly feed: string }) {
   }
   const prefix = data.endpointUrl.replace(/^https?:\/\//, '')
   return (
-    <Page title={data.name}>
+    <Page
+      title={data.name}
+      actions={<ClientSetupButton feed={data.name} endpointUrl={data.endpointUrl} />}
+    >
       <Text>
         <span className="mono">{prefix}</span>
         <CopyButton text={prefix} label="Copy what image names begin with" />
