@@ -6,7 +6,7 @@ import { Failure, Waiting } from '../../parts/states.tsx'
 import { callQuery } from '../../queries/calls.ts'
 import { formatReference, type Reference } from '../../reference.ts'
 
-/** A repository or an image in it: the line that pulls it. */
+/** An image: the line that pulls it. */
 export function ImagePage(props: {
   readonly reference: Reference & { readonly repository: string }
 }) {

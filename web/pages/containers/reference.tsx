@@ -2,10 +2,13 @@ import { getRouteApi } from '@tanstack/react-router'
 import { lazy, Suspense } from 'react'
 import { Page } from '../../parts/page.tsx'
 import { Empty, Waiting } from '../../parts/states.tsx'
-import { parseReference } from '../../reference.ts'
+import { formatReference, parseReference, type Reference } from '../../reference.ts'
 
 const route = getRouteApi('/frame/containers/$')
 const RegistryPage = lazy(async () => ({ default: (await import('./registry.tsx')).RegistryPage }))
+const RepositoryPage = lazy(async () => ({
+  default: (await import('./repository.tsx')).RepositoryPage,
+}))
 const ImagePage = lazy(async () => ({ default: (await import('./image.tsx')).ImagePage }))
 
 /** The page of whatever the address names. Each is loaded when it is first needed. */
@@ -21,14 +24,15 @@ export function ReferencePage() {
       </Page>
     )
   }
-  const { feed, repository } = reference
-  return (
-    <Suspense fallback={<Waiting />}>
-      {repository === null ? (
-        <RegistryPage key={feed} feed={feed} />
-      ) : (
-        <ImagePage key={text} reference={{ ...reference, repository }} />
-      )}
-    </Suspense>
-  )
+  return <Suspense fallback={<Waiting />}>{pageOf(reference)}</Suspense>
+}
+
+function pageOf(reference: Reference) {
+  const { feed, repository, tag, digest } = reference
+  const key = formatReference(reference)
+  if (repository === null) return <RegistryPage key={key} feed={feed} />
+  if (tag === null && digest === null) {
+    return <RepositoryPage key={key} feed={feed} repository={repository} />
+  }
+  return <ImagePage key={key} reference={{ ...reference, repository }} />
 }
