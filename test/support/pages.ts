@@ -74,7 +74,7 @@ export function usePages(
     async visit(options: BrowserContextOptions = {}): Promise<Visitor> {
       const context = await browser.newContext({ baseURL: server.url, ...options })
       visitors.push(context)
-      context.setDefaultTimeout(15_000)
+      context.setDefaultTimeout(30_000)
       const page = await context.newPage()
       listen(page, server.url, complaints)
       return {

@@ -11,7 +11,7 @@ export function Platforms({ platforms }: { readonly platforms: readonly string[]
     <Group gap={4} wrap="nowrap">
       {shown.map((platform) => (
         <Tooltip key={platform} label={platform}>
-          <Badge color="gray" fw={500}>
+          <Badge color="gray" fw={500} className="chip">
             {shortPlatform(platform)}
           </Badge>
         </Tooltip>
@@ -23,7 +23,7 @@ export function Platforms({ platforms }: { readonly platforms: readonly string[]
           maw={360}
           events={{ hover: true, focus: true, touch: true }}
         >
-          <Badge color="gray" variant="outline" fw={500} tabIndex={0} role="note">
+          <Badge color="gray" variant="outline" fw={500} className="chip" tabIndex={0} role="note">
             +{others.length}
             <span className="for-readers"> more: {others.join(', ')}</span>
           </Badge>

@@ -88,11 +88,13 @@ export function RegistriesPage() {
   )
   return (
     <Page title="Containers" wide actions={button}>
-      <SearchField
-        label="Search registries, images, tags and digests"
-        value={search}
-        onChange={(value) => setAddress({ search: value })}
-      />
+      <Group>
+        <SearchField
+          label="Search registries, images, tags and digests"
+          value={search}
+          onChange={(value) => setAddress({ search: value })}
+        />
+      </Group>
       {search === '' ? <RegistryTable mayCreate={mayCreate} /> : <SearchResults query={search} />}
       <NewRegistry
         opened={mayCreate && create === 'registry'}

@@ -51,7 +51,7 @@ function Heading({ registry }: { readonly registry: RegistryOverview }) {
 function Facts({ registry }: { readonly registry: RegistryOverview }) {
   const { imagePrefix, repositories, tags, pulls, lastPush, partly } = registry
   return (
-    <Group gap="xs lg" className="facts">
+    <Group className="facts">
       <Group gap={2} wrap="nowrap" className="shrinks">
         <span className="mono">{imagePrefix}</span>
         <CopyButton text={imagePrefix} label="Copy what image names begin with" />

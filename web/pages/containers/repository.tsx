@@ -57,7 +57,7 @@ export function RepositoryPage(props: { readonly feed: string; readonly reposito
 function Facts({ repository }: { readonly repository: RepositoryDetails }) {
   const { imageName, tags, images, pulls, daily, lastPush } = repository
   return (
-    <Group gap="xs lg" className="facts">
+    <Group className="facts">
       <Group gap={2} wrap="nowrap" className="shrinks">
         <span className="mono">{imageName}</span>
         <CopyButton text={imageName} label="Copy the name of the image" />

@@ -70,7 +70,7 @@ function AboutTheImage({ tag, span }: { readonly tag: TagInfo; readonly span: nu
       </Table.Td>
       <Table.Td rowSpan={span}>
         {platforms.length === 0 && artifactType !== null ? (
-          <Badge color="gray" maw={220} title={artifactType}>
+          <Badge color="gray" fw={500} maw={220} title={artifactType}>
             {artifactType}
           </Badge>
         ) : (
