@@ -20,7 +20,7 @@ const what = z.strictObject({
     .meta({ description: 'Also images that an index lists: it then has a hole.' }),
 })
 
-const because = z.enum(['tag', 'index', 'lease'])
+const because = z.enum(['tag', 'index'])
 
 /** What a deletion takes, in the order of the request. */
 export const DeletionPreview = z.object({

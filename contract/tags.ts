@@ -1,15 +1,5 @@
 import { z } from 'zod'
-import {
-  bytes,
-  cursor,
-  digest,
-  inRepository,
-  order,
-  platform,
-  reference,
-  search,
-  tag,
-} from './browse.ts'
+import { bytes, cursor, inRepository, order, platform, reference, search, tag } from './browse.ts'
 import { namedPage, numberedPage } from './page.ts'
 import { route } from './route.ts'
 import { flagInAddress, time } from './words.ts'
@@ -83,6 +73,5 @@ export const tags = {
     summary: 'Delete a tag; its image stays',
     also: ['DELETE'],
     query: z.strictObject({ ...inRepository, tag }),
-    reply: z.object({ digest: digest.meta({ description: 'What it pointed at.' }) }),
   }),
 }

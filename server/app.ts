@@ -1,16 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
+import { openBrowsing } from './app/browsing.ts'
+import { openChecks } from './app/checks.ts'
+import { openIdentity } from './app/identity.ts'
 import { startSweeping } from './app/sweeping.ts'
-import { openAuthenticator } from './auth/authenticate.ts'
-import { createBackOff } from './auth/back-off.ts'
-import { openDirectories } from './auth/directories/open-directories.ts'
-import { openKeyUsage } from './auth/key-usage.ts'
-import { openLoginRecords } from './auth/login-records.ts'
-import { openPasswords } from './auth/password.ts'
-import { openPrincipals } from './auth/principals.ts'
-import { openSecretKey } from './auth/secret-key.ts'
-import { openSessions } from './auth/session.ts'
-import { openTokens } from './auth/token.ts'
+import type { Authenticator } from './auth/authenticate.ts'
 import { createFirstAdministrator, type FirstAdministrator } from './auth/users.ts'
 import { openFileStore } from './blobs/file-store.ts'
 import { readVersion } from './config/version.ts'
@@ -23,11 +17,11 @@ import { may } from './domain/permission.ts'
 import type { ApiDeps } from './http/api/deps.ts'
 import { managementApi } from './http/api/management.ts'
 import { authRoutes } from './http/auth-routes.ts'
-import { createReadCaller } from './http/base-url.ts'
+import { createReadCaller, type ReadCaller } from './http/base-url.ts'
 import { watchBaseUrl } from './http/base-url-watch.ts'
 import { openHttpServer } from './http/server.ts'
 import type { Patience } from './http/v2/exchange.ts'
-import { createV2Handler } from './http/v2/handler.ts'
+import { createV2Handler, type V2Deps } from './http/v2/handler.ts'
 import { createTokenEndpoint } from './http/v2/token.ts'
 import { builtWebFolder, readWebFiles } from './http/web-files.ts'
 import { type Log, openLog } from './log.ts'
@@ -75,7 +69,6 @@ interface Foundation {
 
 type Closers = (() => PromiseLike<void> | void)[]
 
-const minuteMs = 60_000
 /**
  * Opens everything and serves. Throws UNAVAILABLE, saying why, when the data folder is in use by
  * another process, or database or store cannot be opened; nothing is left open then.
@@ -179,13 +172,16 @@ async function openServer(
 ) {
   const { db, feeds, log, metrics, settings, stores, uploads } = foundation
   const now = Date.now
-  const { patience, webFolder = builtWebFolder } = overrides
+  const { closers, patience, slowsDown = true, webFolder = builtWebFolder } = overrides
   const web = webFolder === null ? undefined : await readWebFiles(webFolder)
   if (web === undefined && webFolder !== null) log.warn({ webFolder }, 'The pages are not built')
-  const identity = await openIdentity(config, foundation, overrides)
+  const identity = await openIdentity({ config, closers, slowsDown, ...foundation })
   const { authenticator, directories, passwords, principals, records, sessions, tokens } = identity
   const onAnswered = identity.keyUsage.answered
+  const { pulls, registryCounting } = openBrowsing({ db, log, stores, now, closers })
   const watch = watchBaseUrl(log)
+  const baseUrlWarning = () => watch.warning()
+  const checking = openChecks({ config, db, stores, settings, baseUrlWarning, now })
   const readCaller = createReadCaller({
     watch,
     baseUrl: () => config.baseUrl ?? settings.baseUrl(),
@@ -201,6 +197,7 @@ async function openServer(
     log,
     manifestContents: new ManifestContents(),
     metrics,
+    pulls,
     readCaller,
     serveToken,
     settings,
@@ -209,24 +206,17 @@ async function openServer(
     onAnswered,
     ...(patience && { patience }),
   })
-  const mayReadMetrics = async (req: IncomingMessage) => {
-    const { address } = readCaller(req)
-    const { authorization } = req.headers
-    const { principal } = await authenticator.authenticate(authorization, undefined, address)
-    const allowed = may(principal, 'Admin_ConfigureProGet', null)
-    const request = { address, method: req.method ?? '', path: '/metrics' }
-    onAnswered(principal, { ...request, status: allowed ? 200 : 401 })
-    return allowed
-  }
+  const mayReadMetrics = readsMetrics({ authenticator, readCaller, onAnswered })
   const login = { principals, sessions, settings, readCaller, log, now }
   const version = readVersion()
   const apiDeps: ApiDeps = {
     ...{ ...login, authenticator, db, directories, onAnswered, passwords, version },
+    ...{ stores, registryCounting, selfTest: checking.selfTest },
     configuredBaseUrl: config.baseUrl,
     dataDir: config.dataDir,
     defaultStoreId: stores.defaultStoreId,
   }
-  return openHttpServer({
+  const server = await openHttpServer({
     config,
     log,
     metrics,
@@ -238,59 +228,26 @@ async function openServer(
     ...(web && { web }),
     v2,
     mayReadMetrics,
-    baseUrlWarning: () => watch.warning(),
-    checks: [
-      { name: 'database', check: () => db.check() },
-      { name: 'storage', check: () => checkStores(stores) },
-    ],
+    baseUrlWarning,
+    checks: checking.checks,
   })
+  checking.own.url = server.url
+  return server
 }
 
-/** Everything that finds out who is calling. */
-async function openIdentity(
-  config: Config,
-  { db, log, settings }: Foundation,
-  { slowsDown = true, closers }: AppOverrides & { readonly closers: Closers },
-) {
-  const now = Date.now
-  const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
-  const tokens = await openTokens({ key: secretKey.deriveKey('token-signing'), now })
-  const directories = openDirectories({
-    db,
-    log,
-    secretKey,
-    recheckMs: () => minuteMs * settings.integer('Directories.RecheckMinutes'),
-    confirmedForMs: () => 60 * minuteMs * settings.integer('Directories.ConfirmedForHours'),
-  })
-  const { confirm } = directories
-  const principals = openPrincipals({ read: db.read, now, confirm })
-  const passwords = openPasswords()
-  const keep = <T extends AsyncDisposable>(opened: T): T => {
-    closers.push(() => opened[Symbol.asyncDispose]())
-    return opened
+function readsMetrics(deps: {
+  readonly authenticator: Authenticator
+  readonly readCaller: ReadCaller
+  readonly onAnswered: V2Deps['onAnswered']
+}) {
+  const { authenticator, readCaller, onAnswered } = deps
+  return async (req: IncomingMessage) => {
+    const { address } = readCaller(req)
+    const { authorization } = req.headers
+    const { principal } = await authenticator.authenticate(authorization, undefined, address)
+    const allowed = may(principal, 'Admin_ConfigureProGet', null)
+    const request = { address, method: req.method ?? '', path: '/metrics' }
+    onAnswered?.(principal, { ...request, status: allowed ? 200 : 401 })
+    return allowed
   }
-  const onError = (err: unknown) => log.error({ err }, 'What callers did could not be written down')
-  const keyUsage = keep(openKeyUsage({ db, now, onError }))
-  const records = keep(openLoginRecords({ db, onError }))
-  const backOff = slowsDown ? createBackOff({ onRefused: records.refused }) : undefined
-  const authenticator = openAuthenticator({
-    ...{ db, principals, passwords, tokens, directories, records },
-    ...(backOff && { backOff }),
-  })
-  const sessions = openSessions({
-    db,
-    principals,
-    now,
-    limits: {
-      idleMs: () => minuteMs * settings.integer('Sessions.IdleMinutes'),
-      maxAgeMs: () => 60 * minuteMs * settings.integer('Sessions.MaxHours'),
-    },
-    onError: (err) => log.error({ err }, 'The use of sessions could not be written down yet'),
-  })
-  closers.push(() => sessions[Symbol.asyncDispose]())
-  return { authenticator, directories, keyUsage, passwords, principals, records, sessions, tokens }
-}
-
-async function checkStores(stores: Stores): Promise<void> {
-  for (const { store } of stores.list()) await store.check()
 }

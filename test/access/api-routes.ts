@@ -1,3 +1,4 @@
+import { browseRoutes } from './api-browse-routes.ts'
 import {
   about,
   administrator,
@@ -104,6 +105,8 @@ function byName(feed: string): Need {
 }
 
 export const apiRoutes: Readonly<Record<string, ApiRoute>> = {
+  ...browseRoutes,
+  'health.selfTest': admins('GET', '/api/health/self-test'),
   'apiKeys.create': route(
     'POST',
     '/api/api-keys/create',
