@@ -5,9 +5,7 @@ import {
   createRouter,
   lazyRouteComponent,
   Outlet,
-  parseSearchWith,
   redirect,
-  stringifySearchWith,
 } from '@tanstack/react-router'
 import { Frame } from './frame/frame.tsx'
 import { Page } from './parts/page.tsx'
@@ -204,9 +202,9 @@ export function createPages(queries: QueryClient) {
     context: { queries },
     // A reference stands in the address as one would type it.
     pathParamsAllowedCharacters: [':', '@'],
-    // Nor is a query read as JSON: a tag 1.10 is no number.
-    parseSearch: parseSearchWith((text) => text),
-    stringifySearch: stringifySearchWith(String),
+    // Texts, as they stand there: a tag 1.10 is no number.
+    parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
+    stringifySearch: formatSearch,
     defaultPreload: 'intent',
     defaultPendingComponent: () => <Waiting />,
     defaultErrorComponent: ({ error, reset }) => (
@@ -217,6 +215,14 @@ export function createPages(queries: QueryClient) {
     defaultNotFoundComponent: NotFound,
     scrollRestoration: true,
   })
+}
+
+/** Of the characters that may stand in a query, those of references are left as they are. */
+function formatSearch(fields: Readonly<Record<string, unknown>>): string {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined)
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
+  const readable = text.replace(/%2F/g, '/').replace(/%3A/g, ':').replace(/%40/g, '@')
+  return readable === '' ? '' : `?${readable}`
 }
 
 function NotFound() {

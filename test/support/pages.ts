@@ -9,7 +9,7 @@ import { buildServer, projectFolder } from './build.ts'
 import { findChromium, launchChromium } from './chromium.ts'
 import { startServer, type TestServer } from './server.ts'
 
-const chromium = findChromium()
+export const chromium = findChromium()
 
 /** Tests in a real browser; by name skipped without one. They wait for much. */
 export function describePages(name: string, tests: () => void): void {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { type DemoImages, makeDemoImages } from '../support/demo-images.ts'
 import { chromium, expectAccessible, usePages } from '../support/pages.ts'
-import { openSignedIn } from '../support/signed-in.ts'
 import { pushImage } from '../support/push.ts'
+import { openSignedIn } from '../support/signed-in.ts'
 
 const patience = { timeout: 60_000 }
 

@@ -3,9 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { type DemoImages, makeDemoImages } from '../support/demo-images.ts'
 import { chromium, expectAccessible, type Login, usePages } from '../support/pages.ts'
 import { addPerson, tasks } from '../support/people.ts'
-import { openSignedIn } from '../support/signed-in.ts'
 import { pushImage, pushManifest } from '../support/push.ts'
 import type { Table } from '../support/rows.ts'
+import { openSignedIn } from '../support/signed-in.ts'
 
 const patience = { timeout: 60_000 }
 

@@ -1,25 +1,29 @@
 import { ActionIcon, Button, Kbd, useMantineColorScheme } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
 import { Spotlight, type SpotlightActionData, spotlight } from '@mantine/spotlight'
-import { useQuery } from '@tanstack/react-query'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { api } from '../../contract/api.ts'
 import { Icon } from '../parts/icon.tsx'
+import { useMayCreateRegistries } from '../queries/abilities.ts'
 import { pageQuery } from '../queries/calls.ts'
+import { type FoundGroup, searchQuery } from '../queries/search.ts'
 import { useWhoami } from '../queries/session.ts'
 import { addressOf } from '../reference.ts'
 import { places } from './places.ts'
 import { useSignOut } from './user-menu.tsx'
 
 const shownCount = 20
+const pauseMs = 150
 
 /** Search over what there is and what can be done, from everywhere: `/` or Ctrl K. */
 export function Palette() {
   const [query, setQuery] = useState('')
   const [opened, setOpened] = useState(false)
-  const registries = useRegistryActions(query, opened)
+  const found = useFoundActions(query, opened)
   const actions = [
-    { group: 'Registries', actions: registries },
+    ...found,
     { group: 'Go to', actions: usePlaceActions() },
     { group: 'Do', actions: useCommandActions() },
   ]
@@ -36,8 +40,8 @@ export function Palette() {
       attributes={{ content: { 'aria-label': 'Search' } }}
       nothingFound="Nothing of that name."
       searchProps={{
-        placeholder: 'Search registries, pages and actions',
-        'aria-label': 'Search registries, pages and actions',
+        placeholder: 'Search registries, images, tags, digests and actions',
+        'aria-label': 'Search registries, images, tags, digests and actions',
         leftSection: <Icon name="search" />,
       }}
     />
@@ -70,21 +74,39 @@ export function PaletteButton() {
   )
 }
 
-/** Registries by name: only asked for while somebody looks. */
-function useRegistryActions(query: string, enabled: boolean): SpotlightActionData[] {
+/** What the server finds in all registries: only asked while somebody looks. */
+function useFoundActions(written: string, enabled: boolean) {
   const navigate = useNavigate()
-  const { data } = useQuery({ ...pageQuery(api.feeds.list), enabled })
-  const wanted = query.trim().toLowerCase()
-  return (data?.items ?? [])
-    .filter(({ name }) => name.toLowerCase().includes(wanted))
-    .slice(0, shownCount)
-    .map(({ name, description }) => ({
-      id: `registry ${name}`,
-      label: name,
+  const [query] = useDebouncedValue(written.trim(), pauseMs)
+  const search = useQuery({
+    ...searchQuery(query),
+    enabled: enabled && query !== '',
+    placeholderData: keepPreviousData,
+  })
+  const registries = useRegistries(enabled && query === '')
+  const groups = query === '' ? registries : (search.data?.groups ?? [])
+  return groups.map(({ title, found }) => ({
+    group: title,
+    actions: found.map(({ label, description, to }) => ({
+      id: `${title} ${to}`,
+      label,
       description,
+      // The server has chosen them; the list's own filter lets them all in.
+      keywords: [written],
       leftSection: <Icon name="containers" />,
-      onClick: () => void navigate({ to: addressOf({ feed: name }) }),
-    }))
+      onClick: () => void navigate({ to }),
+    })),
+  }))
+}
+
+/** Before anything is written: the registries. */
+function useRegistries(enabled: boolean): readonly FoundGroup[] {
+  const { data } = useQuery({ ...pageQuery(api.feeds.list), enabled })
+  const found = (data?.items ?? []).slice(0, shownCount).map(({ name, description }) => ({
+    ...{ label: name, description },
+    to: addressOf({ feed: name }),
+  }))
+  return [{ title: 'Registries', found }]
 }
 
 function usePlaceActions(): SpotlightActionData[] {
@@ -104,11 +126,18 @@ function useCommandActions(): SpotlightActionData[] {
   const { setColorScheme } = useMantineColorScheme()
   const leave = useSignOut()
   const { kind } = useWhoami()
+  const navigate = useNavigate()
+  const mayCreate = useMayCreateRegistries()
+  const create = {
+    id: 'new registry',
+    label: 'New registry',
+    onClick: () => void navigate({ to: '/containers', search: { create: 'registry' } as never }),
+  }
   const themes = [
     { id: 'light', label: 'Light theme', onClick: () => setColorScheme('light') },
     { id: 'dark', label: 'Dark theme', onClick: () => setColorScheme('dark') },
     { id: 'system', label: 'Theme of the system', onClick: () => setColorScheme('auto') },
   ]
   const out = { id: 'sign out', label: 'Sign out', onClick: () => void leave() }
-  return kind === 'anonymous' ? themes : [...themes, out]
+  return [...(mayCreate ? [create] : []), ...themes, ...(kind === 'anonymous' ? [] : [out])]
 }

@@ -40,6 +40,8 @@ export function Shortcuts() {
     [['j'], 'The next row of a table'],
     [['k'], 'The row before'],
     [['Enter'], 'Open the row'],
+    [['x'], 'Choose the row, in a list of tags'],
+    [['c'], 'Copy the line that pulls the row'],
     [['?'], 'This list'],
   ]
   return (

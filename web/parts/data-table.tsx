@@ -1,5 +1,6 @@
 import { Button, Group, Table } from '@mantine/core'
 import type { ReactNode } from 'react'
+import { useFreshKeys } from './fresh-keys.ts'
 import { Icon } from './icon.tsx'
 import { useRowKeys } from './row-keys.ts'
 
@@ -25,6 +26,7 @@ export function DataTable<Row>(props: {
 }) {
   const { columns, rows, keyOf, caption } = props
   const current = useRowKeys(rows.length)
+  const fresh = useFreshKeys(rows.map(keyOf))
   return (
     <Table.ScrollContainer minWidth={600} type="native">
       <Table highlightOnHover verticalSpacing="xs">
@@ -40,7 +42,11 @@ export function DataTable<Row>(props: {
         </Table.Thead>
         <Table.Tbody ref={current.ref}>
           {rows.map((row, index) => (
-            <Table.Tr key={keyOf(row)} data-current={index === current.index || undefined}>
+            <Table.Tr
+              key={keyOf(row)}
+              data-current={index === current.index || undefined}
+              data-fresh={fresh.has(keyOf(row)) || undefined}
+            >
               {columns.map(({ title, render, numeric }) => (
                 <Table.Td key={title} className={numeric ? 'numeric' : undefined}>
                   {render(row)}

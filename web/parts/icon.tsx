@@ -14,6 +14,7 @@ const paths = {
   key: 'M15 9a5 5 0 1 0-4.5 5L12 15.5h2.5V18H17v3h4v-3.5L14.7 11M8 8h.01',
   logout: 'M14 4H5v16h9M10 12h11M17 8l4 4-4 4',
   menu: 'M4 7h16M4 12h16M4 17h16',
+  more: 'M5 12h.01M12 12h.01M19 12h.01',
   moon: 'M20 14.5A8.5 8.5 0 1 1 9.5 4 7 7 0 0 0 20 14.5Z',
   next: 'm9 5 7 7-7 7',
   previous: 'm15 5-7 7 7 7',
@@ -21,6 +22,7 @@ const paths = {
   settings: 'M4 7h10M18 7h2M4 17h2M10 17h10M16 5v4M8 15v4',
   sun: 'M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM12 2v3M12 19v3M2 12h3M19 12h3M5 5l2 2M17 17l2 2M19 5l-2 2M7 17l-2 2',
   system: 'M3 5h18v12H3zM9 21h6M12 17v4',
+  trash: 'M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5',
   warning: 'M12 4 2.5 20h19L12 4ZM12 10v4M12 17h.01',
 } as const
 

@@ -1,3 +1,4 @@
+import { Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
 import type { Reply, Route, Sent } from '../../contract/route.ts'
@@ -20,36 +21,62 @@ export function PagedList<R extends Route>(props: {
   readonly keyOf: (row: Rows<R>) => string | number
   readonly empty: ReactNode
 }) {
-  const filter = JSON.stringify(props.query ?? {})
-  return <Pages key={filter} {...props} />
-}
-
-function Pages<R extends Route>(props: Parameters<typeof PagedList<R>>[0]) {
   const { route, query, caption, columns, keyOf, empty } = props
-  const { after, moves } = useCursors()
-  const input = { query: { ...(query as object), ...(after !== undefined && { after }) } }
-  const { data, error, refetch } = useQuery(pageQuery(route, input as Partial<Sent<R>>))
-  if (data === undefined) {
-    return error ? <Failure error={error} onRetry={() => void refetch()} /> : <Waiting />
+  const { rows, isPrevious, error, retry, pager } = usePages(route, query)
+  if (rows === undefined) {
+    return error ? <Failure error={error} onRetry={retry} /> : <Waiting />
   }
-  const rows = data.items as readonly Rows<R>[]
-  if (rows.length === 0 && after === undefined) return empty
+  if (rows.length === 0 && !pager.onPrevious && !pager.onNext) return empty
   return (
     <>
-      {error && <Failure error={error} onRetry={() => void refetch()} />}
-      <DataTable {...{ caption, columns, rows, keyOf }} />
-      <Pager {...moves(data.next)} />
+      {error && <Failure error={error} onRetry={retry} />}
+      <div className={isPrevious ? 'former' : undefined}>
+        <DataTable {...{ caption, columns, rows, keyOf }} />
+      </div>
+      {rows.length === 0 && <GoesOn />}
+      <Pager {...pager} />
     </>
   )
 }
 
-/** The keys that the pages so far began after. */
-function useCursors() {
-  const [cursors, setCursors] = useState<readonly string[]>([])
+/** Where the server has looked through a stretch of a long list and found nothing there. */
+export function GoesOn() {
+  return (
+    <Text c="dimmed" role="status">
+      Nothing so far, but the list goes on: press Next to look further.
+    </Text>
+  )
+}
+
+/** Page after page of a list of the server. While another filter or page is on its way, the former rows. */
+export function usePages<R extends Route>(route: R, query?: Sent<R>['query']) {
+  const { after, moves } = useCursors(JSON.stringify(query ?? {}))
+  const input = { query: { ...(query as object), ...(after !== undefined && { after }) } }
+  const { data, error, refetch, isPlaceholderData } = useQuery(
+    pageQuery(route, input as Partial<Sent<R>>),
+  )
+  return {
+    rows: data?.items as readonly Rows<R>[] | undefined,
+    /** Whether these are still the rows of the former filter or page. */
+    isPrevious: isPlaceholderData,
+    error,
+    retry: () => void refetch(),
+    pager: moves(data?.next ?? null),
+  }
+}
+
+/** The keys that the pages of this filter began after, so far. */
+function useCursors(filter: string) {
+  const [kept, setKept] = useState<{ filter: string; cursors: readonly string[] }>({
+    filter,
+    cursors: [],
+  })
+  const cursors = kept.filter === filter ? kept.cursors : []
+  const go = (to: readonly string[]) => () => setKept({ filter, cursors: to })
   const moves = (next: string | null) => ({
-    onFirst: cursors.length > 0 ? () => setCursors([]) : undefined,
-    onPrevious: cursors.length > 0 ? () => setCursors(cursors.slice(0, -1)) : undefined,
-    onNext: next === null ? undefined : () => setCursors([...cursors, next]),
+    onFirst: cursors.length > 0 ? go([]) : undefined,
+    onPrevious: cursors.length > 0 ? go(cursors.slice(0, -1)) : undefined,
+    onNext: next === null ? undefined : go([...cursors, next]),
   })
   return { after: cursors.at(-1), moves }
 }

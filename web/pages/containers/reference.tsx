@@ -2,11 +2,13 @@ import { getRouteApi } from '@tanstack/react-router'
 import { lazy, Suspense } from 'react'
 import { Page } from '../../parts/page.tsx'
 import { Empty, Waiting } from '../../parts/states.tsx'
-import { parseReference, type Reference } from '../../reference.ts'
+import { formatReference, parseReference, type Reference } from '../../reference.ts'
 
 const route = getRouteApi('/frame/containers/$')
 const RegistryPage = lazy(async () => ({ default: (await import('./registry.tsx')).RegistryPage }))
-const RepositoryPage = lazy(async () => ({ default: (await import('./image.tsx')).ImagePage }))
+const RepositoryPage = lazy(async () => ({
+  default: (await import('./repository.tsx')).RepositoryPage,
+}))
 const ImagePage = lazy(async () => ({
   default: (await import('../image/image-page.tsx')).ImagePage,
 }))
@@ -24,17 +26,15 @@ export function ReferencePage() {
       </Page>
     )
   }
-  return (
-    <Suspense fallback={<Waiting />}>
-      <Named key={text} reference={reference} />
-    </Suspense>
-  )
+  return <Suspense fallback={<Waiting />}>{pageOf(reference)}</Suspense>
 }
 
-function Named({ reference }: { readonly reference: Reference }) {
+function pageOf(reference: Reference) {
   const { feed, repository, tag, digest } = reference
-  if (repository === null) return <RegistryPage feed={feed} />
-  const place = { ...reference, repository }
-  if (tag === null && digest === null) return <RepositoryPage reference={place} />
-  return <ImagePage reference={place} />
+  const key = formatReference(reference)
+  if (repository === null) return <RegistryPage key={key} feed={feed} />
+  if (tag === null && digest === null) {
+    return <RepositoryPage key={key} feed={feed} repository={repository} />
+  }
+  return <ImagePage key={key} reference={{ ...reference, repository }} />
 }
