@@ -1,5 +1,9 @@
 import { beforeAll, expect, test } from 'vitest'
-import { type DatabaseContent, digestFor, openContent } from '../../test/support/database-content.ts'
+import {
+  type DatabaseContent,
+  digestFor,
+  openContent,
+} from '../../test/support/database-content.ts'
 import { describeDatabases } from '../../test/support/databases.ts'
 import { deleteManifest } from './manifest-deletion.ts'
 import { dayOf, listFeedPulls, listRepositoryPulls, prunePulls, recordPulls } from './pulls.ts'
@@ -20,9 +24,7 @@ describeDatabases('pulls', (databases) => {
     content = await openContent(databases)
     await content.pushImage('one', { tags: ['1'] })
     await content.pushImage('child')
-    await content.put(
-      content.manifest('list', { children: [digestFor('child')], tags: ['list'] }),
-    )
+    await content.put(content.manifest('list', { children: [digestFor('child')], tags: ['list'] }))
     await content.pushImage('signature', { subject: digestFor('one') })
   })
 
