@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { deleteContent, type RemovedContent } from './feed-content.ts'
@@ -44,7 +45,9 @@ export async function listRetiredRepositories(
   return await db
     .selectFrom('repositories')
     .select(['id', 'feed_id as feedId'])
-    .where('retired', '=', 1)
+    // Literally, and from a key on: else SQLite passes the partial index by.
+    .where('retired', '=', sql.lit(1))
+    .where('id', '>', 0)
     .orderBy('id')
     .limit(100)
     .execute()

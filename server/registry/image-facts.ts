@@ -35,13 +35,16 @@ export async function examine(deps: FactDeps, ids: readonly number[]): Promise<v
   if (facts.length > 0) await deps.db.write(recordFacts, { facts })
 }
 
-/** Facts by manifest, looked up now; empty without any. */
+/**
+ * Facts by manifest, looked up now. What cannot be looked up, as while the store is not there, is not
+ * known: a list is shown all the same.
+ */
 export async function examineAndFind(
   deps: FactDeps,
   ids: readonly number[],
 ): Promise<ReadonlyMap<number, KnownFacts>> {
   const each = [...new Set(ids)]
-  if (each.length > 0) await examine(deps, each)
+  if (each.length > 0) await examine(deps, each).catch(() => {})
   return new Map((await listFacts(deps.db.read, each)).map((facts) => [facts.id, facts]))
 }
 
@@ -83,7 +86,8 @@ function parseObject(text: string): Json {
 
 /**
  * Examines, every second, what was pushed: by this process or another, or before there were facts.
- * A push does not wait for it. Disposing waits for the batch that is under way.
+ * A push does not wait for it. Of failures one after another the first is told. Disposing waits for
+ * the batch that is under way.
  */
 export function startExamining(
   deps: FactDeps,
@@ -91,6 +95,11 @@ export function startExamining(
 ): () => Promise<void> {
   const stop = new AbortController()
   let running: Promise<void> | undefined
+  let hasFailed = false
+  const tell = (error: unknown) => {
+    if (!hasFailed) onError(error)
+    hasFailed = true
+  }
   const look = async () => {
     let after = 0
     while (!stop.signal.aborted) {
@@ -104,7 +113,9 @@ export function startExamining(
   }
   const timer = setInterval(() => {
     running ??= look()
-      .catch(onError)
+      .then(() => {
+        hasFailed = false
+      }, tell)
       .finally(() => {
         running = undefined
       })
