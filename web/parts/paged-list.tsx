@@ -20,13 +20,8 @@ export function PagedList<R extends Route>(props: {
   readonly keyOf: (row: Rows<R>) => string | number
   readonly empty: ReactNode
 }) {
-  const filter = JSON.stringify(props.query ?? {})
-  return <Pages key={filter} {...props} />
-}
-
-function Pages<R extends Route>(props: Parameters<typeof PagedList<R>>[0]) {
   const { route, query, caption, columns, keyOf, empty } = props
-  const { after, moves } = useCursors()
+  const { after, moves } = useCursors(JSON.stringify(query ?? {}))
   const input = { query: { ...(query as object), ...(after !== undefined && { after }) } }
   const { data, error, refetch } = useQuery(pageQuery(route, input as Partial<Sent<R>>))
   if (data === undefined) {
@@ -43,13 +38,15 @@ function Pages<R extends Route>(props: Parameters<typeof PagedList<R>>[0]) {
   )
 }
 
-/** The keys that the pages so far began after. */
-function useCursors() {
-  const [cursors, setCursors] = useState<readonly string[]>([])
+/** The keys that the pages so far began after; of another filter none. */
+function useCursors(filter: string) {
+  const [state, setState] = useState({ filter, cursors: [] as readonly string[] })
+  const cursors = state.filter === filter ? state.cursors : []
+  const go = (to: readonly string[]) => setState({ filter, cursors: to })
   const moves = (next: string | null) => ({
-    onFirst: cursors.length > 0 ? () => setCursors([]) : undefined,
-    onPrevious: cursors.length > 0 ? () => setCursors(cursors.slice(0, -1)) : undefined,
-    onNext: next === null ? undefined : () => setCursors([...cursors, next]),
+    onFirst: cursors.length > 0 ? () => go([]) : undefined,
+    onPrevious: cursors.length > 0 ? () => go(cursors.slice(0, -1)) : undefined,
+    onNext: next === null ? undefined : () => go([...cursors, next]),
   })
   return { after: cursors.at(-1), moves }
 }
