@@ -85,7 +85,11 @@ function columnsWith(
     {
       title: 'Directory',
       render: (directory) => (
-        <Anchor component="button" type="button" onClick={() => onShow({ what: 'edit', directory })}>
+        <Anchor
+          component="button"
+          type="button"
+          onClick={() => onShow({ what: 'edit', directory })}
+        >
           {directory.name}
         </Anchor>
       ),

@@ -67,10 +67,7 @@ export const titles: Readonly<Record<Kind, string>> = {
   oidc: 'OpenID Connect provider',
 }
 
-function Field(props: {
-  readonly field: SettingField
-  readonly form: UseFormReturnType<Values>
-}) {
+function Field(props: { readonly field: SettingField; readonly form: UseFormReturnType<Values> }) {
   const { name, label, about, kind, required = false } = props.field
   const { form } = props
   const common = {

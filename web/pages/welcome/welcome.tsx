@@ -23,8 +23,14 @@ export function WelcomePage() {
     <Page title="Welcome to Entrepot">
       <Text>Three steps to the first image. You can leave at any time and come back.</Text>
       <Stepper active={active} orientation="vertical" allowNextStepsSelect={false}>
-        <Stepper.Step label="Set your password" description="The generated one is in a log and a file." />
-        <Stepper.Step label="Make a registry" description="Images of a team or a product together." />
+        <Stepper.Step
+          label="Set your password"
+          description="The generated one is in a log and a file."
+        />
+        <Stepper.Step
+          label="Make a registry"
+          description="Images of a team or a product together."
+        />
         <Stepper.Step label="Push an image" description="From the machine that has it." />
       </Stepper>
       {active === 0 && user && <PasswordForm userName={user.name} />}
