@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { openBrowsing } from './app/browsing.ts'
 import { openChecks } from './app/checks.ts'
+import { openFiles } from './app/files.ts'
 import { openIdentity } from './app/identity.ts'
 import { startSweeping } from './app/sweeping.ts'
 import type { Authenticator } from './auth/authenticate.ts'
@@ -28,6 +29,7 @@ import { type Log, openLog } from './log.ts'
 import { measureDb, measureStore } from './measured.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
 import { createFeed, type Feeds, listFeeds, openFeeds } from './registry/feeds.ts'
+import type { FileLimits } from './registry/files/file-limits.ts'
 import { ManifestContents } from './registry/manifest-contents.ts'
 import { openSettings, type Settings } from './registry/settings.ts'
 import { openStores, type Stores } from './registry/stores.ts'
@@ -52,6 +54,8 @@ export interface AppOverrides {
   readonly patience?: Partial<Patience>
   /** Where the built pages are; null: served without. */
   readonly webFolder?: string | null
+  /** How much is done for those who look into images. */
+  readonly files?: Partial<FileLimits>
   /** False: nobody has to wait after failed logins. */
   readonly slowsDown?: boolean
 }
@@ -172,9 +176,8 @@ async function openServer(
 ) {
   const { db, feeds, log, metrics, settings, stores, uploads } = foundation
   const now = Date.now
-  const { closers, patience, slowsDown = true, webFolder = builtWebFolder } = overrides
-  const web = webFolder === null ? undefined : await readWebFiles(webFolder)
-  if (web === undefined && webFolder !== null) log.warn({ webFolder }, 'The pages are not built')
+  const { patience, closers, slowsDown = true } = overrides
+  const web = await readPages(overrides, log)
   const identity = await openIdentity({ config, closers, slowsDown, ...foundation })
   const { authenticator, directories, passwords, principals, records, sessions, tokens } = identity
   const onAnswered = identity.keyUsage.answered
@@ -190,26 +193,18 @@ async function openServer(
   })
   const findFeed = (key: string) => feeds.find(key)
   const serveToken = createTokenEndpoint({ db, authenticator, tokens, findFeed, onAnswered })
+  const manifestContents = new ManifestContents()
   const v2 = createV2Handler({
-    authenticator,
-    db,
-    feeds,
-    log,
-    manifestContents: new ManifestContents(),
-    metrics,
-    pulls,
-    readCaller,
-    serveToken,
-    settings,
-    stores,
-    uploads,
-    onAnswered,
+    ...{ authenticator, db, feeds, log, manifestContents, metrics, onAnswered, pulls },
+    ...{ readCaller, serveToken, settings, stores, uploads },
     ...(patience && { patience }),
   })
   const mayReadMetrics = readsMetrics({ authenticator, readCaller, onAnswered })
   const login = { principals, sessions, settings, readCaller, log, now }
   const version = readVersion()
+  const files = openFiles({ db, stores, log, manifestContents }, overrides)
   const apiDeps: ApiDeps = {
+    ...files,
     ...{ ...login, authenticator, db, directories, onAnswered, passwords, version },
     ...{ stores, registryCounting, selfTest: checking.selfTest },
     configuredBaseUrl: config.baseUrl,
@@ -233,6 +228,13 @@ async function openServer(
   })
   checking.own.url = server.url
   return server
+}
+
+async function readPages({ webFolder = builtWebFolder }: AppOverrides, log: Log) {
+  if (webFolder === null) return undefined
+  const web = await readWebFiles(webFolder)
+  if (web === undefined) log.warn({ webFolder }, 'The pages are not built')
+  return web
 }
 
 function readsMetrics(deps: {

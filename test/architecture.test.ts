@@ -31,7 +31,8 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   'server/registry': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/upstream'],
-    packages: [],
+    // For what reads layers in a thread of its own.
+    packages: ['tsx', 'zstddec'],
   },
   'server/jobs': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/registry'],

@@ -5,7 +5,9 @@ import {
   createRouter,
   lazyRouteComponent,
   Outlet,
+  parseSearchWith,
   redirect,
+  stringifySearchWith,
 } from '@tanstack/react-router'
 import { Frame } from './frame/frame.tsx'
 import { Page } from './parts/page.tsx'
@@ -102,9 +104,9 @@ export function createPages(queries: QueryClient) {
     context: { queries },
     // A reference stands in the address as one would type it.
     pathParamsAllowedCharacters: [':', '@'],
-    // Texts, as they stand there: a tag 1.10 is no number.
-    parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
-    stringifySearch: formatSearch,
+    // Nor is a query read as JSON: a tag 1.10 is no number.
+    parseSearch: parseSearchWith((text) => text),
+    stringifySearch: stringifySearchWith(String),
     defaultPreload: 'intent',
     defaultPendingComponent: () => <Waiting />,
     defaultErrorComponent: ({ error, reset }) => (
@@ -115,14 +117,6 @@ export function createPages(queries: QueryClient) {
     defaultNotFoundComponent: NotFound,
     scrollRestoration: true,
   })
-}
-
-/** Of the characters that may stand in a query, those of references are left as they are. */
-function formatSearch(fields: Readonly<Record<string, unknown>>): string {
-  const given = Object.entries(fields).filter(([, value]) => value !== undefined)
-  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
-  const readable = text.replace(/%2F/g, '/').replace(/%3A/g, ':').replace(/%40/g, '@')
-  return readable === '' ? '' : `?${readable}`
 }
 
 function NotFound() {

@@ -1,5 +1,5 @@
 import { type Attribute, type Caller, isAdministrator, may, type Place, sees } from './rules.ts'
-import { absentFeed, feeds, world } from './world.ts'
+import { absentFeed, feeds, type Repository, world } from './world.ts'
 
 /** What a caller hears who may not. */
 export interface Refusal {
@@ -44,6 +44,17 @@ export function manages(feed: string): Need {
 /** `Feeds_ViewFeed in the registry`: all of it. */
 export function views(feed: string): Need {
   return inRegistry(feed, 'Feeds_ViewFeed')
+}
+
+/** `Feeds_ViewFeed`, `Feeds_DownloadPackage` in the repository: as for a pull. */
+export function pulls({ feed, repository }: Pick<Repository, 'feed' | 'repository'>): Need {
+  return (caller) => {
+    const has = (attribute: 'Feeds_ViewFeed' | 'Feeds_DownloadPackage') =>
+      isThere(feed) && may(world, caller, attribute, { feed, repository })
+    if (has('Feeds_ViewFeed') && has('Feeds_DownloadPackage')) return undefined
+    if (caller.kind === 'anonymous') return loginNeeded
+    return has('Feeds_ViewFeed') ? denied : unknown
+  }
 }
 
 /** To whoever may view nothing in it a registry is not there. */

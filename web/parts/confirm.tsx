@@ -14,18 +14,20 @@ export function Confirm(props: {
   readonly children: ReactNode
   readonly verb: string
   readonly typed?: string
+  /** It cannot be done as it stands; the children say why. */
+  readonly blocked?: boolean
   readonly busy: boolean
   readonly error: unknown
   readonly onConfirm: () => void
   readonly onClose: () => void
 }) {
-  const { opened, title, verb, typed, busy, error, onConfirm, onClose } = props
+  const { opened, title, verb, typed, blocked, busy, error, onConfirm, onClose } = props
   const [written, setWritten] = useState('')
   const close = () => {
     setWritten('')
     onClose()
   }
-  const ready = typed === undefined || written === typed
+  const ready = !blocked && (typed === undefined || written === typed)
   return (
     <Modal opened={opened} onClose={close} title={title} centered>
       <form

@@ -8,6 +8,7 @@ import { directoryHandlers } from './directories.ts'
 import { feedGroupHandlers } from './feed-groups.ts'
 import { feedHandlers } from './feeds.ts'
 import { healthHandlers } from './health.ts'
+import { imageFileHandlers } from './image-files.ts'
 import { imageHandlers } from './images.ts'
 import { mountApi } from './mount.ts'
 import { privilegeHandlers } from './privileges.ts'
@@ -38,6 +39,7 @@ function handlersOf(deps: ApiDeps): ApiHandlers {
     feeds: feedHandlers(deps),
     health: healthHandlers(deps),
     images: imageHandlers(deps),
+    imageFiles: imageFileHandlers(deps),
     privileges: privilegeHandlers(deps),
     registries: registryHandlers(deps),
     repositories: repositoryHandlers(deps),

@@ -16,6 +16,7 @@ import { needs } from './needs.ts'
 import { openApiDocument } from './openapi.ts'
 import { etagOf, hasAlready } from './revalidation.ts'
 import { readSent, type Sent } from './sent.ts'
+import { SentFile, sendFile } from './sent-file.ts'
 import { readSessionCookie } from './session-cookie.ts'
 
 export interface MountDeps extends IdentifyDeps, NeedDeps {
@@ -113,6 +114,7 @@ async function answer(
   }
   await admit(deps, need, sent, call)
   const result = await handler(parseInput(route, sent), call)
+  if (result instanceof SentFile) return sendFile(reply, result)
   // What the schema does not name never leaves the server.
   const shown = route.reply.parse(result)
   if (route.text) return reply.type('text/plain; charset=utf-8').send(String(shown))

@@ -112,6 +112,17 @@ export const needs: Needs = {
     compare: reader,
     delete: remover,
   },
+  imageFiles: {
+    list: reader,
+    get: reader,
+    download: reader,
+    compare: {
+      kind: 'depends',
+      on: 'Feeds_ViewFeed, Feeds_DownloadPackage in both repositories',
+      // The other one is looked at by the handler, in the same way.
+      find: () => reader,
+    },
+  },
   privileges: {
     list: {
       kind: 'depends',

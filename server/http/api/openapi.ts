@@ -110,11 +110,13 @@ function operation(route: Route, need: Need): Json {
             },
           },
         }),
-        content: {
-          [route.text ? 'text/plain' : 'application/json']: {
-            schema: schemaOf(route.reply, 'output'),
-          },
-        },
+        content: route.bytes
+          ? { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } }
+          : {
+              [route.text ? 'text/plain' : 'application/json']: {
+                schema: schemaOf(route.reply, 'output'),
+              },
+            },
       },
       ...(route.revalidated && {
         304: { description: 'Nothing has changed since the ETag of `If-None-Match`.' },

@@ -2,14 +2,16 @@ import { getRouteApi } from '@tanstack/react-router'
 import { lazy, Suspense } from 'react'
 import { Page } from '../../parts/page.tsx'
 import { Empty, Waiting } from '../../parts/states.tsx'
-import { formatReference, parseReference, type Reference } from '../../reference.ts'
+import { parseReference, type Reference } from '../../reference.ts'
 
 const route = getRouteApi('/frame/containers/$')
 const RegistryPage = lazy(async () => ({ default: (await import('./registry.tsx')).RegistryPage }))
 const RepositoryPage = lazy(async () => ({
   default: (await import('./repository.tsx')).RepositoryPage,
 }))
-const ImagePage = lazy(async () => ({ default: (await import('./image.tsx')).ImagePage }))
+const ImagePage = lazy(async () => ({
+  default: (await import('../image/image-page.tsx')).ImagePage,
+}))
 
 /** The page of whatever the address names. Each is loaded when it is first needed. */
 export function ReferencePage() {
@@ -24,15 +26,18 @@ export function ReferencePage() {
       </Page>
     )
   }
-  return <Suspense fallback={<Waiting />}>{pageOf(reference)}</Suspense>
+  return (
+    <Suspense fallback={<Waiting />}>
+      <Named key={text} reference={reference} />
+    </Suspense>
+  )
 }
 
-function pageOf(reference: Reference) {
+function Named({ reference }: { readonly reference: Reference }) {
   const { feed, repository, tag, digest } = reference
-  const key = formatReference(reference)
-  if (repository === null) return <RegistryPage key={key} feed={feed} />
+  if (repository === null) return <RegistryPage feed={feed} />
   if (tag === null && digest === null) {
-    return <RepositoryPage key={key} feed={feed} repository={repository} />
+    return <RepositoryPage feed={feed} repository={repository} />
   }
-  return <ImagePage key={key} reference={{ ...reference, repository }} />
+  return <ImagePage reference={{ ...reference, repository }} />
 }
