@@ -10,13 +10,17 @@ export function useAddressState(): readonly [
   Fields,
   (changes: Fields, how?: { readonly asStep: boolean }) => void,
 ] {
-  const fields = useRouterState({ select: ({ location }) => location.search }) as Fields
+  const search = useRouterState({ select: ({ location }) => location.search })
+  // The router makes numbers of what looks like one.
+  const fields: Fields = Object.fromEntries(
+    Object.entries(search).map(([name, value]) => [name, String(value)]),
+  )
   const navigate = useNavigate()
   const set = (changes: Fields, { asStep } = { asStep: false }) => {
-    const search = (old: Fields) =>
+    const next = (old: Fields) =>
       Object.fromEntries(Object.entries({ ...old, ...changes }).filter(([, value]) => value))
     // Letters of a filter are no steps to go back over; another tab is one.
-    void navigate({ to: '.', search: search as never, replace: !asStep, resetScroll: false })
+    void navigate({ to: '.', search: next as never, replace: !asStep, resetScroll: false })
   }
   return [fields, set]
 }

@@ -22,8 +22,11 @@ export function useFreshKeys(keys: readonly Key[]): ReadonlySet<Key> {
     if (added.length === 0 || added.length > keys.length / 2) return
     if (keys.lastIndexOf(before.at(-1) ?? '') === keys.indexOf(added[0] ?? '') - 1) return
     setFresh(new Set(added))
+  }, [text])
+  useEffect(() => {
+    if (fresh.size === 0) return
     const timer = setTimeout(() => setFresh(new Set()), shownMs)
     return () => clearTimeout(timer)
-  }, [text])
+  }, [fresh])
   return fresh
 }

@@ -2,7 +2,7 @@ import { getRouteApi } from '@tanstack/react-router'
 import { lazy, Suspense } from 'react'
 import { Page } from '../../parts/page.tsx'
 import { Empty, Waiting } from '../../parts/states.tsx'
-import { formatReference, parseReference, type Reference } from '../../reference.ts'
+import { parseReference, type Reference } from '../../reference.ts'
 
 const route = getRouteApi('/frame/containers/$')
 const RegistryPage = lazy(async () => ({ default: (await import('./registry.tsx')).RegistryPage }))
@@ -26,15 +26,18 @@ export function ReferencePage() {
       </Page>
     )
   }
-  return <Suspense fallback={<Waiting />}>{pageOf(reference)}</Suspense>
+  return (
+    <Suspense fallback={<Waiting />}>
+      <Named key={text} reference={reference} />
+    </Suspense>
+  )
 }
 
-function pageOf(reference: Reference) {
+function Named({ reference }: { readonly reference: Reference }) {
   const { feed, repository, tag, digest } = reference
-  const key = formatReference(reference)
-  if (repository === null) return <RegistryPage key={key} feed={feed} />
+  if (repository === null) return <RegistryPage feed={feed} />
   if (tag === null && digest === null) {
-    return <RepositoryPage key={key} feed={feed} repository={repository} />
+    return <RepositoryPage feed={feed} repository={repository} />
   }
-  return <ImagePage key={key} reference={{ ...reference, repository }} />
+  return <ImagePage reference={{ ...reference, repository }} />
 }

@@ -143,7 +143,7 @@ function NothingForYou() {
 
 /** As long as there is nothing anywhere: how to push to the first registry that one may push to. */
 function BeforeTheFirstPush() {
-  const { data } = useQuery(pageQuery(api.registries.list))
+  const { data } = useQuery(pageQuery(api.registries.list, { query: {} }))
   const registries = data?.items ?? []
   const target = registries.find(({ canPublish, active }) => canPublish && active)
   const isEmpty = data?.next === null && registries.every(({ images }) => images === 0)

@@ -76,6 +76,7 @@ function TaskField({ value, onChange }: Field<string>) {
   return (
     <Select
       label="May"
+      w={260}
       data={tasks.includes(value) ? tasks : [value, ...tasks]}
       value={value}
       allowDeselect={false}
