@@ -28,6 +28,8 @@ describePages('sessions on the pages', () => {
 
   test('a link leads back to where it pointed, query and all, and to no other server', async () => {
     const { page, openSignedIn } = await pages.visit()
+    // There is no such image.
+    pages.expectComplaint(/404/)
     await openSignedIn('/containers/main/app:1?tab=layers')
     expect(page.url()).toBe(`${pages.server().url}/containers/main/app:1?tab=layers`)
     const another = await pages.visit()

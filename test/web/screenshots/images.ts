@@ -64,6 +64,8 @@ try {
       ...{ baseURL: server.url, reducedMotion: 'reduce' },
       ...options,
     })
+    // A busy machine takes its time.
+    context.setDefaultTimeout(180_000)
     const page = await context.newPage()
     for (const [name, { query, until, prepare }] of Object.entries(shots)) {
       if (!name.includes(wanted)) continue

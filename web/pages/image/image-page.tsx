@@ -95,7 +95,10 @@ function ImageTabs({ shown }: { readonly shown: ShownImage }) {
       keepMounted={false}
       onChange={(tab) =>
         // What a tab has in the address is its own.
-        query.set({ tab: tab ?? undefined, layer: undefined, path: undefined, show: undefined })
+        query.set({
+          ...{ layer: undefined, path: undefined, find: undefined, show: undefined },
+          tab: tab ?? undefined,
+        })
       }
     >
       <Tabs.List className="image-tabs">
