@@ -11,7 +11,7 @@ import {
 } from './auth/api-key.ts'
 import { addGroup, changeMembers, type GroupInfo, getGroup, listGroups } from './auth/groups.ts'
 import type { Paged } from './auth/paged.ts'
-import { openPasswords } from './auth/password.ts'
+import { generatePassword, openPasswords } from './auth/password.ts'
 import {
   addPermission,
   deletePermission,
@@ -22,7 +22,6 @@ import {
 import {
   addUser,
   deleteUser,
-  generatePassword,
   listUsers,
   type NewUserInput,
   resetPassword,

@@ -1,8 +1,10 @@
-import { createHmac, randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
+import { createHmac, randomBytes, randomInt, scrypt, timingSafeEqual } from 'node:crypto'
 import { RegistryError } from '../domain/errors.ts'
 import { createBoundedCache } from './bounded-cache.ts'
 import { createGate, type Waiter } from './gate.ts'
 
+/** Of passwords that the server makes up. */
+export const generatedLength = 24
 const minCharacters = 8
 const maxBytes = 1024
 const cost = { N: 2 ** 15, r: 8, p: 1 } as const
@@ -119,6 +121,14 @@ export function isPasswordHash(text: string): boolean {
   return (
     whole && bytes.length === 2 && bytes[0]?.length === saltBytes && bytes[1]?.length === hashBytes
   )
+}
+
+/** Letters and digits that are not easily mistaken for one another: about 139 bits. */
+export function generatePassword(): string {
+  const characters = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789'
+  return Array.from({ length: generatedLength }, () =>
+    characters.charAt(randomInt(characters.length)),
+  ).join('')
 }
 
 async function matches(password: string, passwordHash: string): Promise<boolean> {

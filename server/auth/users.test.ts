@@ -6,7 +6,8 @@ import { describeDatabases } from '../../test/support/databases.ts'
 import { makeTemporaryFolder } from '../../test/support/temporary-folder.ts'
 import { findUserByKey } from '../db/users.ts'
 import { may } from '../domain/permission.ts'
-import { createFirstAdministrator, resetPassword } from './users.ts'
+import { createFirstAdministrator } from './first-administrator.ts'
+import { resetPassword } from './users.ts'
 
 const fileIn = (dataDir: string) => path.join(dataDir, 'initial-admin-password')
 

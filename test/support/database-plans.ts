@@ -3,22 +3,6 @@ import { listEvents } from '../../server/db/audit.ts'
 import { isLocationNamed } from '../../server/db/blobs.ts'
 import type { Queries } from '../../server/db/database.ts'
 import { findFeedByKey } from '../../server/db/feeds.ts'
-import { needsKeepAlive } from '../../server/db/keep-alive.ts'
-import {
-  findLinkedBlob,
-  type LinkKey,
-  listBlobUsers,
-  listMountSources,
-} from '../../server/db/links.ts'
-import {
-  findManifestByDigest,
-  findManifestByTag,
-  findManifestIdByDigest,
-  findManifestIdByTag,
-  findWholeManifest,
-  listReferrers,
-} from '../../server/db/manifests.ts'
-import { findRepository, listRepositories } from '../../server/db/repositories.ts'
 import {
   findManifestAhead,
   listBlobUses,
@@ -29,15 +13,31 @@ import {
   listTagsOf,
   listUntagged,
 } from '../../server/db/image-queries.ts'
+import { needsKeepAlive } from '../../server/db/keep-alive.ts'
+import {
+  findLinkedBlob,
+  type LinkKey,
+  listBlobUsers,
+  listMountSources,
+} from '../../server/db/links.ts'
 import { findConfigBlob, listUnexamined } from '../../server/db/manifest-facts.ts'
+import {
+  findManifestByDigest,
+  findManifestByTag,
+  findManifestIdByDigest,
+  findManifestIdByTag,
+  findWholeManifest,
+  listReferrers,
+} from '../../server/db/manifests.ts'
 import { listFeedPulls, listRepositoryPulls } from '../../server/db/pulls.ts'
+import { findRepository, listRepositories } from '../../server/db/repositories.ts'
+import { listRetiredRepositories } from '../../server/db/repository-deletion.ts'
 import {
   findRepositoryAhead,
   findRepositoryRow,
   listCounters,
   listRepositoryRows,
 } from '../../server/db/repository-pages.ts'
-import { listRetiredRepositories } from '../../server/db/repository-deletion.ts'
 import { searchRepositories } from '../../server/db/search.ts'
 import { findSetting } from '../../server/db/settings.ts'
 import { findTagAhead, listTagMoves, listTagRecords } from '../../server/db/tag-pages.ts'

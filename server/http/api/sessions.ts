@@ -1,6 +1,7 @@
 import type { sessions as routes, SessionInfo, Whoami } from '../../../contract/sessions.ts'
+import { hasGeneratedPassword } from '../../auth/first-administrator.ts'
 import type { LiveSession, Session, Sessions } from '../../auth/session.ts'
-import { getUser, hasGeneratedPassword } from '../../auth/users.ts'
+import { getUser } from '../../auth/users.ts'
 import { RegistryError, refuseField } from '../../domain/errors.ts'
 import { may, type Principal } from '../../domain/permission.ts'
 import { isApiKeyUserName } from '../../domain/user-name.ts'
