@@ -75,7 +75,7 @@ describe.skipIf(chromium.skip)(`a repository ${chromium.reason}`, { timeout: 300
     await page.getByRole('button', { name: 'Delete…' }).focus()
     await page.keyboard.press('Enter')
     const dialog = page.getByRole('dialog', { name: 'Delete 1.0?' })
-    await dialog.getByText('1 image stay without any tag').waitFor()
+    await dialog.getByText('Stay without any tag: 1 image').waitFor()
     await expectAccessible(page)
     await dialog.getByRole('button', { name: 'Delete 1 tag', exact: true }).focus()
     await page.keyboard.press('Enter')
