@@ -4,7 +4,7 @@ import { chromium, expectAccessible, usePages } from '../support/pages.ts'
 import { addPerson } from '../support/people.ts'
 import { pushImage } from '../support/push.ts'
 
-describe.skipIf(chromium.skip)(`registries ${chromium.reason}`, { timeout: 120_000 }, () => {
+describe.skipIf(chromium.skip)(`registries ${chromium.reason}`, { timeout: 300_000 }, () => {
   const pages = usePages(async (server) => {
     await server.createFeed('shop')
   })

@@ -12,9 +12,9 @@ export function WhatGoes({ preview }: { readonly preview: DeletionPreview }) {
   const asked = tags.filter((tag) => tag.asked)
   return (
     <Stack gap="sm" className="what-goes">
-      <Part title={`${counted(asked.length, 'tag')} go`} items={asked.map(({ name }) => name)} />
+      <Part title={`Go: ${counted(asked.length, 'tag')}`} items={asked.map(({ name }) => name)} />
       <Part
-        title={`${counted(images.length, 'image')} go`}
+        title={`Go: ${counted(images.length, 'image')}`}
         items={images.map(({ digest, sizeBytes }) => (
           <>
             {shortDigest(digest)}
@@ -23,28 +23,28 @@ export function WhatGoes({ preview }: { readonly preview: DeletionPreview }) {
         ))}
       />
       <Part
-        title={`${counted(also.length, 'tag')} go with their image`}
+        title={`Go with their image: ${counted(also.length, 'tag')}`}
         items={also.map(({ name, digest }) => `${name} → ${shortDigest(digest)}`)}
       />
       <Part
-        title={`${counted(orphans.length, 'child or referrer', 'children and referrers')} follow with clean-up, ${inWords(preview.graceSeconds)} later`}
+        title={`Follow with clean-up, ${inWords(preview.graceSeconds)} later: ${counted(orphans.length, 'child or referrer', 'children and referrers')}`}
         items={orphans.map(
           ({ digest, relation, of }) => `${shortDigest(digest)}, ${relation} of ${shortDigest(of)}`,
         )}
       />
       <Part
-        title={`${counted(untagged.length, 'image')} stay without any tag`}
+        title={`Stay without any tag: ${counted(untagged.length, 'image')}`}
         hint="Nothing removes them by itself: they are in the list of untagged ones."
         items={untagged.map(shortDigest)}
       />
       <Part
-        title={`${counted(kept.length, 'child or referrer', 'children and referrers')} stay`}
+        title={`Stay: ${counted(kept.length, 'child or referrer', 'children and referrers')}`}
         items={kept.map(
           ({ digest, because, by }) => `${shortDigest(digest)}: ${reason(because, by)}`,
         )}
       />
       <Part
-        title={`${counted(refused.length, 'image')} cannot go: an index lists it`}
+        title={`Cannot go, as an index lists them: ${counted(refused.length, 'image')}`}
         items={refused.map(
           ({ digest, usedBy }) =>
             `${shortDigest(digest)}, by ${usedBy.map(shortDigest).join(', ')}`,
