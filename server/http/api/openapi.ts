@@ -61,6 +61,7 @@ const descriptions: Readonly<Record<Resource, string>> = {
   feedGroups: 'Groups of registries.',
   feeds: 'Registries and their settings.',
   health: 'What a client would see of this server.',
+  imageFiles: 'The files in the layers of images.',
   images: 'Images, indexes and artifacts, tagged or not.',
   privileges: 'What somebody may do, with the rule that decides.',
   registries: 'Registries with what is in them.',
