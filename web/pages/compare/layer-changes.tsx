@@ -16,7 +16,7 @@ const marks = {
 const columns: readonly Column<Layer>[] = [
   {
     title: 'State',
-    render: ({ state }) => <Badge color={marks[state].color}>{marks[state].word}</Badge>,
+    render: ({ state }) => <Badge color={marks[state].color} className="whole-badge">{marks[state].word}</Badge>,
   },
   {
     title: 'Command',
@@ -29,8 +29,10 @@ const columns: readonly Column<Layer>[] = [
   {
     title: 'Digest',
     render: ({ digest }) => (
-      <span className="mono" title={digest}>
-        {shortDigest(digest)}
+      <span className="digest-link">
+        <span className="mono" title={digest}>
+          {shortDigest(digest)}
+        </span>
       </span>
     ),
   },

@@ -71,7 +71,7 @@ function tagColumns(image: ImageDetails): readonly Column<TagMove>[] {
         if (previousIsThere)
           return <Other place={image} digest={previousDigest} here={image.digest} />
         return (
-          <Text span c="dimmed" className="mono">
+          <Text span inherit c="dimmed" className="mono">
             {shortDigest(previousDigest)}, deleted since
           </Text>
         )

@@ -116,7 +116,7 @@ function columnsFor(filesOf: (digest: string) => string): readonly Column<Row>[]
 function Command({ layer }: { readonly layer: ImageLayer }) {
   if (layer.command === null) {
     return (
-      <Text span c="dimmed">
+      <Text span inherit c="dimmed">
         {layer.comment ?? 'not said'}
       </Text>
     )
@@ -138,7 +138,7 @@ function SharedWith({ layer }: { readonly layer: ImageLayer }) {
   const images = `${otherImages >= 100 ? 'over 99' : otherImages} ${otherImages === 1 ? 'image' : 'images'}`
   if (otherImages === 0 && otherRepositories.length === 0) {
     return (
-      <Text span c="dimmed">
+      <Text span inherit c="dimmed">
         nothing else
       </Text>
     )

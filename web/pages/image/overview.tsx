@@ -85,7 +85,7 @@ function Platforms({ index }: { readonly index: ImageDetails }) {
       title: 'Platform',
       render: (child) =>
         isAttestation(child) ? (
-          <Text span c="dimmed">
+          <Text span inherit c="dimmed">
             attestation
           </Text>
         ) : (

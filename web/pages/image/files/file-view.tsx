@@ -68,7 +68,7 @@ function Content({
   if (content === null) return null
   const href = addressOf(api.imageFiles.download, { query: { ...place, path: entry.path } })
   const download = (
-    <Anchor href={href} download={entry.name}>
+    <Anchor href={href} download={entry.name} className="file-download">
       Download (<Size bytes={entry.sizeBytes} />)
     </Anchor>
   )
