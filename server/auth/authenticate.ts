@@ -210,7 +210,8 @@ function openPasswordLogins(
     if (principal !== undefined) return principal
     // It takes as long for a name that nobody has.
     if (login === undefined) await passwords.verify(tried)
-    records?.failed(attempt, (await findUserByKey(db.read, key))?.name ?? null)
+    const known = isUserKey(key) ? await findUserByKey(db.read, key) : undefined
+    records?.failed(attempt, known?.name ?? null)
     return refuse('The user name or the password is wrong.')
   }
 }

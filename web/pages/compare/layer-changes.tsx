@@ -16,7 +16,11 @@ const marks = {
 const columns: readonly Column<Layer>[] = [
   {
     title: 'State',
-    render: ({ state }) => <Badge color={marks[state].color} className="whole-badge">{marks[state].word}</Badge>,
+    render: ({ state }) => (
+      <Badge color={marks[state].color} className="whole-badge">
+        {marks[state].word}
+      </Badge>
+    ),
   },
   {
     title: 'Command',

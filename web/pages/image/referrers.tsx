@@ -60,7 +60,14 @@ function Referrers({ image }: { readonly image: ImageDetails }) {
 
 function columnsFor({ feed, repository }: ImageDetails): readonly Column<ReferrerInfo>[] {
   return [
-    { title: 'Kind', render: ({ kind }) => <Badge color="gray" className="whole-badge">{kindNames[kind]}</Badge> },
+    {
+      title: 'Kind',
+      render: ({ kind }) => (
+        <Badge color="gray" className="whole-badge">
+          {kindNames[kind]}
+        </Badge>
+      ),
+    },
     {
       title: 'Artifact type',
       render: ({ artifactType, mediaType }) => (

@@ -81,8 +81,9 @@ function LayerUsers({ image }: { readonly image: ImageDetails }) {
     <>
       {most > 0 && (
         <Text>
-          {most >= 100 ? 'More than 99' : `At least ${most}`} other {most === 1 ? 'image' : 'images'} of this
-          repository {most === 1 ? 'has' : 'have'} at least one of them; see{' '}
+          {most >= 100 ? 'More than 99' : `At least ${most}`} other{' '}
+          {most === 1 ? 'image' : 'images'} of this repository {most === 1 ? 'has' : 'have'} at
+          least one of them; see{' '}
           <Anchor component={Link} to={query.addressWith({ tab: 'layers' })} underline="always">
             Layers
           </Anchor>
