@@ -203,8 +203,7 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
   })
 
   test('keep-alive finds what to renew by the leases, not by going through a repository', async () => {
-    const started = await content.startUpload({ repository: 'a-big' })
-    const explained = await expectIndexed('keepUploadAlive', { ...started, ...lease })
+    const explained = await expectIndexed('keepUploadAlive', { ...upload, ...lease })
     expect(plansOf(explained)).toMatch(/links_lease/)
     expect(plansOf(explained)).toMatch(/manifests_lease/)
   })
