@@ -6,6 +6,7 @@ import {
   type MantineColorsTuple,
   Menu,
   Modal,
+  Notification,
   PasswordInput,
   Textarea,
   TextInput,
@@ -52,6 +53,9 @@ export const theme = createTheme({
     // Its placeholder has no place among the items, say the rules for menus.
     Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false } }),
     Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
+    Notification: Notification.extend({
+      defaultProps: { closeButtonProps: { 'aria-label': 'Close' } },
+    }),
     // Most fields are needed: those that are not say so.
     PasswordInput: PasswordInput.extend({ defaultProps: { withAsterisk: false } }),
     Textarea: Textarea.extend({ defaultProps: { withAsterisk: false } }),
@@ -73,7 +77,9 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--mantine-color-red-filled': 'var(--mantine-color-red-9)',
     '--mantine-color-anchor': 'var(--mantine-color-harbour-8)',
     '--mantine-color-harbour-light-color': 'var(--mantine-color-harbour-9)',
-    '--mantine-color-red-light-color': 'var(--mantine-color-red-9)',
+    // Darker than the filled red: it stands on the colour of a fresh row, too.
+    '--mantine-color-red-light-color': '#b02525',
+    '--mantine-color-red-outline': 'var(--mantine-color-red-9)',
     '--mantine-color-green-light-color': '#1b6b2f',
     '--mantine-color-yellow-light-color': '#7a4a00',
     '--mantine-color-gray-light-color': 'var(--mantine-color-gray-8)',
@@ -86,6 +92,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
     '--mantine-color-anchor': 'var(--mantine-color-harbour-3)',
     '--mantine-color-harbour-light-color': 'var(--mantine-color-harbour-2)',
     '--mantine-color-red-light-color': 'var(--mantine-color-red-4)',
+    '--mantine-color-red-outline': 'var(--mantine-color-red-4)',
     '--mantine-color-green-light-color': 'var(--mantine-color-green-3)',
     '--mantine-color-yellow-light-color': 'var(--mantine-color-yellow-3)',
     '--mantine-color-gray-light-color': 'var(--mantine-color-dark-0)',

@@ -17,7 +17,7 @@ describePages('the pages of administration', () => {
     call(admin(), api.securityUsers.add, { body: { name, password } })
 
   const choose = async (page: Page, label: string, option: string) => {
-    await page.getByRole('textbox', { name: label, exact: true }).fill(option)
+    await page.getByRole('combobox', { name: label, exact: true }).fill(option)
     await page.getByRole('option', { name: option, exact: true }).click()
   }
 
@@ -51,7 +51,7 @@ describePages('the pages of administration', () => {
   })
 
   test('a new user, a problem with it in words, a change, and its deletion', async () => {
-    pages.expectComplaint(/422/)
+    pages.expectComplaint(/409 .*users\/add/)
     const { page, openSignedIn } = await pages.visit()
     await openSignedIn('/administration/users')
     await page.getByRole('button', { name: 'New user' }).click()
@@ -122,7 +122,7 @@ describePages('the pages of administration', () => {
     await dialog.getByLabel('Push').check()
     await dialog.getByRole('button', { name: 'Make the key' }).click()
     const shown = page.getByRole('dialog', { name: 'The key CI of the test' })
-    const key = (await shown.locator('code').first().textContent())?.trim() ?? ''
+    const key = (await shown.locator('pre').first().textContent())?.trim() ?? ''
     await expectAccessible(page)
     const push = async () => {
       const answer = await send(pages.server().url, {
@@ -150,7 +150,7 @@ describePages('the pages of administration', () => {
     await page.getByRole('dialog').getByLabel('Name', { exact: true }).fill('laptop')
     await page.getByRole('button', { name: 'Make the key' }).click()
     const shown = page.getByRole('dialog', { name: 'The key laptop' })
-    const key = (await shown.locator('code').first().textContent())?.trim() ?? ''
+    const key = (await shown.locator('pre').first().textContent())?.trim() ?? ''
     await shown.getByRole('button', { name: 'I have copied it' }).click()
     await page.getByRole('row', { name: /laptop/ }).waitFor()
     await expectAccessible(page)

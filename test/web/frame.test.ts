@@ -77,7 +77,9 @@ describePages('the frame of the pages', () => {
     })
     await openSignedIn('/containers')
     await page.getByRole('link', { name: 'main' }).waitFor()
-    const administration = page.getByRole('link', { name: 'Administration' })
+    // Not the breadcrumb's link of that name.
+    const drawer = page.getByRole('navigation', { name: 'Navigation' })
+    const administration = drawer.getByRole('link', { name: 'Administration' })
     await administration.waitFor({ state: 'hidden' })
     await page.getByRole('button', { name: 'Open the navigation' }).click()
     await expectAccessible(page)

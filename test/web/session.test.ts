@@ -104,7 +104,7 @@ describePages('sessions on the pages', () => {
     await page.getByText('This is not the same as the new password.').waitFor()
     await expectAccessible(page)
     await change('wrong password', 'another password')
-    await page.getByRole('alert').waitFor()
+    await page.getByText('The password is wrong.').waitFor()
     await change(password, 'another password')
     await page.getByText('Your password is changed').waitFor()
     await page.reload()

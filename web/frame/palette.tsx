@@ -1,9 +1,9 @@
 import { ActionIcon, Button, Kbd, useMantineColorScheme } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
-import { Spotlight, type SpotlightActionData, spotlight } from '@mantine/spotlight'
+import { Spotlight, type SpotlightActionData } from '@mantine/spotlight'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { api } from '../../contract/api.ts'
 import { Icon } from '../parts/icon.tsx'
 import { useMayCreateRegistries } from '../queries/abilities.ts'
@@ -12,6 +12,7 @@ import { type FoundGroup, searchQuery } from '../queries/search.ts'
 import { useWhoami } from '../queries/session.ts'
 import { addressOf } from '../reference.ts'
 import { places } from './places.ts'
+import { search, searchStore } from './search.ts'
 import { useSignOut } from './user-menu.tsx'
 
 const shownCount = 20
@@ -22,6 +23,7 @@ export function Palette() {
   const [query, setQuery] = useState('')
   const [opened, setOpened] = useState(false)
   const found = useFoundActions(query, opened)
+  useSelection(opened && query !== '')
   const actions = [
     ...found,
     { group: 'Go to', actions: usePlaceActions() },
@@ -29,6 +31,7 @@ export function Palette() {
   ]
   return (
     <Spotlight
+      store={searchStore}
       actions={actions.filter((group) => group.actions.length > 0)}
       query={query}
       onQueryChange={setQuery}
@@ -48,6 +51,18 @@ export function Palette() {
   )
 }
 
+/** What the server found comes after the library has chosen the first row for Enter: choose again. */
+function useSelection(enabled: boolean): void {
+  // After every render, as each may have brought other rows.
+  useEffect(() => {
+    if (!enabled) return
+    const list = document.getElementById(searchStore.getState().listId)
+    if (list === null || list.querySelector('[data-selected]') !== null) return
+    list.querySelector('[data-action]')?.setAttribute('data-selected', 'true')
+    searchStore.updateState((state) => ({ ...state, selected: 0 }))
+  })
+}
+
 export function PaletteButton() {
   return (
     <>
@@ -57,7 +72,7 @@ export function PaletteButton() {
         size="xs"
         leftSection={<Icon name="search" size={16} />}
         rightSection={<Kbd size="xs">/</Kbd>}
-        onClick={spotlight.open}
+        onClick={search.open}
       >
         Search
       </Button>
@@ -65,7 +80,7 @@ export function PaletteButton() {
         hiddenFrom="sm"
         variant="default"
         size="lg"
-        onClick={spotlight.open}
+        onClick={search.open}
         aria-label="Search"
       >
         <Icon name="search" />
@@ -78,13 +93,13 @@ export function PaletteButton() {
 function useFoundActions(written: string, enabled: boolean) {
   const navigate = useNavigate()
   const [query] = useDebouncedValue(written.trim(), pauseMs)
-  const search = useQuery({
+  const answer = useQuery({
     ...searchQuery(query),
     enabled: enabled && query !== '',
     placeholderData: keepPreviousData,
   })
   const registries = useRegistries(enabled && query === '')
-  const groups = query === '' ? registries : (search.data?.groups ?? [])
+  const groups = query === '' ? registries : (answer.data?.groups ?? [])
   return groups.map(({ title, found }) => ({
     group: title,
     actions: found.map(({ label, description, to }) => ({

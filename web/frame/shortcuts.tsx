@@ -1,11 +1,11 @@
 import { Kbd, Modal, Table } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { spotlight } from '@mantine/spotlight'
 import { useNavigate } from '@tanstack/react-router'
 import { useRef } from 'react'
 import { useKeys } from '../parts/keys.ts'
 import { useWhoami } from '../queries/session.ts'
 import { type Place, places } from './places.ts'
+import { search } from './search.ts'
 
 /** How long after `g` the next key still counts. */
 const patienceMs = 1500
@@ -31,7 +31,7 @@ export function Shortcuts() {
     '/'(event) {
       // Else the character lands in the field that opens.
       event.preventDefault()
-      spotlight.open()
+      search.open()
     },
   })
   const rows: readonly (readonly [readonly string[], string])[] = [

@@ -46,7 +46,10 @@ export async function signIn(
 ): Promise<Whoami> {
   const whoami = await call(client, api.sessions.login, { body })
   await queries.cancelQueries()
-  queries.clear()
+  // That one stays and changes: what is on the screen waits for it, such as the welcome's next step.
+  const [own] = whoamiQuery.queryKey
+  queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== own })
+  queries.getMutationCache().clear()
   queries.setQueryData(whoamiQuery.queryKey, whoami)
   return whoami
 }
