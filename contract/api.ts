@@ -3,6 +3,7 @@ import { audit } from './audit.ts'
 import { directories } from './directories.ts'
 import { feedGroups } from './feed-groups.ts'
 import { feeds } from './feeds.ts'
+import { jobs } from './jobs.ts'
 import { privileges } from './privileges.ts'
 import { securityGroups } from './security-groups.ts'
 import { securityPermissions } from './security-permissions.ts'
@@ -19,6 +20,7 @@ export const api = {
   directories,
   feedGroups,
   feeds,
+  jobs,
   privileges,
   securityGroups,
   securityPermissions,

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
+import { type JobTimes, type OpenJobs, openJobs } from './app/jobs.ts'
 import { startSweeping } from './app/sweeping.ts'
 import { openAuthenticator } from './auth/authenticate.ts'
 import { createBackOff } from './auth/back-off.ts'
@@ -57,6 +58,8 @@ export interface AppOverrides {
   readonly patience?: Partial<Patience>
   /** False: nobody has to wait after failed logins. */
   readonly slowsDown?: boolean
+  /** How often jobs are looked at. */
+  readonly jobTimes?: Partial<JobTimes>
 }
 
 /** What the parts are made from; closed in the opposite order of opening. */
@@ -68,6 +71,7 @@ interface Foundation {
   readonly settings: Settings
   readonly feeds: Feeds
   readonly uploads: Uploads
+  readonly jobs: OpenJobs
 }
 
 type Closers = (() => PromiseLike<void> | void)[]
@@ -88,6 +92,7 @@ export async function openApp(config: Config, overrides: AppOverrides = {}): Pro
     const server = await openServer(config, foundation, { ...overrides, closers })
     closers.push(() => server[Symbol.asyncDispose]())
     closers.push(startSweeping(foundation))
+    foundation.jobs.start()
     foundation.log.info(
       { url: server.url, dataDir: config.dataDir, version: readVersion() },
       'Entrepot serves',
@@ -135,7 +140,8 @@ async function openFoundation(
   const uploads = keep(
     new Uploads({ db, stores, settings, ...(checkpointMs !== undefined && { checkpointMs }) }),
   )
-  return { log, metrics, db, stores, settings, uploads, feeds: openFeeds(db) }
+  const jobs = keep(openJobs({ db, log, settings, stores, uploads }, overrides.jobTimes))
+  return { log, metrics, db, stores, settings, uploads, jobs, feeds: openFeeds(db) }
 }
 
 async function lockData(dataDir: string): Promise<ProcessLock> {
@@ -220,6 +226,7 @@ async function openServer(
     configuredBaseUrl: config.baseUrl,
     dataDir: config.dataDir,
     defaultStoreId: stores.defaultStoreId,
+    wakeJobs: () => foundation.jobs.wake(),
   }
   return openHttpServer({
     config,

@@ -35,7 +35,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   'server/jobs': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/registry'],
-    packages: [],
+    packages: ['croner'],
   },
   'server/http': {
     rooms: [

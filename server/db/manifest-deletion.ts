@@ -14,7 +14,7 @@ export interface ManifestDeletion {
   readonly address?: string | null
 }
 
-interface Relatives {
+export interface Relatives {
   readonly id: number
   readonly blobs: readonly string[]
   /** Children and referrers. */
@@ -29,15 +29,28 @@ export async function deleteManifest(
   trx: Queries,
   input: ManifestDeletion,
 ): Promise<{ tags: string[] } | undefined> {
-  const { feedId, name: repository } = await lockRepository(trx, input.repositoryId)
+  const repository = await lockRepository(trx, input.repositoryId)
   const relatives = await findRelatives(trx, input)
   if (!relatives) return undefined
-  await lockRelatives(trx, input, relatives)
+  await lockRelatives(trx, input.repositoryId, [{ digest: input.digest, relatives }])
   await refuseChild(trx, relatives.id)
+  return removeManifest(trx, input, { relatives, repository })
+}
+
+/** The same for one that may go: the repository and all of its relatives are locked. */
+export async function removeManifest(
+  trx: Queries,
+  input: ManifestDeletion,
+  locked: {
+    readonly relatives: Relatives
+    readonly repository: { readonly feedId: number; readonly name: string }
+  },
+): Promise<{ tags: string[] }> {
+  const { relatives, repository } = locked
   const tags = await deleteTags(trx, input, relatives.id)
   await deleteEdges(trx, relatives.id)
   await releaseLinks(trx, input, relatives.blobs)
-  await orphan(trx, input, relatives.dependants)
+  await orphan(trx, input, relatives)
   await trx.deleteFrom('manifest_contents').where('manifest_id', '=', relatives.id).execute()
   await trx.deleteFrom('manifests').where('id', '=', relatives.id).execute()
   await relistRepository(trx, input.repositoryId)
@@ -45,16 +58,16 @@ export async function deleteManifest(
     kind: 'manifest.deleted',
     by: input.by,
     address: input.address ?? null,
-    feedId,
-    repository,
+    feedId: repository.feedId,
+    repository: repository.name,
     detail: { digest: input.digest, tags },
   })
   return { tags }
 }
 
-async function findRelatives(
+export async function findRelatives(
   trx: Queries,
-  { repositoryId, digest }: ManifestDeletion,
+  { repositoryId, digest }: Pick<ManifestDeletion, 'repositoryId' | 'digest'>,
 ): Promise<Relatives | undefined> {
   const self = await trx
     .selectFrom('manifests')
@@ -87,24 +100,35 @@ async function findRelatives(
   }
 }
 
-/** Links first, then manifests, each in the order of their digests: HEAD takes no repository lock. */
-async function lockRelatives(trx: Queries, input: ManifestDeletion, relatives: Relatives) {
-  for (const chunk of chunksOf(relatives.blobs)) {
+/**
+ * Locks what the deletion of these manifests touches: links first, then manifests, each in the
+ * order of their digests, since HEAD takes no repository lock.
+ */
+export async function lockRelatives(
+  trx: Queries,
+  repositoryId: number,
+  manifests: readonly { readonly digest: string; readonly relatives: Relatives }[],
+): Promise<void> {
+  const blobs = manifests.flatMap(({ relatives }) => relatives.blobs)
+  for (const chunk of chunksOf([...new Set(blobs)].sort())) {
     await trx
       .selectFrom('links')
       .select('digest')
-      .where('repository_id', '=', input.repositoryId)
+      .where('repository_id', '=', repositoryId)
       .where('digest', 'in', chunk)
       .orderBy('digest')
       .forNoKeyUpdate()
       .execute()
   }
-  const digests = [input.digest, ...relatives.dependants.map((row) => row.digest)].sort()
-  for (const chunk of chunksOf([...new Set(digests)])) {
+  const digests = manifests.flatMap(({ digest, relatives }) => [
+    digest,
+    ...relatives.dependants.map((row) => row.digest),
+  ])
+  for (const chunk of chunksOf([...new Set(digests)].sort())) {
     await trx
       .selectFrom('manifests')
       .select('id')
-      .where('repository_id', '=', input.repositoryId)
+      .where('repository_id', '=', repositoryId)
       .where('digest', 'in', chunk)
       .orderBy('digest')
       .forNoKeyUpdate()
@@ -173,7 +197,11 @@ async function releaseLinks(trx: Queries, input: ManifestDeletion, blobs: readon
   })
 }
 
-async function orphan(trx: Queries, input: ManifestDeletion, dependants: Relatives['dependants']) {
+/**
+ * What nobody holds any more: no tag, no other parent, and no subject that is there. A signature
+ * that the index listed too still signs its image: it goes with that one.
+ */
+async function orphan(trx: Queries, input: ManifestDeletion, { id, dependants }: Relatives) {
   for (const chunk of chunksOf(dependants)) {
     const orphans = await trx
       .updateTable('manifests')
@@ -192,6 +220,17 @@ async function orphan(trx: Queries, input: ManifestDeletion, dependants: Relativ
             selectFrom('manifest_children')
               .select('parent_id')
               .whereRef('child_id', '=', 'manifests.id'),
+          ),
+        ),
+      )
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('manifests as subjects')
+              .select('subjects.id')
+              .whereRef('subjects.repository_id', '=', 'manifests.repository_id')
+              .whereRef('subjects.digest', '=', 'manifests.subject')
+              .where('subjects.id', '<>', id),
           ),
         ),
       )

@@ -49,6 +49,8 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
   const at = () => ({ feedId: content.feedId, repository: 'a-big' })
   const key = () => ({ repositoryId: big, digest: 'b77' })
   const page = { after: '', count: 100 }
+  const cleaning = () => ({ graceMs: hourMs, limit: 100, after: null, by: 'ann' })
+  const freed = () => ({ ...cleaning(), storeId: content.storeId })
   const lease = { graceMs: hourMs, by: 'ann' }
 
   describe('no read goes through a table:', () => {
@@ -62,16 +64,23 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['findRepository', () => ({ feedId: content.feedId, name: 'r77' })],
       ['findSetting', () => 'name'],
       ['findUpload', () => upload],
+      ['findNextScope', () => ({ kind: 'link', after: 0 })],
       ['findWholeManifest', () => 77],
       ['isLocationNamed', () => ({ storeId: content.storeId, location: 'b77' })],
       ['listBlobUsers', key],
       ['listMountSources', () => ({ storeId: content.storeId, digest: 'b77', limit: 50 })],
-      ['listPurgingUploads', () => 100],
+      ['listDueCandidates', () => ({ ...cleaning(), kind: 'link', scopeId: big })],
+      ['listFreedLocations', () => freed()],
+      ['listFreedLocations', () => ({ ...freed(), after: { since: 77, location: 'f77' } })],
+      ['listPurgingUploads', () => ({ limit: 100, after: 'u7' })],
       ['listReferrers', () => ({ repositoryId: big, subject: 's7', artifactType: null, ...page })],
       ['listReferrers', () => ({ repositoryId: big, subject: 's7', artifactType: 'a', ...page })],
       ['listRepositories', () => ({ feedId: content.feedId, ...page })],
       ['listTags', () => ({ repositoryId: big, ...page })],
       ['needsKeepAlive', () => ({ ...upload, ...lease })],
+      ['previewBlobs', () => ({ ...cleaning(), storeId: content.storeId })],
+      ['previewLinks', () => ({ ...cleaning(), repositoryId: big })],
+      ['previewOrphans', () => ({ ...cleaning(), repositoryId: big })],
     ]
     test.each(rows)('%s', async (name, input) => {
       await expectIndexed(name, input())
@@ -84,6 +93,8 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['listRepositories', () => ({ feedId: content.feedId, ...page, after: 'r2' })],
       ['listTags', () => ({ repositoryId: big, ...page, after: 't5' })],
       ['purgeIdle', () => ({ idleMs: 15_000 * 1000, limit: 10 })],
+      ['listDueCandidates', () => ({ ...cleaning(), kind: 'link', scopeId: big })],
+      ['listFreedLocations', () => freed()],
     ]
     test.each(rows)('%s', async (name, input) => {
       const [first] = await explain(name, input())
@@ -113,6 +124,11 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['purgeUpload', () => ({ id: 'u80', repositoryId: big })],
       ['purgeIdle', () => ({ idleMs: 19_990 * 1000, limit: 10 })],
       ['purgeIdle', () => ({ idleMs: 19_990 * 1000, limit: 10, feedId: content.feedId })],
+      ['cleanOrphans', () => ({ ...cleaning(), repositoryId: big })],
+      ['cleanLinks', () => ({ ...cleaning(), repositoryId: big })],
+      ['cleanBlobs', () => ({ ...cleaning(), storeId: content.storeId })],
+      ['forgetFreedLocations', () => ({ storeId: content.storeId, locations: ['f7', 'f8'] })],
+      ['forgetScope', () => ({ repositoryId: 999_999, limit: 500 })],
       ['deletePurgedUploads', () => ({ ids: ['u80', 'u81'] })],
     ]
     test.each(rows)('%s', async (name, input) => {
@@ -224,6 +240,26 @@ async function fill({ run, storeId, feedId, db }: DatabaseContent, big: number) 
        now_ms() - i * 1000, now_ms() - i * 1000, 'a' from n`,
     `insert into candidates (kind, scope_id, digest, due)
      ${n} select 'link', ${big}, 'b' || i, i from n`,
+    // Some of each are to be taken: links, orphans and blobs that nothing holds.
+    ...[1, 2, 3].flatMap((i) => [
+      `insert into blobs (store_id, digest, location, size_bytes, state, created_at)
+       values (${storeId}, 'free ${i}', 'free ${i}', 1, 'live', 0)`,
+      `insert into blobs (store_id, digest, location, size_bytes, state, created_at)
+       values (${storeId}, 'loose ${i}', 'loose ${i}', 1, 'live', 0)`,
+      `insert into links (repository_id, digest, store_id, promised_at, lease_until)
+       values (${big}, 'loose ${i}', ${storeId}, 0, 0)`,
+      `insert into manifests (repository_id, digest, media_type, artifact_type, subject,
+         annotations, size_bytes, orphaned_since, promised_at, lease_until, pushed_at, pushed_by)
+       values (${big}, 'orphan ${i}', 't', 'a', 's7', null, 1, 0, 0, 0, 0, 'a')`,
+      `insert into candidates (kind, scope_id, digest, due) values ('blob', ${storeId}, 'free ${i}', 0)`,
+      `insert into candidates (kind, scope_id, digest, due) values ('link', ${big}, 'loose ${i}', 0)`,
+      `insert into candidates (kind, scope_id, digest, due)
+       values ('manifest', ${big}, 'orphan ${i}', 0)`,
+    ]),
+    `insert into candidates (kind, scope_id, digest, due)
+     ${n} select 'manifest', ${big}, 'm' || i, i from n`,
+    `insert into candidates (kind, scope_id, digest, due)
+     ${n} select 'blob', ${storeId}, 'b' || i, i from n`,
     `insert into freed_locations (store_id, location, since)
      ${n} select ${storeId}, 'f' || i, i from n`,
   ]

@@ -1,12 +1,13 @@
 import type { Generated } from 'kysely'
 import type { AccessSchema } from './access-schema.ts'
+import type { JobSchema } from './job-schema.ts'
 
 /**
  * The tables, one interface each. Times are whole milliseconds of the database's clock
  * (`now_ms()`), truth values are 0 and 1, digests are `sha256:…` texts. `reference` columns end in
  * `_id`. What each guard is for stands in docs/decisions/0001-clean-up-protocol.md.
  */
-export interface Schema extends AccessSchema {
+export interface Schema extends AccessSchema, JobSchema {
   stores: StoreRow
   feeds: FeedRow
   feed_names: FeedNameRow
@@ -23,6 +24,7 @@ export interface Schema extends AccessSchema {
   uploads: UploadRow
   candidates: CandidateRow
   freed_locations: FreedLocationRow
+  stray_locations: StrayLocationRow
   users: UserRow
   api_keys: ApiKeyRow
   refresh_tokens: RefreshTokenRow
@@ -197,6 +199,14 @@ export interface FreedLocationRow {
   store_id: number
   location: string
   since: number
+  size_bytes: Generated<number>
+}
+
+/** Bytes that no row named when the store was last gone through. Key (store_id, location). */
+export interface StrayLocationRow {
+  store_id: number
+  location: string
+  seen_at: number
 }
 
 export interface UserRow {

@@ -1,6 +1,9 @@
 import { deactivateApiKey, insertApiKey, rotateApiKey, updateApiKey } from './api-key-changes.ts'
 import { deleteOldRequests, recordApiKeyUses } from './api-key-requests.ts'
+import { markLive } from './blob-checks.ts'
+import { cleanBlobs } from './blob-cleanup.ts'
 import { markDamaged, mountBlob } from './blobs.ts'
+import { forgetScope } from './candidates.ts'
 import type { Queries } from './database.ts'
 import {
   deleteDirectory,
@@ -18,16 +21,24 @@ import { pruneEvents } from './events.ts'
 import { deleteFeedContent } from './feed-content.ts'
 import { deleteFeedGroup, insertFeedGroup, updateFeedGroup } from './feed-groups.ts'
 import { insertFeed, retireFeed, updateFeed } from './feeds.ts'
+import { forgetFreedLocations } from './freed-locations.ts'
 import { deleteGroup, insertGroup, updateGroup } from './groups.ts'
+import { beatRun, claimRun, endRun, releaseRun } from './job-claims.ts'
+import { pruneRuns } from './job-log.ts'
+import { cancelRun, ensureDeletionRun, requestRun } from './job-runs.ts'
+import { ensureJobs, queueScheduledRun, updateJob } from './jobs.ts'
 import { keepUploadAlive } from './keep-alive.ts'
+import { cleanLinks } from './link-cleanup.ts'
 import { deleteLink, promiseBlob } from './links.ts'
 import { recordLogins } from './logins.ts'
 import { deleteManifest } from './manifest-deletion.ts'
 import { putManifest } from './manifest-push.ts'
 import { promiseManifest } from './manifests.ts'
+import { cleanOrphans } from './orphan-cleanup.ts'
 import { deletePermission, insertPermission } from './permissions.ts'
 import { recoverAdministrator } from './recovery.ts'
 import { deleteRefreshToken, insertRefreshToken } from './refresh-tokens.ts'
+import { deleteRepositoryManifests, requestRepositoryDeletion } from './repository-deletion.ts'
 import { importSecurity, recordExport } from './security-import.ts'
 import {
   deleteEndedSessions,
@@ -38,6 +49,7 @@ import {
 } from './sessions.ts'
 import { changeSetting, setSetting } from './settings.ts'
 import { ensureStore, setStoreMarker } from './stores.ts'
+import { forgetStrays, noteStrays, takeStrays } from './stray-locations.ts'
 import { createTag, deleteTag } from './tags.ts'
 import { deleteTask, insertTask, updateTask } from './tasks.ts'
 import { deletePurgedUploads, purgeIdle, purgeUpload } from './upload-purge.ts'
@@ -54,8 +66,14 @@ export type WriteOutput<W extends Write> = Awaited<ReturnType<W>>
 export const writes: Readonly<Record<string, Write>> = {
   admitDirectoryUser,
   advanceUpload,
+  beatRun,
+  cancelRun,
   changeSetting,
+  claimRun,
   claimUpload,
+  cleanBlobs,
+  cleanLinks,
+  cleanOrphans,
   commitUpload,
   confirmDirectoryUser,
   createTag,
@@ -72,12 +90,19 @@ export const writes: Readonly<Record<string, Write>> = {
   deletePermission,
   deletePurgedUploads,
   deleteRefreshToken,
+  deleteRepositoryManifests,
   deleteSessions,
   deleteTag,
   deleteTask,
   deleteUser,
+  endRun,
   ensureAdministrator,
+  ensureDeletionRun,
+  ensureJobs,
   ensureStore,
+  forgetFreedLocations,
+  forgetScope,
+  forgetStrays,
   forkUpload,
   importSecurity,
   insertApiKey,
@@ -93,18 +118,25 @@ export const writes: Readonly<Record<string, Write>> = {
   insertUser,
   keepUploadAlive,
   markDamaged,
+  markLive,
   mountBlob,
+  noteStrays,
   orderDirectories,
   promiseBlob,
   promiseManifest,
   pruneEvents,
+  pruneRuns,
   purgeIdle,
   purgeUpload,
   putManifest,
+  queueScheduledRun,
   recordExport,
   recordApiKeyUses,
   recordLogins,
   recoverAdministrator,
+  releaseRun,
+  requestRepositoryDeletion,
+  requestRun,
   retireFeed,
   rotateApiKey,
   setDirectoryToken,
@@ -115,11 +147,13 @@ export const writes: Readonly<Record<string, Write>> = {
   signOutEverywhere,
   touchSessions,
   suspendDirectoryUser,
+  takeStrays,
   updateApiKey,
   updateDirectory,
   updateFeed,
   updateFeedGroup,
   updateGroup,
+  updateJob,
   updateTask,
   updateUser,
 }

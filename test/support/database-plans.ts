@@ -1,9 +1,13 @@
 import { type CompiledQuery, Kysely, type QueryExecutor, sql } from 'kysely'
 import { listEvents } from '../../server/db/audit.ts'
+import { previewBlobs } from '../../server/db/blob-cleanup.ts'
 import { isLocationNamed } from '../../server/db/blobs.ts'
+import { findNextScope, listDueCandidates } from '../../server/db/candidates.ts'
 import type { Queries } from '../../server/db/database.ts'
 import { findFeedByKey } from '../../server/db/feeds.ts'
+import { listFreedLocations } from '../../server/db/freed-locations.ts'
 import { needsKeepAlive } from '../../server/db/keep-alive.ts'
+import { previewLinks } from '../../server/db/link-cleanup.ts'
 import {
   findLinkedBlob,
   type LinkKey,
@@ -18,10 +22,11 @@ import {
   findWholeManifest,
   listReferrers,
 } from '../../server/db/manifests.ts'
+import { previewOrphans } from '../../server/db/orphan-cleanup.ts'
 import { findRepository, listRepositories } from '../../server/db/repositories.ts'
 import { findSetting } from '../../server/db/settings.ts'
 import { listTags } from '../../server/db/tags.ts'
-import { listPurgingUploads } from '../../server/db/upload-purge.ts'
+import { listIdleUploads, listPurgingUploads } from '../../server/db/upload-purge.ts'
 import { findUpload } from '../../server/db/uploads.ts'
 import { writes } from '../../server/db/writes.ts'
 
@@ -44,17 +49,24 @@ export const reads = {
   findManifestIdByTag,
   findWholeManifest,
   findRepository: (db: Queries, { feedId, name }: Named) => findRepository(db, feedId, name),
+  findNextScope,
   findSetting,
   findUpload,
   isLocationNamed: (db: Queries, at: At) => isLocationNamed(db, at.storeId, at.location),
+  listDueCandidates,
   listEvents,
   listBlobUsers: (db: Queries, key: LinkKey) => listBlobUsers(db, key, 10),
   listMountSources,
+  listFreedLocations,
+  listIdleUploads,
   listPurgingUploads,
   listReferrers,
   listRepositories,
   listTags,
   needsKeepAlive,
+  previewBlobs,
+  previewLinks,
+  previewOrphans,
 }
 
 export interface ExplainedStatement {

@@ -18,4 +18,6 @@ export interface ApiDeps extends MountDeps {
   /** The public address of the configuration, which overrides the setting; null: none. */
   readonly configuredBaseUrl: string | null
   readonly now: () => number
+  /** Jobs that were asked for begin at once, not only when they are looked for. */
+  readonly wakeJobs: () => void
 }

@@ -6,6 +6,7 @@ import type { ApiDeps } from './deps.ts'
 import { directoryHandlers } from './directories.ts'
 import { feedGroupHandlers } from './feed-groups.ts'
 import { feedHandlers } from './feeds.ts'
+import { jobHandlers } from './jobs.ts'
 import { mountApi } from './mount.ts'
 import { privilegeHandlers } from './privileges.ts'
 import { securityGroupHandlers } from './security-groups.ts'
@@ -28,6 +29,7 @@ function handlersOf(deps: ApiDeps): ApiHandlers {
     directories: directoryHandlers(deps),
     feedGroups: feedGroupHandlers(deps),
     feeds: feedHandlers(deps),
+    jobs: jobHandlers(deps),
     privileges: privilegeHandlers(deps),
     securityGroups: securityGroupHandlers(deps),
     securityPermissions: securityPermissionHandlers(deps),

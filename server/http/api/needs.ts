@@ -29,6 +29,13 @@ const ownKey: Need = {
   },
 }
 
+/** Jobs of one registry are its managers' affair; without one they are the server's. */
+const ofFeed: Need = {
+  kind: 'depends',
+  on: 'of one registry Admin_ManageFeed there; else an administrator',
+  find: (_deps, sent) => (sent.query.feed === undefined ? administrator : manager('query', 'feed')),
+}
+
 /** What every route of the management API needs. The test walks the contract through it. */
 export const needs: Needs = {
   apiKeys: {
@@ -47,14 +54,7 @@ export const needs: Needs = {
     delete: ownKey,
     requests: ownKey,
   },
-  audit: {
-    list: {
-      kind: 'depends',
-      on: 'of one registry Admin_ManageFeed there; else an administrator',
-      find: (_deps, sent) =>
-        sent.query.feed === undefined ? administrator : manager('query', 'feed'),
-    },
-  },
+  audit: { list: ofFeed },
   directories: {
     list: administrator,
     add: administrator,
@@ -89,6 +89,15 @@ export const needs: Needs = {
       feed: { in: 'params', name: 'name' },
       mayBeAbsent: true,
     },
+  },
+  jobs: {
+    list: ofFeed,
+    run: ofFeed,
+    runs: ofFeed,
+    log: ofFeed,
+    cancel: ofFeed,
+    update: ofFeed,
+    deleteRepository: ofFeed,
   },
   privileges: {
     list: {
