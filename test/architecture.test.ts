@@ -88,7 +88,14 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   /** What the command line composes when nothing is served. */
   'server/administration': {
-    rooms: ['server/domain', 'server/db', 'server/auth', 'server/registry', 'server/config'],
+    rooms: [
+      'server/domain',
+      'server/db',
+      'server/auth',
+      'server/registry',
+      'server/jobs',
+      'server/config',
+    ],
     packages: [],
   },
   'server/commands': {

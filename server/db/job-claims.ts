@@ -53,6 +53,15 @@ export async function claimRun(trx: Queries, claim: Claim): Promise<RunRecord | 
     .executeTakeFirst()
 }
 
+/** On a database that one process serves: what is said to run was cut off. Others take it over. */
+export async function expireClaims(trx: Queries): Promise<void> {
+  await trx
+    .updateTable('job_runs')
+    .set({ lease_until: 0 })
+    .where('state', '=', sql.lit('running'))
+    .execute()
+}
+
 /** Whose run it is. */
 export interface RunHolder {
   readonly id: number

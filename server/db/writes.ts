@@ -23,7 +23,7 @@ import { deleteFeedGroup, insertFeedGroup, updateFeedGroup } from './feed-groups
 import { insertFeed, retireFeed, updateFeed } from './feeds.ts'
 import { forgetFreedLocations } from './freed-locations.ts'
 import { deleteGroup, insertGroup, updateGroup } from './groups.ts'
-import { beatRun, claimRun, endRun, releaseRun } from './job-claims.ts'
+import { beatRun, claimRun, endRun, expireClaims, releaseRun } from './job-claims.ts'
 import { pruneRuns } from './job-log.ts'
 import { cancelRun, ensureDeletionRun, requestRun } from './job-runs.ts'
 import { ensureJobs, queueScheduledRun, updateJob } from './jobs.ts'
@@ -100,6 +100,7 @@ export const writes: Readonly<Record<string, Write>> = {
   ensureDeletionRun,
   ensureJobs,
   ensureStore,
+  expireClaims,
   forgetFreedLocations,
   forgetScope,
   forgetStrays,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Db } from '../db/database.ts'
 import { listRetiredFeeds } from '../db/feeds.ts'
+import { expireClaims } from '../db/job-claims.ts'
 import { ensureDeletionRun } from '../db/job-runs.ts'
 import {
   ensureJobs,
@@ -34,6 +35,8 @@ export function startScheduler(deps: SchedulerDeps): () => Promise<void> {
 }
 
 async function tickUntil(deps: SchedulerDeps, stop: AbortSignal): Promise<void> {
+  // Nobody else can be running anything: a lock keeps a second server off the data folder.
+  if (deps.db.dialect === 'sqlite') await deps.db.write(expireClaims, undefined).catch(() => {})
   while (!stop.aborted) {
     await tick(deps).catch((err: unknown) =>
       deps.log.error({ err }, 'Jobs could not be looked for'),

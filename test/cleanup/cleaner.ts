@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunInfo } from '../../contract/jobs.ts'
-import { count, manage, type World } from './world.ts'
+import { count, manage, ServerGone, type World } from './world.ts'
 
 /** Runs a job and waits for its end; a fault if it fails or meets errors. */
 export async function runJob(world: World, query: string): Promise<RunInfo> {
@@ -25,9 +25,13 @@ export async function cleanUntil(
   feeds: readonly string[],
   stop: AbortSignal,
 ): Promise<void> {
-  while (!stop.aborted) {
-    for (const feed of feeds) await runJob(world, `job=FeedCleanup&feed=${feed}`)
-    await runJob(world, 'job=StorageCleanup')
-    count(world, 'clean-ups')
+  try {
+    while (!stop.aborted) {
+      for (const feed of feeds) await runJob(world, `job=FeedCleanup&feed=${feed}`)
+      await runJob(world, 'job=StorageCleanup')
+      count(world, 'clean-ups')
+    }
+  } catch (error) {
+    if (!(error instanceof ServerGone)) throw error
   }
 }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from '../support/random.ts'
-import { sha256 } from '../support/registry-client.ts'
+import { type Reply, sha256 } from '../support/registry-client.ts'
 import { type BlobPush, ensureBlob, type LayerPool } from './blobs.ts'
 import { type KnownManifest, Ledger } from './ledger.ts'
-import { count, demand, type World } from './world.ts'
+import { count, demand, ServerGone, type World } from './world.ts'
 
 const types = {
   image: 'application/vnd.oci.image.manifest.v1+json',
@@ -22,6 +22,8 @@ export class Client {
   readonly #layers: LayerPool
   readonly #configs = new Map<string, Buffer>()
   #serial = 0
+  /** Finds out what became of a request that was not answered. */
+  #unanswered: (() => Promise<void>) | undefined
 
   constructor(of: {
     readonly world: World
@@ -43,11 +45,23 @@ export class Client {
         await act.call(this)
         count(this.world, name)
       } catch (error) {
+        if (error instanceof ServerGone) return
         this.world.faults.push(`client ${this.number}, ${name}: ${(error as Error).message}`)
       }
       // Some promises get old before they are used.
       if (this.random.chance(0.1)) await sleep(this.random.between(0, this.world.graceMs * 1.5))
     }
+  }
+
+  /** After a kill: the server shows what has happened and what has not. */
+  async settle(): Promise<void> {
+    await this.#unanswered?.()
+    this.#unanswered = undefined
+  }
+
+  async #status(repository: string, reference: string): Promise<Reply> {
+    const path = `/v2/${repository}/manifests/${reference}`
+    return demand(this.world, { method: 'GET', path }, [200, 404])
   }
 
   #place(): { repository: string; ledger: Ledger } {
@@ -119,7 +133,11 @@ export class Client {
     const { repository, ledger } = this.#place()
     const tag = this.#tag()
     const path = `/v2/${repository}/manifests/${tag}`
+    this.#unanswered = async () => {
+      if ((await this.#status(repository, tag)).status === 404) ledger.untag(tag)
+    }
     await demand(this.world, { method: 'DELETE', path }, [202, 404])
+    this.#unanswered = undefined
     ledger.untag(tag)
   }
 
@@ -132,7 +150,12 @@ export class Client {
     const manifest = this.random.pick(free)
     const statuses = manifest.state === 'kept' ? [202] : [202, 404]
     const path = `/v2/${repository}/manifests/${manifest.digest}`
+    this.#unanswered = async () => {
+      const { status } = await this.#status(repository, manifest.digest)
+      if (status === 404) ledger.delete(manifest)
+    }
     await demand(this.world, { method: 'DELETE', path }, statuses)
+    this.#unanswered = undefined
     ledger.delete(manifest)
   }
 
@@ -200,7 +223,10 @@ export class Client {
       const path = `/v2/${repository}/manifests/${tag ?? manifest.digest}`
       const headers = { 'content-type': manifest.mediaType }
       const put = { method: 'PUT', path, headers, body: manifest.content }
+      const pushed = { manifest, tag }
+      this.#unanswered = () => this.#findOut(repository, ledger, pushed)
       const reply = await demand(this.world, put, [201, 400])
+      this.#unanswered = undefined
       if (reply.status === 201) break
       if (this.#isInTime(promisedAt)) {
         throw new Error(
@@ -210,6 +236,22 @@ export class Client {
       count(this.world, 'push that took too long')
     }
     await this.#accept(repository, ledger, { manifest, tag })
+  }
+
+  /** A manifest and its tag come together, or not at all. */
+  async #findOut(
+    repository: string,
+    ledger: Ledger,
+    pushed: { readonly manifest: KnownManifest; readonly tag: string | undefined },
+  ): Promise<void> {
+    const { manifest, tag } = pushed
+    const known = ledger.manifests.get(manifest.digest)?.state ?? 'gone'
+    const found = await this.#status(repository, tag ?? manifest.digest)
+    const isThere = found.status === 200 && found.body.equals(manifest.content)
+    if (!isThere) return
+    const isCertain = known === 'gone' || (tag !== undefined && !manifest.tags.has(tag))
+    if (isCertain) await this.#accept(repository, ledger, pushed)
+    else if (known === 'orphan') ledger.doubt(manifest)
   }
 
   async #accept(

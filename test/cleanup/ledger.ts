@@ -65,6 +65,15 @@ export class Ledger {
     }
   }
 
+  /** Perhaps it was pushed again: then it is kept, and what it holds. */
+  doubt(manifest: KnownManifest): void {
+    manifest.state = 'unsure'
+    for (const each of this.of('orphan')) {
+      const depends = manifest.children.includes(each.digest) || each.subject === manifest.digest
+      if (depends) this.doubt(each)
+    }
+  }
+
   delete(manifest: KnownManifest): void {
     manifest.state = 'gone'
     manifest.tags.clear()

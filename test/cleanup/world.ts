@@ -4,7 +4,9 @@ import { type Ask, ask, type Reply } from '../support/registry-client.ts'
 export interface World {
   readonly url: string
   readonly authorization: string
-  readonly agent: http.Agent
+  agent: http.Agent
+  /** Set just before the server is killed: from then on a broken connection is no fault. */
+  killed: boolean
   readonly graceMs: number
   /** `feed/repository`. */
   readonly repositories: readonly string[]
@@ -16,8 +18,16 @@ export interface World {
 export function openWorld(
   of: Pick<World, 'url' | 'authorization' | 'graceMs' | 'repositories'>,
 ): World {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 64 })
-  return { ...of, agent, faults: [], counts: new Map() }
+  return { ...of, agent: newAgent(), killed: false, faults: [], counts: new Map() }
+}
+
+export function newAgent(): http.Agent {
+  return new http.Agent({ keepAlive: true, maxSockets: 64 })
+}
+
+/** The server is gone: whoever asked stops where it is. */
+export class ServerGone extends Error {
+  override readonly name = 'ServerGone'
 }
 
 export function count(world: World, what: string, by = 1): void {
@@ -26,7 +36,12 @@ export function count(world: World, what: string, by = 1): void {
 
 /** Sends a request; an answer with another status than these is an error. */
 export async function demand(world: World, what: Ask, statuses: readonly number[]): Promise<Reply> {
-  const reply = await ask(world, what)
+  if (world.killed) throw new ServerGone(what.path)
+  const reply = await ask(world, what).catch((cause: unknown) => {
+    if (world.killed) throw new ServerGone(what.path)
+    throw new Error(`${what.method} ${what.path}: no answer`, { cause })
+  })
+  if (!reply.complete && world.killed) throw new ServerGone(what.path)
   if (statuses.includes(reply.status)) return reply
   const body = reply.body.toString().slice(0, 300)
   throw new Error(`${what.method} ${what.path}: ${reply.status}, not ${statuses}: ${body}`)
