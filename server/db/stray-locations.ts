@@ -12,7 +12,8 @@ export async function listUnnamed(db: Queries, input: Locations): Promise<string
   const { storeId, locations } = input
   if (locations.length === 0) return []
   const named = new Set<string>()
-  for (const table of ['blobs', 'uploads', 'freed_locations'] as const) {
+  // In the order in which a location moves from one to the next, so that none is missed on its way.
+  for (const table of ['uploads', 'blobs', 'freed_locations'] as const) {
     const rows = await db
       .selectFrom(table)
       .select('location')
