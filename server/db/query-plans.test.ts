@@ -69,6 +69,20 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['isLocationNamed', () => ({ storeId: content.storeId, location: 'b77' })],
       ['listBlobUsers', key],
       ['listMountSources', () => ({ storeId: content.storeId, digest: 'b77', limit: 50 })],
+      ['listBlobLocations', () => ({ storeId: content.storeId, after: 'b7', limit: 200 })],
+      ['listBlobUses', () => ({ storeId: content.storeId, digest: 'b77', limit: 100 })],
+      [
+        'listBlobsToCheck',
+        () => ({ storeId: content.storeId, feedId: content.feedId, after: 'b7', limit: 200 }),
+      ],
+      ['listDueJobs', () => ({})],
+      ['listJobs', () => ({ feedId: 7, after: 0, count: 100 })],
+      ['listLog', () => ({ runId: 77, after: 0, count: 100 })],
+      ['listRuns', () => ({ kind: null, feedId: null, before: 99_999, count: 100 })],
+      ['listRuns', () => ({ kind: 'FeedCleanup', feedId: null, before: 777, count: 100 })],
+      ['listRuns', () => ({ kind: null, feedId: 7, before: 777, count: 100 })],
+      ['listRuns', () => ({ kind: 'FeedCleanup', feedId: 7, before: null, count: 100 })],
+      ['listUnnamed', () => ({ storeId: content.storeId, locations: ['b7', 'u7', 'f7', 'x'] })],
       ['listDueCandidates', () => ({ ...cleaning(), kind: 'link', scopeId: big })],
       ['listFreedLocations', () => freed()],
       ['listFreedLocations', () => ({ ...freed(), after: { since: 77, location: 'f77' } })],
@@ -129,6 +143,18 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['cleanBlobs', () => ({ ...cleaning(), storeId: content.storeId })],
       ['forgetFreedLocations', () => ({ storeId: content.storeId, locations: ['f7', 'f8'] })],
       ['forgetScope', () => ({ repositoryId: 999_999, limit: 500 })],
+      ['claimRun', () => ({ owner: 'x', leaseMs: 1000, busyKinds: [] })],
+      ['claimRun', () => ({ owner: 'x', leaseMs: 1000, busyKinds: ['FeedCleanup'] })],
+      ['pruneRuns', () => ({ maxAgeMs: hourMs, limit: 100 })],
+      ['ensureDeletionRun', () => ({ kind: 'FeedDeletion', feedId: 7, pauseMs: 1000 })],
+      ['takeStrays', () => ({ storeId: content.storeId, locations: ['x', 'y'], graceMs: hourMs })],
+      ['noteStrays', () => ({ storeId: content.storeId, locations: ['x', 'y'] })],
+      ['forgetStrays', () => ({ storeId: content.storeId, locations: ['x', 'y'] })],
+      ['markLive', () => ({ storeId: content.storeId, location: 'b81' })],
+      [
+        'deleteRepositoryManifests',
+        () => ({ repositoryId: big, upTo: 99_999, limit: 2, ...lease }),
+      ],
       ['deletePurgedUploads', () => ({ ids: ['u80', 'u81'] })],
     ]
     test.each(rows)('%s', async (name, input) => {
@@ -193,7 +219,7 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
 const bigTables = [
   ...['repositories', 'blobs', 'links', 'manifests', 'manifest_contents', 'manifest_blobs'],
   ...['manifest_children', 'wanted', 'tags', 'tag_history', 'uploads', 'candidates'],
-  ...['freed_locations', 'feed_names'],
+  ...['freed_locations', 'feed_names', 'job_runs', 'job_log', 'stray_locations', 'jobs'],
 ]
 
 /** Lines of a plan that go through a whole big table, or through a whole index of one. */
@@ -240,6 +266,18 @@ async function fill({ run, storeId, feedId, db }: DatabaseContent, big: number) 
        now_ms() - i * 1000, now_ms() - i * 1000, 'a' from n`,
     `insert into candidates (kind, scope_id, digest, due)
      ${n} select 'link', ${big}, 'b' || i, i from n`,
+    `insert into jobs (kind, feed_id, schedule, time_zone, enabled, next_run_at)
+     ${n} select 'FeedCleanup', i, '0 2 * * *', 'UTC', 1, now_ms() + i * 1000 from n`,
+    `insert into job_runs (kind, feed_id, params, state, requested_by, requested_at, ended_at,
+       attempts, cancelling, counts, error_count)
+     ${n} select case i % 2 when 0 then 'FeedCleanup' else 'FeedIntegrity' end, i % 500, '{}',
+       'succeeded', 'ann', i, now_ms() - i * 1000, 1, 0, '{}', 0 from n`,
+    `insert into job_runs (kind, feed_id, params, state, requested_by, requested_at,
+       attempts, cancelling, counts, error_count)
+     values ('StorageCleanup', 0, '{}', 'queued', 'ann', 0, 0, 0, '{}', 0)`,
+    `insert into job_log (run_id, at, level, message) select id, 0, 'info', 'x' from job_runs`,
+    `insert into stray_locations (store_id, location, seen_at)
+     ${n} select ${storeId}, 's' || i, i from n`,
     // Some of each are to be taken: links, orphans and blobs that nothing holds.
     ...[1, 2, 3].flatMap((i) => [
       `insert into blobs (store_id, digest, location, size_bytes, state, created_at)

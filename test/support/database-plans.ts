@@ -1,11 +1,15 @@
 import { type CompiledQuery, Kysely, type QueryExecutor, sql } from 'kysely'
 import { listEvents } from '../../server/db/audit.ts'
+import { listBlobLocations, listBlobsToCheck, listBlobUses } from '../../server/db/blob-checks.ts'
 import { previewBlobs } from '../../server/db/blob-cleanup.ts'
 import { isLocationNamed } from '../../server/db/blobs.ts'
 import { findNextScope, listDueCandidates } from '../../server/db/candidates.ts'
 import type { Queries } from '../../server/db/database.ts'
 import { findFeedByKey } from '../../server/db/feeds.ts'
 import { listFreedLocations } from '../../server/db/freed-locations.ts'
+import { listLog } from '../../server/db/job-log.ts'
+import { listRuns } from '../../server/db/job-runs.ts'
+import { listDueJobs, listJobs } from '../../server/db/jobs.ts'
 import { needsKeepAlive } from '../../server/db/keep-alive.ts'
 import { previewLinks } from '../../server/db/link-cleanup.ts'
 import {
@@ -25,6 +29,7 @@ import {
 import { previewOrphans } from '../../server/db/orphan-cleanup.ts'
 import { findRepository, listRepositories } from '../../server/db/repositories.ts'
 import { findSetting } from '../../server/db/settings.ts'
+import { listUnnamed } from '../../server/db/stray-locations.ts'
 import { listTags } from '../../server/db/tags.ts'
 import { listIdleUploads, listPurgingUploads } from '../../server/db/upload-purge.ts'
 import { findUpload } from '../../server/db/uploads.ts'
@@ -53,16 +58,24 @@ export const reads = {
   findSetting,
   findUpload,
   isLocationNamed: (db: Queries, at: At) => isLocationNamed(db, at.storeId, at.location),
+  listBlobLocations,
+  listBlobUses,
+  listBlobsToCheck,
   listDueCandidates,
+  listDueJobs,
   listEvents,
   listBlobUsers: (db: Queries, key: LinkKey) => listBlobUsers(db, key, 10),
   listMountSources,
   listFreedLocations,
   listIdleUploads,
+  listJobs,
+  listLog,
   listPurgingUploads,
   listReferrers,
   listRepositories,
+  listRuns,
   listTags,
+  listUnnamed,
   needsKeepAlive,
   previewBlobs,
   previewLinks,
