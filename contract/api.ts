@@ -4,6 +4,7 @@ import { directories } from './directories.ts'
 import { feedGroups } from './feed-groups.ts'
 import { feeds } from './feeds.ts'
 import { privileges } from './privileges.ts'
+import { retention } from './retention.ts'
 import { securityGroups } from './security-groups.ts'
 import { securityPermissions } from './security-permissions.ts'
 import { securityTasks } from './security-tasks.ts'
@@ -20,6 +21,7 @@ export const api = {
   feedGroups,
   feeds,
   privileges,
+  retention,
   securityGroups,
   securityPermissions,
   securityTasks,

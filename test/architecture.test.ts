@@ -31,7 +31,7 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   'server/registry': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/upstream'],
-    packages: [],
+    packages: ['semver'],
   },
   'server/jobs': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/registry'],

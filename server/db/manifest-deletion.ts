@@ -3,6 +3,7 @@ import { noteCandidates } from './candidates.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { lockRepository, relistRepository } from './repositories.ts'
+import { releaseSignatures } from './signatures.ts'
 import { chunksOf, nowMs } from './sql.ts'
 import { insertTagHistory } from './tags.ts'
 
@@ -12,6 +13,8 @@ export interface ManifestDeletion {
   readonly graceMs: number
   readonly by: string
   readonly address?: string | null
+  /** Signatures' tags that stay without their image. */
+  readonly keptSignatures?: readonly string[]
 }
 
 interface Relatives {
@@ -22,8 +25,8 @@ interface Relatives {
 }
 
 /**
- * Deletes a manifest and its tags. Its children and referrers become orphans unless a tag or another
- * parent holds them. Undefined when it is not there; IN_USE, naming them, while an index lists it.
+ * Deletes a manifest and its tags. Its children, referrers and signatures become orphans unless a tag
+ * or another parent holds them. Undefined when it is not there; IN_USE, naming them, while an index lists it.
  */
 export async function deleteManifest(
   trx: Queries,
@@ -40,6 +43,7 @@ export async function deleteManifest(
   await orphan(trx, input, relatives.dependants)
   await trx.deleteFrom('manifest_contents').where('manifest_id', '=', relatives.id).execute()
   await trx.deleteFrom('manifests').where('id', '=', relatives.id).execute()
+  await releaseSignatures(trx, input)
   await relistRepository(trx, input.repositoryId)
   await insertEvent(trx, {
     kind: 'manifest.deleted',

@@ -28,6 +28,13 @@ import { promiseManifest } from './manifests.ts'
 import { deletePermission, insertPermission } from './permissions.ts'
 import { recoverAdministrator } from './recovery.ts'
 import { deleteRefreshToken, insertRefreshToken } from './refresh-tokens.ts'
+import { removeJudgedImage, removeJudgedTag } from './retention-removal.ts'
+import {
+  deleteRetentionRule,
+  insertRetentionRule,
+  orderRetentionRules,
+  updateRetentionRule,
+} from './retention-rules.ts'
 import { importSecurity, recordExport } from './security-import.ts'
 import {
   deleteEndedSessions,
@@ -37,6 +44,7 @@ import {
   touchSessions,
 } from './sessions.ts'
 import { changeSetting, setSetting } from './settings.ts'
+import { foldSizes } from './size-folding.ts'
 import { ensureStore, setStoreMarker } from './stores.ts'
 import { createTag, deleteTag } from './tags.ts'
 import { deleteTask, insertTask, updateTask } from './tasks.ts'
@@ -72,12 +80,14 @@ export const writes: Readonly<Record<string, Write>> = {
   deletePermission,
   deletePurgedUploads,
   deleteRefreshToken,
+  deleteRetentionRule,
   deleteSessions,
   deleteTag,
   deleteTask,
   deleteUser,
   ensureAdministrator,
   ensureStore,
+  foldSizes,
   forkUpload,
   importSecurity,
   insertApiKey,
@@ -87,6 +97,7 @@ export const writes: Readonly<Record<string, Write>> = {
   insertGroup,
   insertPermission,
   insertRefreshToken,
+  insertRetentionRule,
   insertSession,
   insertTask,
   insertUpload,
@@ -95,6 +106,7 @@ export const writes: Readonly<Record<string, Write>> = {
   markDamaged,
   mountBlob,
   orderDirectories,
+  orderRetentionRules,
   promiseBlob,
   promiseManifest,
   pruneEvents,
@@ -105,6 +117,8 @@ export const writes: Readonly<Record<string, Write>> = {
   recordApiKeyUses,
   recordLogins,
   recoverAdministrator,
+  removeJudgedImage,
+  removeJudgedTag,
   retireFeed,
   rotateApiKey,
   setDirectoryToken,
@@ -120,6 +134,7 @@ export const writes: Readonly<Record<string, Write>> = {
   updateFeed,
   updateFeedGroup,
   updateGroup,
+  updateRetentionRule,
   updateTask,
   updateUser,
 }

@@ -8,6 +8,7 @@ import { feedGroupHandlers } from './feed-groups.ts'
 import { feedHandlers } from './feeds.ts'
 import { mountApi } from './mount.ts'
 import { privilegeHandlers } from './privileges.ts'
+import { retentionHandlers } from './retention.ts'
 import { securityGroupHandlers } from './security-groups.ts'
 import { securityPermissionHandlers } from './security-permissions.ts'
 import { securityTaskHandlers } from './security-tasks.ts'
@@ -29,6 +30,7 @@ function handlersOf(deps: ApiDeps): ApiHandlers {
     feedGroups: feedGroupHandlers(deps),
     feeds: feedHandlers(deps),
     privileges: privilegeHandlers(deps),
+    retention: retentionHandlers(deps),
     securityGroups: securityGroupHandlers(deps),
     securityPermissions: securityPermissionHandlers(deps),
     securityTasks: securityTaskHandlers(deps),

@@ -98,6 +98,15 @@ export const needs: Needs = {
         asksAboutItself(principal, query) ? anyone : administrator,
     },
   },
+  retention: {
+    list: manager('query', 'feed'),
+    create: manager('query', 'feed'),
+    update: manager('query', 'feed'),
+    order: manager('query', 'feed'),
+    delete: manager('query', 'feed'),
+    preview: manager('query', 'feed'),
+    try: manager('query', 'feed'),
+  },
   securityGroups: {
     add: administrator,
     update: administrator,
