@@ -12,6 +12,7 @@ import { securityTransfer } from './security-transfer.ts'
 import { securityUsers } from './security-users.ts'
 import { sessions } from './sessions.ts'
 import { settings } from './settings.ts'
+import { sizes } from './sizes.ts'
 
 /** The whole management API: the route tables by resource. */
 export const api = {
@@ -29,6 +30,7 @@ export const api = {
   securityUsers,
   sessions,
   settings,
+  sizes,
 } as const
 
 export type Api = typeof api

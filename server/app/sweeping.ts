@@ -5,6 +5,7 @@ import { pruneEvents } from '../db/events.ts'
 import type { Log } from '../log.ts'
 import { removeDeletedFeeds } from '../registry/feeds.ts'
 import type { Settings } from '../registry/settings.ts'
+import { foldAllSizes } from '../registry/sizes.ts'
 import type { Uploads } from '../registry/uploads.ts'
 
 export interface SweepDeps {
@@ -23,7 +24,8 @@ const maxBatches = 50
 
 /**
  * Removes, every half minute, what nobody needs any more: the content of deleted feeds, of those
- * too that another process deleted, and what audit and keys' request logs kept for long enough.
+ * too that another process deleted, and what audit and keys' request logs kept for long enough;
+ * and adds up sizes.
  */
 export function startSweeping(deps: SweepDeps): () => Promise<void> {
   const stop = new AbortController()
@@ -70,6 +72,10 @@ const jobs: readonly Job[] = [
   {
     work: ({ db }, stop) => inBatches(() => pruneKeyRequests({ db }), stop),
     failure: 'Old requests of API keys could not be removed yet',
+  },
+  {
+    work: ({ db }, stop) => foldAllSizes({ db }, stop),
+    failure: 'Sizes could not be added up yet',
   },
 ]
 

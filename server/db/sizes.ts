@@ -109,3 +109,71 @@ export async function listImageBytes(db: Queries, ids: readonly number[]): Promi
     group by tree.root`.execute(db)
   return rows
 }
+
+const everyFeed = prepared((db) =>
+  db
+    .selectFrom('feeds')
+    .innerJoin('feed_sizes', 'feed_sizes.feed_id', 'feeds.id')
+    .select(['feeds.id', ...columns]),
+)
+
+/** The sums of all feeds in which something was ever pushed, deleted ones too until they are gone. */
+export function listFeedSums(db: Queries): Promise<(SizeSums & { id: number })[]> {
+  return everyFeed.list(db, {})
+}
+
+/** The migration that says how large freed locations are. */
+const freedSizedBy = '007-jobs'
+
+/** Bytes that no row names any more and that wait to be removed; null: their sizes are not kept. */
+export async function sumFreedBytes(db: Queries, storeId: number): Promise<number | null> {
+  const known = await sql`select 1 from kysely_migration where name = ${freedSizedBy}`.execute(db)
+  if (known.rows.length === 0) return null
+  const { rows } = await sql<{ bytes: number }>`
+    select cast(coalesce(sum(size_bytes), 0) as bigint) as bytes
+    from freed_locations where store_id = ${storeId}`.execute(db)
+  return rows[0]?.bytes ?? 0
+}
+
+interface ContentPage {
+  readonly repositoryId: number
+  readonly after: string
+  readonly count: number
+}
+
+const tagPage = prepared((db, p: Params<ContentPage>) =>
+  db
+    .selectFrom('tags')
+    .innerJoin('manifests', 'manifests.id', 'tags.manifest_id')
+    .select(['tags.name', 'manifests.id', 'manifests.digest'])
+    .where('tags.repository_id', '=', p.repositoryId)
+    .where('tags.name', '>', p.after)
+    .orderBy('tags.name')
+    .limit(p.count),
+)
+
+/** Tags after `after` ('' for the first page), with their images. */
+export function listTaggedImages(
+  db: Queries,
+  page: ContentPage,
+): Promise<{ name: string; id: number; digest: string }[]> {
+  return tagPage.list(db, page)
+}
+
+const imagePage = prepared((db, p: Params<ContentPage>) =>
+  db
+    .selectFrom('manifests')
+    .select(['id', 'digest'])
+    .where('repository_id', '=', p.repositoryId)
+    .where('digest', '>', p.after)
+    .orderBy('digest')
+    .limit(p.count),
+)
+
+/** Images after `after` ('' for the first page), by digest. */
+export function listImages(
+  db: Queries,
+  page: ContentPage,
+): Promise<{ id: number; digest: string }[]> {
+  return imagePage.list(db, page)
+}

@@ -332,4 +332,13 @@ export const apiRoutes: Readonly<Record<string, ApiRoute>> = {
   'settings.set': admins('POST', '/api/settings/set', {
     ...{ query: { name: 'None.Such' }, heard: 422 },
   }),
+  'sizes.server': admins('GET', '/api/sizes/server'),
+  'sizes.feeds': admins('GET', '/api/sizes/feeds'),
+  'sizes.feed': ofRegistry('GET', '/api/sizes/feed', {}),
+  'sizes.repositories': ofRegistry('GET', '/api/sizes/repositories', {}),
+  'sizes.tags': ofRegistry('GET', '/api/sizes/tags', { query: { repo: 'none/such' }, heard: 404 }),
+  'sizes.images': ofRegistry('GET', '/api/sizes/images', {
+    ...{ query: { repo: 'none/such' }, heard: 404 },
+  }),
+  'sizes.freed': admins('POST', '/api/sizes/freed', { query: { feed: 'private' }, json: {} }),
 }

@@ -128,8 +128,8 @@ test.for(forAdministrators)('a feed key hears 403 of $title', async ({ route }) 
 
 test.for(guarded)('an unknown field is refused by name of $title', async (named) => {
   const { route } = named
-  const need = needOf(named)
-  const feed = need?.kind === 'feed' && need.feed.in === 'query' ? { feed: 'main' } : {}
+  const need = needOf(named) as { readonly feed?: { readonly in: string } } | undefined
+  const feed = need?.feed?.in === 'query' ? { feed: 'main' } : {}
   const query = { ...feed, nonsense: 'x' }
   const target = addressOf(route, { params: { name: 'main' }, query })
   const answer = await askApi(server.url, {

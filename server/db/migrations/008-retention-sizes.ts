@@ -86,7 +86,8 @@ function sizeTables({ id, integer, text, table, keyed }: Words): string[] {
   ]
 }
 
-const sumsOfWhatIsThere = [
+/** For what was pushed before there were sums. */
+export const sumsOfWhatIsThere = [
   `insert into store_sizes (store_id, blobs, blob_bytes)
    select store_id, count(*), sum(size_bytes) from blobs group by store_id`,
   `insert into feed_blobs (feed_id, store_id, digest, bytes, links)

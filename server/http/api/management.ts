@@ -16,6 +16,7 @@ import { securityTransferHandlers } from './security-transfer.ts'
 import { securityUserHandlers } from './security-users.ts'
 import { sessionHandlers } from './sessions.ts'
 import { settingHandlers } from './settings.ts'
+import { sizeHandlers } from './sizes.ts'
 
 /** Serves the management API: every route of the contract. */
 export function managementApi(app: FastifyInstance, deps: ApiDeps): void {
@@ -38,5 +39,6 @@ function handlersOf(deps: ApiDeps): ApiHandlers {
     securityUsers: securityUserHandlers(deps),
     sessions: sessionHandlers(deps),
     settings: settingHandlers(deps),
+    sizes: sizeHandlers(deps),
   }
 }

@@ -138,6 +138,16 @@ export const needs: Needs = {
     delete: user,
   },
   settings: { list: administrator, set: administrator },
+  sizes: {
+    server: administrator,
+    feeds: administrator,
+    feed: manager('query', 'feed'),
+    repositories: manager('query', 'feed'),
+    tags: manager('query', 'feed'),
+    images: manager('query', 'feed'),
+    // Whether another registry holds the same blob can be told from it.
+    freed: administrator,
+  },
 }
 
 /** In words, for the OpenAPI document. */
