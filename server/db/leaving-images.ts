@@ -99,17 +99,16 @@ export async function listDependants(
         'in',
         chunk.map(({ digest }) => digest),
       )
+    add(await children.execute())
+    add(await referrers.execute())
+  }
+  // Of digests that no such tag can speak of there are none.
+  for (const chunk of chunksOf(images.flatMap(({ digest }) => signaturesOf(digest)))) {
     const signatures = db
       .selectFrom('tags')
       .select('manifest_id as id')
       .where('repository_id', '=', repositoryId)
-      .where(
-        'name',
-        'in',
-        chunk.flatMap(({ digest }) => signaturesOf(digest)),
-      )
-    add(await children.execute())
-    add(await referrers.execute())
+      .where('name', 'in', chunk)
     add(await signatures.execute())
   }
   return [...ids]

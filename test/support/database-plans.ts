@@ -2,8 +2,14 @@ import { type CompiledQuery, Kysely, type QueryExecutor, sql } from 'kysely'
 import { listEvents } from '../../server/db/audit.ts'
 import { isLocationNamed } from '../../server/db/blobs.ts'
 import type { Queries } from '../../server/db/database.ts'
+import {
+  findReleasedBytes,
+  sumExclusiveInFeed,
+  sumExclusiveInRepository,
+} from '../../server/db/exclusive-blobs.ts'
 import { findFeedByKey } from '../../server/db/feeds.ts'
 import { needsKeepAlive } from '../../server/db/keep-alive.ts'
+import { listDependants, listHeldImages } from '../../server/db/leaving-images.ts'
 import {
   findLinkedBlob,
   type LinkKey,
@@ -19,7 +25,21 @@ import {
   listReferrers,
 } from '../../server/db/manifests.ts'
 import { findRepository, listRepositories } from '../../server/db/repositories.ts'
+import {
+  listChildren,
+  listJudgedRepositories,
+  listManifestFacts,
+  listTagFacts,
+  readOwnBytes,
+} from '../../server/db/retention-facts.ts'
+import { listRetentionRules } from '../../server/db/retention-rules.ts'
 import { findSetting } from '../../server/db/settings.ts'
+import {
+  listImageBytes,
+  listImages,
+  listRepositorySums,
+  listTaggedImages,
+} from '../../server/db/sizes.ts'
 import { listTags } from '../../server/db/tags.ts'
 import { listPurgingUploads } from '../../server/db/upload-purge.ts'
 import { findUpload } from '../../server/db/uploads.ts'
@@ -42,19 +62,34 @@ export const reads = {
   findManifestByTag,
   findManifestIdByDigest,
   findManifestIdByTag,
+  findReleasedBytes,
   findWholeManifest,
   findRepository: (db: Queries, { feedId, name }: Named) => findRepository(db, feedId, name),
   findSetting,
   findUpload,
   isLocationNamed: (db: Queries, at: At) => isLocationNamed(db, at.storeId, at.location),
+  listChildren,
+  listDependants,
   listEvents,
+  listHeldImages,
+  listImageBytes,
+  listImages,
+  listJudgedRepositories,
+  listManifestFacts,
   listBlobUsers: (db: Queries, key: LinkKey) => listBlobUsers(db, key, 10),
   listMountSources,
   listPurgingUploads,
   listReferrers,
   listRepositories,
+  listRepositorySums,
+  listRetentionRules,
+  listTagFacts,
+  listTaggedImages,
   listTags,
   needsKeepAlive,
+  readOwnBytes,
+  sumExclusiveInFeed,
+  sumExclusiveInRepository,
 }
 
 export interface ExplainedStatement {
