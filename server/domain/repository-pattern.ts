@@ -24,7 +24,7 @@ export function parseRepositoryPattern(text: string): RepositoryPattern {
 
 /**
  * Whether the repository's name, inside its feed, fits. Takes at most as many steps as both lengths
- * multiplied, whatever they contain, and makes nothing on the way.
+ * multiplied, whatever they contain.
  */
 export function matchesPattern(pattern: string, repository: string): boolean {
   const firstStar = pattern.indexOf('*')
