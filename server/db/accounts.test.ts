@@ -38,7 +38,7 @@ describeDatabases('users, refresh tokens and settings', (databases) => {
   test('a new password is a new credential version, and ends the identity tokens', async () => {
     const before = await findUserByKey(db.read, 'ann')
     const userId = before?.id ?? 0
-    const owner = { kind: 'user' as const, id: userId, credentialVersion: 1, clientId: '' }
+    const owner = await ownerOf('ann')
     await db.write(insertRefreshToken, { ...owner, secretHash: 'of-ann' })
     await db.write(insertRefreshToken, { ...owner, kind: 'key', secretHash: 'of-key' })
     expect(await db.write(setPassword, { userId, passwordHash: 'y' })).toBe(true)
@@ -51,16 +51,40 @@ describeDatabases('users, refresh tokens and settings', (databases) => {
   })
 
   test('identity tokens of an older version go when a new one comes', async () => {
-    const owner = { kind: 'user' as const, id: 77, clientId: '' }
-    await db.write(insertRefreshToken, { ...owner, credentialVersion: 1, secretHash: 'old' })
-    await db.write(insertRefreshToken, { ...owner, id: 78, credentialVersion: 1, secretHash: 'b' })
-    await db.write(insertRefreshToken, { ...owner, credentialVersion: 2, secretHash: 'new1' })
-    await db.write(insertRefreshToken, { ...owner, credentialVersion: 2, secretHash: 'new2' })
+    const cy = { ...ann, name: 'Cy', key: 'cy' }
+    const bob = { ...ann, name: 'Bob', key: 'bob' }
+    for (const user of [cy, bob]) await db.write(insertUser, user)
+    const before = await ownerOf('cy')
+    await db.write(insertRefreshToken, { ...before, secretHash: 'old' })
+    await db.write(insertRefreshToken, { ...(await ownerOf('bob')), secretHash: 'b' })
+    await db.write(setPassword, { userId: before.id, passwordHash: 'y' })
+    const after = await ownerOf('cy')
+    await db.write(insertRefreshToken, { ...after, secretHash: 'new1' })
+    await db.write(insertRefreshToken, { ...after, secretHash: 'new2' })
     expect(await findRefreshToken(db.read, 'old')).toBeUndefined()
     for (const secretHash of ['b', 'new1', 'new2']) {
       expect(await findRefreshToken(db.read, secretHash)).toBeDefined()
     }
   })
+
+  test('who was deleted, or has another password by now, gets no identity token', async () => {
+    const owner = await ownerOf('bob')
+    for (const [name, wrong] of [
+      ['late', { ...owner, credentialVersion: owner.credentialVersion - 1 }],
+      ['gone', { ...owner, id: 999_999 }],
+    ] as const) {
+      const insert = db.write(insertRefreshToken, { ...wrong, secretHash: name })
+      await expect(insert).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+      expect(await findRefreshToken(db.read, name)).toBeUndefined()
+    }
+  })
+
+  async function ownerOf(key: string) {
+    const user = await findUserByKey(db.read, key)
+    if (user === undefined) throw new Error(`There is no user ${key}.`)
+    const { id, credentialVersion } = user
+    return { kind: 'user' as const, id, credentialVersion, clientId: '' }
+  }
 
   test('settings', async () => {
     expect(await findSetting(db.read, 'Web.BaseUrl')).toBeUndefined()

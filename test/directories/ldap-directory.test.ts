@@ -217,7 +217,7 @@ describe.skipIf(found.skip)(`an LDAP directory ${found.reason}`, () => {
 
   describe('that fails', () => {
     test('slow: an error within its time', async () => {
-      slapd.freeze()
+      await slapd.freeze()
       try {
         await expect(open({ timeoutSeconds: 1 }).logIn('alice', 'alice-password')).rejects.toThrow(
           'did not answer within 1 seconds',

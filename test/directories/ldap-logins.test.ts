@@ -313,7 +313,7 @@ describe.skipIf(found.skip)(`logins with LDAP directories ${found.reason}`, () =
 
   test('a slow directory is given up, for everybody at once', async () => {
     const directories = await both()
-    corp.freeze()
+    await corp.freeze()
     try {
       const attempts = Array.from({ length: 40 }, (_, i) => directories.logIn('alice', `${i}`))
       const results = await Promise.allSettled(attempts)

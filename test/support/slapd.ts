@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import path from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -31,8 +31,8 @@ export interface Slapd extends AsyncDisposable {
   /** Ends it; `start` brings it back, with the same tree and ports. */
   stop(): Promise<void>
   start(): Promise<void>
-  /** It keeps its connections and answers nothing. */
-  freeze(): void
+  /** It keeps its connections and answers nothing; resolves once all its threads stand. */
+  freeze(): Promise<void>
   thaw(): void
 }
 
@@ -140,13 +140,24 @@ export async function startSlapd(found: Found, entries: readonly string[]): Prom
         .flatMap((line) => / op=\d+ ((?:BIND|SRCH|EXT) .*)$/.exec(line)?.[1] ?? []),
     stop,
     start,
-    freeze: () => server?.kill('SIGSTOP'),
+    async freeze() {
+      server?.kill('SIGSTOP')
+      await haveStopped(server?.pid ?? 0)
+    },
     thaw: () => server?.kill('SIGCONT'),
     async [Symbol.asyncDispose]() {
       await stop()
       await folder[Symbol.asyncDispose]()
     },
   }
+}
+
+/** A signal is taken by each thread when it runs next: until then it may still answer. */
+async function haveStopped(pid: number): Promise<void> {
+  const threads = `/proc/${pid}/task`
+  const stands = (thread: string) =>
+    / [tT] /.test(readFileSync(path.join(threads, thread, 'stat'), 'latin1').replace(/.*\)/, ''))
+  while (!readdirSync(threads).every(stands)) await wait(5)
 }
 
 function basis(): readonly string[] {
