@@ -32,6 +32,9 @@ export const repositoryName: NameOf = {
     `team-${`${Math.floor(number / 1000)}`.padStart(4, '0')}/app-${`${number}`.padStart(7, '0')}`,
 }
 
+// As versionKey has it: the number of digits in two places, the digits, the end.
+const versionKeyOfTag = `printf('0%d%d"', length(printf('%d', i)), i)`
+
 const feed = "(select feed_id from feed_names where key = 'main')"
 const store = "(select store_id from feeds where name = 'main')"
 // Digests come in no order, as real ones do.
@@ -51,8 +54,9 @@ export function openFilling(file: string): Filling {
     },
     addRepositories: (nameOf, count) => {
       exec(numbers(count))
-      exec(`insert into repositories (feed_id, name, listed, created_at)
-        select ${feed}, ${nameOf.sql}, 1, now_ms() from temp.made`)
+      exec(`insert into repositories (feed_id, name, listed, created_at, last_pushed_at,
+          last_pushed_by)
+        select ${feed}, ${nameOf.sql}, 1, now_ms(), now_ms() - i * 1000, 'Admin' from temp.made`)
       exec('drop table temp.made')
     },
     addBlobs: (repository, count) => {
@@ -77,8 +81,8 @@ export function openFilling(file: string): Filling {
 }
 
 function insertRepository(name: string): string {
-  return `insert into repositories (feed_id, name, listed, created_at)
-    values (${feed}, '${name}', 1, now_ms())`
+  return `insert into repositories (feed_id, name, listed, created_at, last_pushed_at, last_pushed_by)
+    values (${feed}, '${name}', 1, now_ms(), now_ms(), 'Admin')`
 }
 
 function idOf(repository: string): string {
@@ -106,9 +110,10 @@ function manifestRows(repositoryId: string): string[] {
   return [
     ...blobRows(repositoryId),
     `insert into manifests (repository_id, digest, media_type, artifact_type, size_bytes,
-        promised_at, lease_until, pushed_at, pushed_by)
+        promised_at, lease_until, pushed_at, pushed_by, examined, total_bytes, platforms)
       select ${repositoryId}, digest, 'application/vnd.oci.image.manifest.v1+json',
-        'application/vnd.oci.image.config.v1+json', 500, now_ms(), now_ms(), now_ms(), 'Admin'
+        'application/vnd.oci.image.config.v1+json', 500, now_ms(), now_ms(), now_ms(), 'Admin',
+        1, 1500, 'linux/amd64'
       from temp.made`,
     `create temp table pushed as select i, made.digest, config, manifests.id from temp.made
       join manifests on manifests.repository_id = ${repositoryId}
@@ -117,11 +122,17 @@ function manifestRows(repositoryId: string): string[] {
       select id, randomblob(500) from temp.pushed order by id`,
     `insert into manifest_blobs (manifest_id, repository_id, digest, role)
       select id, ${repositoryId}, config, 'config' from temp.pushed order by id`,
-    `insert into tags (repository_id, name, manifest_id, created_at, updated_at, updated_by)
-      select ${repositoryId}, ${tagName.sql}, id, now_ms(), now_ms(), 'Admin'
+    `insert into tags (repository_id, name, manifest_id, created_at, updated_at, updated_by,
+        version_key)
+      select ${repositoryId}, ${tagName.sql}, id, now_ms(), now_ms() - i * 1000, 'Admin',
+        ${versionKeyOfTag}
       from temp.pushed order by i`,
     `insert into tag_history (repository_id, name, digest, at, "by")
       select ${repositoryId}, ${tagName.sql}, digest, now_ms(), 'Admin' from temp.pushed order by i`,
+    `insert into manifest_pulls (manifest_id, pulls, last_pulled_at)
+      select id, i % 100, now_ms() from temp.pushed`,
+    `update repositories set tag_count = (select count(*) from temp.pushed),
+      manifest_count = (select count(*) from temp.pushed) where id = ${repositoryId}`,
     'drop table temp.pushed',
   ]
 }

@@ -4,6 +4,7 @@ import { describeMachine, formatJson, formatMachine } from './report.ts'
 import { measureRow, type Result } from './result.ts'
 import type { Row } from './row.ts'
 import { blobGetLarge, blobGetSmall } from './rows/blob-get.ts'
+import { browsePages } from './rows/browse.ts'
 import { manifestDelete } from './rows/manifest-delete.ts'
 import { manifestGet, manifestHead } from './rows/manifest-get.ts'
 import { manifestPut } from './rows/manifest-put.ts'
@@ -30,6 +31,7 @@ const rows: readonly Row[] = [
   pullsWhilePushing,
   tagsPage,
   catalogPage,
+  browsePages,
   manifestDelete,
   memoryIdle,
   memoryPush,

@@ -1,9 +1,16 @@
 import { apiKeys } from './api-keys.ts'
 import { audit } from './audit.ts'
+import { deletions } from './deletions.ts'
 import { directories } from './directories.ts'
 import { feedGroups } from './feed-groups.ts'
 import { feeds } from './feeds.ts'
+import { health } from './health.ts'
+import { imageFiles } from './image-files.ts'
+import { images } from './images.ts'
 import { privileges } from './privileges.ts'
+import { registries } from './registries.ts'
+import { repositories } from './repositories.ts'
+import { search } from './search.ts'
 import { securityGroups } from './security-groups.ts'
 import { securityPermissions } from './security-permissions.ts'
 import { securityTasks } from './security-tasks.ts'
@@ -11,15 +18,23 @@ import { securityTransfer } from './security-transfer.ts'
 import { securityUsers } from './security-users.ts'
 import { sessions } from './sessions.ts'
 import { settings } from './settings.ts'
+import { tags } from './tags.ts'
 
 /** The whole management API: the route tables by resource. */
 export const api = {
   apiKeys,
   audit,
+  deletions,
   directories,
   feedGroups,
   feeds,
+  health,
+  images,
+  imageFiles,
   privileges,
+  registries,
+  repositories,
+  search,
   securityGroups,
   securityPermissions,
   securityTasks,
@@ -27,6 +42,7 @@ export const api = {
   securityUsers,
   sessions,
   settings,
+  tags,
 } as const
 
 export type Api = typeof api

@@ -6,6 +6,9 @@ export interface Client {
   /** No slash at the end; empty in a page of the server itself. */
   readonly baseUrl: string
   readonly headers?: Readonly<Record<string, string>>
+  /** `omit`: without the browser's cookie. */
+  readonly credentials?: 'omit'
+  readonly signal?: AbortSignal
 }
 
 /** A page, and what the next one begins after; null: it was the last. */
@@ -61,9 +64,12 @@ async function request<R extends Route>(client: Client, route: R, input: Partial
       ...client.headers,
     },
     ...(hasBody && { body: JSON.stringify(input.body) }),
+    ...(client.credentials && { credentials: client.credentials }),
+    ...(client.signal && { signal: client.signal }),
   })
   if (!response.ok) throw new CallError(await readProblem(response))
-  const reply = route.reply.parse(await response.json()) as Reply<R>
+  const body = route.text ? await response.text() : await response.json()
+  const reply = route.reply.parse(body) as Reply<R>
   return { reply, link: response.headers.get('link') }
 }
 

@@ -19,6 +19,7 @@ export const FeedInfo = z.object({
   tagDeletion: z.boolean(),
   overwrite,
   sparseIndexes: z.boolean(),
+  externalLayers: z.boolean(),
   canPublish: z.boolean().meta({ description: 'Whether the caller may push.' }),
 })
 export type FeedInfo = z.infer<typeof FeedInfo>
@@ -48,6 +49,9 @@ const changes = {
   overwrite: overwrite.optional(),
   sparseIndexes: z.boolean().optional().meta({
     description: 'Whether manifests may refer to images and layers that are not here.',
+  }),
+  externalLayers: z.boolean().optional().meta({
+    description: 'Whether images may have layers that are elsewhere: with URLs, or foreign.',
   }),
   endpointUrl: z.string().optional().meta(readOnly),
   canPublish: z.boolean().optional().meta(readOnly),

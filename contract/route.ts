@@ -23,6 +23,12 @@ export interface Route<
   readonly reply: Reply
   /** Whether the reply is a page: `after` and `count` ask for it, a `Link` header leads on. */
   readonly paged: boolean
+  /** Whether the reply has an ETag, so that asking again for what has not changed is a 304. */
+  readonly revalidated: boolean
+  /** Whether the reply is plain text, as ProGet answers some, and not JSON. */
+  readonly text: boolean
+  /** Whether the answer is a file, not JSON: for a link, not for `call`. */
+  readonly bytes: boolean
   readonly maxBodyBytes: number
 }
 
@@ -40,6 +46,8 @@ export interface RouteParts<
   readonly body?: Body
   readonly reply?: Reply
   readonly paged?: boolean
+  readonly revalidated?: boolean
+  readonly text?: boolean
   readonly maxBodyBytes?: number
 }
 
@@ -68,9 +76,23 @@ export function route<
     body: parts.body ?? (nothing as unknown as Body),
     reply: parts.reply ?? (nothing as unknown as Reply),
     paged: parts.paged ?? false,
+    revalidated: parts.revalidated ?? false,
+    text: parts.text ?? false,
+    bytes: false,
     maxBodyBytes: parts.maxBodyBytes ?? 1024 * 1024,
   }
 }
+
+/** A GET that answers with a file; `addressOf` makes the link. */
+export function bytesRoute<Query extends z.ZodType>(
+  path: string,
+  parts: Pick<RouteParts<Nothing, Query, Nothing, Nothing>, 'summary' | 'description' | 'query'>,
+): Route<Nothing, Query, Nothing, typeof sentBytes> {
+  return { ...route('GET', path, parts), reply: sentBytes, bytes: true }
+}
+
+/** What such a handler returns: the server's own, sent as it says. */
+const sentBytes = z.unknown()
 
 /** The routes of one resource, by name. */
 export type RouteTable = Readonly<Record<string, Route>>

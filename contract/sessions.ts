@@ -16,6 +16,9 @@ export const Whoami = z.object({
     })
     .nullable(),
   administrator: z.boolean(),
+  generatedPassword: z.boolean().meta({
+    description: 'Whether the user still has the password that the first start made up.',
+  }),
   session: z.object({ id: z.int(), expires: time }).nullable(),
 })
 export type Whoami = z.infer<typeof Whoami>

@@ -1,17 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
+import { openBrowsing } from './app/browsing.ts'
+import { openChecks } from './app/checks.ts'
+import { openFiles } from './app/files.ts'
+import { openIdentity } from './app/identity.ts'
 import { startSweeping } from './app/sweeping.ts'
-import { openAuthenticator } from './auth/authenticate.ts'
-import { createBackOff } from './auth/back-off.ts'
-import { openDirectories } from './auth/directories/open-directories.ts'
+import type { Authenticator } from './auth/authenticate.ts'
 import { createFirstAdministrator, type FirstAdministrator } from './auth/first-administrator.ts'
-import { openKeyUsage } from './auth/key-usage.ts'
-import { openLoginRecords } from './auth/login-records.ts'
-import { openPasswords } from './auth/password.ts'
-import { openPrincipals } from './auth/principals.ts'
-import { openSecretKey } from './auth/secret-key.ts'
-import { openSessions } from './auth/session.ts'
-import { openTokens } from './auth/token.ts'
 import { openFileStore } from './blobs/file-store.ts'
 import { readVersion } from './config/version.ts'
 import type { Config } from './config.ts'
@@ -23,16 +18,18 @@ import { may } from './domain/permission.ts'
 import type { ApiDeps } from './http/api/deps.ts'
 import { managementApi } from './http/api/management.ts'
 import { authRoutes } from './http/auth-routes.ts'
-import { createReadCaller } from './http/base-url.ts'
+import { createReadCaller, type ReadCaller } from './http/base-url.ts'
 import { watchBaseUrl } from './http/base-url-watch.ts'
 import { openHttpServer } from './http/server.ts'
 import type { Patience } from './http/v2/exchange.ts'
-import { createV2Handler } from './http/v2/handler.ts'
+import { createV2Handler, type V2Deps } from './http/v2/handler.ts'
 import { createTokenEndpoint } from './http/v2/token.ts'
+import { builtWebFolder, readWebFiles } from './http/web-files.ts'
 import { type Log, openLog } from './log.ts'
 import { measureDb, measureStore } from './measured.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
 import { createFeed, type Feeds, listFeeds, openFeeds } from './registry/feeds.ts'
+import type { FileLimits } from './registry/files/file-limits.ts'
 import { ManifestContents } from './registry/manifest-contents.ts'
 import { openSettings, type Settings } from './registry/settings.ts'
 import { openStores, type Stores } from './registry/stores.ts'
@@ -55,6 +52,10 @@ export interface AppOverrides {
   readonly checkpointMs?: number
   /** How long clients may do nothing. */
   readonly patience?: Partial<Patience>
+  /** Where the built pages are; null: served without. */
+  readonly webFolder?: string | null
+  /** How much is done for those who look into images. */
+  readonly files?: Partial<FileLimits>
   /** False: nobody has to wait after failed logins. */
   readonly slowsDown?: boolean
 }
@@ -72,7 +73,6 @@ interface Foundation {
 
 type Closers = (() => PromiseLike<void> | void)[]
 
-const minuteMs = 60_000
 /**
  * Opens everything and serves. Throws UNAVAILABLE, saying why, when the data folder is in use by
  * another process, or database or store cannot be opened; nothing is left open then.
@@ -176,11 +176,15 @@ async function openServer(
 ) {
   const { db, feeds, log, metrics, settings, stores, uploads } = foundation
   const now = Date.now
-  const { patience } = overrides
-  const identity = await openIdentity(config, foundation, overrides)
+  const { patience, closers, slowsDown = true } = overrides
+  const web = await readPages(overrides, log)
+  const identity = await openIdentity({ config, closers, slowsDown, ...foundation })
   const { authenticator, directories, passwords, principals, records, sessions, tokens } = identity
   const onAnswered = identity.keyUsage.answered
+  const { pulls, registryCounting } = openBrowsing({ db, log, stores, now, closers })
   const watch = watchBaseUrl(log)
+  const baseUrlWarning = () => watch.warning()
+  const checking = openChecks({ config, db, stores, settings, baseUrlWarning, now })
   const readCaller = createReadCaller({
     watch,
     baseUrl: () => config.baseUrl ?? settings.baseUrl(),
@@ -189,39 +193,25 @@ async function openServer(
   })
   const findFeed = (key: string) => feeds.find(key)
   const serveToken = createTokenEndpoint({ db, authenticator, tokens, findFeed, onAnswered })
+  const manifestContents = new ManifestContents()
   const v2 = createV2Handler({
-    authenticator,
-    db,
-    feeds,
-    log,
-    manifestContents: new ManifestContents(),
-    metrics,
-    readCaller,
-    serveToken,
-    settings,
-    stores,
-    uploads,
-    onAnswered,
+    ...{ authenticator, db, feeds, log, manifestContents, metrics, onAnswered, pulls },
+    ...{ readCaller, serveToken, settings, stores, uploads },
     ...(patience && { patience }),
   })
-  const mayReadMetrics = async (req: IncomingMessage) => {
-    const { address } = readCaller(req)
-    const { authorization } = req.headers
-    const { principal } = await authenticator.authenticate(authorization, undefined, { address })
-    const allowed = may(principal, 'Admin_ConfigureProGet', null)
-    const request = { address, method: req.method ?? '', path: '/metrics' }
-    onAnswered(principal, { ...request, status: allowed ? 200 : 401 })
-    return allowed
-  }
+  const mayReadMetrics = readsMetrics({ authenticator, readCaller, onAnswered })
   const login = { principals, sessions, settings, readCaller, log, now }
   const version = readVersion()
+  const files = openFiles({ db, stores, log, manifestContents }, overrides)
   const apiDeps: ApiDeps = {
+    ...files,
     ...{ ...login, authenticator, db, directories, onAnswered, passwords, version },
+    ...{ stores, registryCounting, selfTest: checking.selfTest },
     configuredBaseUrl: config.baseUrl,
     dataDir: config.dataDir,
     defaultStoreId: stores.defaultStoreId,
   }
-  return openHttpServer({
+  const server = await openHttpServer({
     config,
     log,
     metrics,
@@ -230,61 +220,36 @@ async function openServer(
       managementApi(app, apiDeps)
       authRoutes(app, { ...login, logins: directories.oidc, records })
     },
+    ...(web && { web }),
     v2,
     mayReadMetrics,
-    baseUrlWarning: () => watch.warning(),
-    checks: [
-      { name: 'database', check: () => db.check() },
-      { name: 'storage', check: () => checkStores(stores) },
-    ],
+    baseUrlWarning,
+    checks: checking.checks,
   })
+  checking.own.url = server.url
+  return server
 }
 
-/** Everything that finds out who is calling. */
-async function openIdentity(
-  config: Config,
-  { db, log, settings }: Foundation,
-  { slowsDown = true, closers }: AppOverrides & { readonly closers: Closers },
-) {
-  const now = Date.now
-  const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
-  const tokens = await openTokens({ key: secretKey.deriveKey('token-signing'), now })
-  const directories = openDirectories({
-    db,
-    log,
-    secretKey,
-    recheckMs: () => minuteMs * settings.integer('Directories.RecheckMinutes'),
-    confirmedForMs: () => 60 * minuteMs * settings.integer('Directories.ConfirmedForHours'),
-  })
-  const { confirm } = directories
-  const principals = openPrincipals({ read: db.read, now, confirm })
-  const passwords = openPasswords()
-  const keep = <T extends AsyncDisposable>(opened: T): T => {
-    closers.push(() => opened[Symbol.asyncDispose]())
-    return opened
+async function readPages({ webFolder = builtWebFolder }: AppOverrides, log: Log) {
+  if (webFolder === null) return undefined
+  const web = await readWebFiles(webFolder)
+  if (web === undefined) log.warn({ webFolder }, 'The pages are not built')
+  return web
+}
+
+function readsMetrics(deps: {
+  readonly authenticator: Authenticator
+  readonly readCaller: ReadCaller
+  readonly onAnswered: V2Deps['onAnswered']
+}) {
+  const { authenticator, readCaller, onAnswered } = deps
+  return async (req: IncomingMessage) => {
+    const { address } = readCaller(req)
+    const { authorization } = req.headers
+    const { principal } = await authenticator.authenticate(authorization, undefined, { address })
+    const allowed = may(principal, 'Admin_ConfigureProGet', null)
+    const request = { address, method: req.method ?? '', path: '/metrics' }
+    onAnswered?.(principal, { ...request, status: allowed ? 200 : 401 })
+    return allowed
   }
-  const onError = (err: unknown) => log.error({ err }, 'What callers did could not be written down')
-  const keyUsage = keep(openKeyUsage({ db, now, onError }))
-  const records = keep(openLoginRecords({ db, onError }))
-  const backOff = slowsDown ? createBackOff({ onRefused: records.refused }) : undefined
-  const authenticator = openAuthenticator({
-    ...{ db, principals, passwords, tokens, directories, records },
-    ...(backOff && { backOff }),
-  })
-  const sessions = openSessions({
-    db,
-    principals,
-    now,
-    limits: {
-      idleMs: () => minuteMs * settings.integer('Sessions.IdleMinutes'),
-      maxAgeMs: () => 60 * minuteMs * settings.integer('Sessions.MaxHours'),
-    },
-    onError: (err) => log.error({ err }, 'The use of sessions could not be written down yet'),
-  })
-  closers.push(() => sessions[Symbol.asyncDispose]())
-  return { authenticator, directories, keyUsage, passwords, principals, records, sessions, tokens }
-}
-
-async function checkStores(stores: Stores): Promise<void> {
-  for (const { store } of stores.list()) await store.check()
 }

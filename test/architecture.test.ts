@@ -31,7 +31,8 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   'server/registry': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/upstream'],
-    packages: [],
+    // For what reads layers in a thread of its own.
+    packages: ['tsx', 'zstddec'],
   },
   'server/jobs': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/registry'],
@@ -98,7 +99,25 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   'server/main': { rooms: ['server/commands'], packages: [] },
   'server/start': { rooms: ['server/main'], packages: [] },
-  web: { rooms: ['contract'], packages: ['react', 'react-dom'], pure: true },
+  web: {
+    rooms: ['contract'],
+    packages: [
+      'react',
+      'react-dom',
+      '@mantine/core',
+      '@mantine/form',
+      '@mantine/hooks',
+      '@mantine/notifications',
+      '@mantine/spotlight',
+      '@tanstack/react-query',
+      '@tanstack/react-router',
+      'diff',
+      'get-nonce',
+      'highlight.js',
+      'lowlight',
+    ],
+    pure: true,
+  },
 }
 
 /** Anyone may name the types of these; their values are handed over by `app` and `main`. */

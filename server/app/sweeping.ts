@@ -4,6 +4,8 @@ import type { Db } from '../db/database.ts'
 import { pruneEvents } from '../db/events.ts'
 import type { Log } from '../log.ts'
 import { removeDeletedFeeds } from '../registry/feeds.ts'
+import { pruneOldPulls } from '../registry/pulls.ts'
+import { removeDeletedRepositories } from '../registry/repositories.ts'
 import type { Settings } from '../registry/settings.ts'
 import type { Uploads } from '../registry/uploads.ts'
 
@@ -55,8 +57,16 @@ interface Job {
 const jobs: readonly Job[] = [
   {
     work: ({ db, uploads }) =>
-      removeDeletedFeeds({ db, purgeUploads: (feedId) => uploads.purgeIdle(0, feedId) }),
+      removeDeletedFeeds({ db, purgeUploads: (feedId) => uploads.purgeIdle(0, { feedId }) }),
     failure: 'The content of a deleted registry could not be removed yet',
+  },
+  {
+    work: ({ db, uploads }) =>
+      removeDeletedRepositories({
+        db,
+        purgeUploads: (repositoryId) => uploads.purgeIdle(0, { repositoryId }),
+      }),
+    failure: 'The content of a deleted repository could not be removed yet',
   },
   {
     work({ db, settings }, stop) {
@@ -70,6 +80,10 @@ const jobs: readonly Job[] = [
   {
     work: ({ db }, stop) => inBatches(() => pruneKeyRequests({ db }), stop),
     failure: 'Old requests of API keys could not be removed yet',
+  },
+  {
+    work: ({ db }, stop) => inBatches(() => pruneOldPulls({ db }, Date.now()), stop),
+    failure: 'Counts of pulls of long ago could not be removed yet',
   },
 ]
 

@@ -1,8 +1,8 @@
-import { rm } from 'node:fs/promises'
+import { access, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { Db } from '../db/database.ts'
 import { ensureAdministrator, findUserByKey, hasUsers, type UserAccount } from '../db/users.ts'
-import { parseUserName } from '../domain/user-name.ts'
+import { parseUserName, userKey } from '../domain/user-name.ts'
 import { generatedLength, generatePassword, openPasswords, type Passwords } from './password.ts'
 import { readOrCreateSecretFile, syncFolder } from './secret-file.ts'
 
@@ -67,6 +67,15 @@ async function isTheirs(
   const { key } = firstAdministrator
   const account = await findUserByKey(db.read, key)
   return await passwords.verify({ userKey: key, password, account })
+}
+
+/** Whether this is the first administrator, still with the password that the first start made up. */
+export async function hasGeneratedPassword(dataDir: string, userName: string): Promise<boolean> {
+  if (userKey(userName) !== firstAdministrator.key) return false
+  return await access(passwordFile(dataDir)).then(
+    () => true,
+    () => false,
+  )
 }
 
 function passwordFile(dataDir: string): string {

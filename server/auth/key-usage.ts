@@ -6,8 +6,8 @@ import {
 } from '../db/api-key-requests.ts'
 import { findApiKey } from '../db/api-keys.ts'
 import type { Db } from '../db/database.ts'
+import { startFlushTimer } from '../db/flush-timer.ts'
 import type { Principal } from '../domain/permission.ts'
-import { startFlushTimer } from './flush-timer.ts'
 import { createRecent } from './recent.ts'
 
 /** One request of a key, answered. */

@@ -1,9 +1,9 @@
 import type { Db } from '../db/database.ts'
+import { startFlushTimer } from '../db/flush-timer.ts'
 import { type LoginRecord, recordLogins } from '../db/logins.ts'
 import type { Principal } from '../domain/permission.ts'
 import { createBoundedCache } from './bounded-cache.ts'
 import { createFailedLogins, type FailedLogins } from './failed-logins.ts'
-import { startFlushTimer } from './flush-timer.ts'
 
 /**
  * Logins for the audit, good and bad: gathered in memory, and of one account at one address not

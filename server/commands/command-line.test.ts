@@ -200,6 +200,7 @@ test('feeds are created, listed, changed and deleted', async () => {
       active: true,
       tagDeletion: true,
       sparseIndexes: expect.any(Boolean),
+      externalLayers: expect.any(Boolean),
       overwrite: 'allowed',
     },
   ])
@@ -212,6 +213,7 @@ test('feeds are created, listed, changed and deleted', async () => {
     active: false,
     tagDeletion: false,
     sparseIndexes: true,
+    externalLayers: true,
     overwrite: 'never',
     description: 'ours',
   })

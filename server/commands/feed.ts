@@ -39,6 +39,11 @@ const changeOptions = {
     sample: 'on|off',
     help: 'Whether manifests may refer to images and layers that are not here; then pushes are not checked for completeness.',
   },
+  'external-layers': {
+    type: 'string',
+    sample: 'on|off',
+    help: 'Whether images may have layers that are elsewhere: with URLs, or foreign.',
+  },
   overwrite: {
     type: 'string',
     sample: 'RULE',
@@ -131,6 +136,7 @@ function readChanges(typed: Typed): Changes {
   const active = readSwitch(typed, 'active')
   const tagDeletion = readSwitch(typed, 'tag-deletion')
   const sparseIndexes = readSwitch(typed, 'sparse-indexes')
+  const externalLayers = readSwitch(typed, 'external-layers')
   const overwrite = textOf(typed, 'overwrite')
   if (description !== undefined) changes.description = description
   if (alternateNames !== undefined)
@@ -138,6 +144,7 @@ function readChanges(typed: Typed): Changes {
   if (active !== undefined) changes.active = active
   if (tagDeletion !== undefined) changes.tagDeletion = tagDeletion
   if (sparseIndexes !== undefined) changes.sparseIndexes = sparseIndexes
+  if (externalLayers !== undefined) changes.externalLayers = externalLayers
   if (overwrite !== undefined) changes.overwrite = choiceOf('overwrite', overwrite, overwriteRules)
   return changes
 }
@@ -148,8 +155,10 @@ function readSwitch(typed: Typed, name: string): boolean | undefined {
 }
 
 function describe(feed: Feed) {
-  const { name, alternateNames, description, active, tagDeletion, sparseIndexes, overwrite } = feed
-  return { name, alternateNames, description, active, tagDeletion, sparseIndexes, overwrite }
+  const { name, alternateNames, description, active, overwrite } = feed
+  const { tagDeletion, sparseIndexes, externalLayers } = feed
+  const switches = { tagDeletion, sparseIndexes, externalLayers }
+  return { name, alternateNames, description, active, ...switches, overwrite }
 }
 
 function formatFeeds(feeds: readonly Feed[]): string {
@@ -160,6 +169,7 @@ function formatFeeds(feeds: readonly Feed[]): string {
       'ACTIVE',
       'TAG DELETION',
       'SPARSE INDEXES',
+      'EXTERNAL LAYERS',
       'OVERWRITE',
       'DESCRIPTION',
     ],
@@ -169,6 +179,7 @@ function formatFeeds(feeds: readonly Feed[]): string {
       formatSwitch(feed.active),
       formatSwitch(feed.tagDeletion),
       formatSwitch(feed.sparseIndexes),
+      formatSwitch(feed.externalLayers),
       feed.overwrite,
       feed.description,
     ]),

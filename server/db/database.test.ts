@@ -169,22 +169,24 @@ async function names(db: Db): Promise<string[]> {
 
 /** Table → columns, read from the interfaces of the schema, which leave nothing behind at run time. */
 function schemaColumns(): Record<string, string[]> {
-  const text = ['schema.ts', 'access-schema.ts']
+  const text = ['schema.ts', 'access-schema.ts', 'pull-schema.ts']
     .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
     .join('\n')
   const interfaces = Object.fromEntries(
-    [...text.matchAll(/export interface (\w+)(?: extends \w+)? \{\n([\s\S]*?)\n\}/g)].map(
+    [...text.matchAll(/export interface (\w+)(?: extends [\w, ]+)? \{\n([\s\S]*?)\n\}/g)].map(
       ([, name = '', body = '']) => [name, body],
     ),
   )
   const fields = (body = '') =>
     [...body.matchAll(/^ {2}(\w+): (.+)$/gm)].map(([, name = '', type = '']) => ({ name, type }))
   return Object.fromEntries(
-    [...fields(interfaces.Schema), ...fields(interfaces.AccessSchema)].map(({ name, type }) => [
-      name,
-      fields(interfaces[type])
-        .map((field) => field.name)
-        .sort(),
-    ]),
+    ['Schema', 'AccessSchema', 'PullSchema']
+      .flatMap((each) => fields(interfaces[each]))
+      .map(({ name, type }) => [
+        name,
+        fields(interfaces[type])
+          .map((field) => field.name)
+          .sort(),
+      ]),
   )
 }

@@ -35,14 +35,21 @@ export async function deleteFeedContent(
     await trx.deleteFrom('feeds').where('id', '=', input.feedId).execute()
     return { removed: 0 }
   }
-  const manifests = await deleteManifests(trx, repository.id, input.limit)
-  if (manifests > 0) return { removed: manifests }
-  const links = await deleteLinks(trx, repository.id, input.limit)
-  if (links > 0) return { removed: links }
-  const moves = await deleteHistory(trx, repository.id, input.limit)
-  if (moves > 0) return { removed: moves }
-  await trx.deleteFrom('repositories').where('id', '=', repository.id).execute()
-  return { removed: 1 }
+  return { removed: await deleteContent(trx, repository.id, input.limit) }
+}
+
+/** A part of what a locked repository has, and with nothing left its row; how many rows. */
+export async function deleteContent(
+  trx: Queries,
+  repositoryId: number,
+  limit: number,
+): Promise<number> {
+  for (const part of [deleteManifests, deleteLinks, deleteHistory]) {
+    const removed = await part(trx, repositoryId, limit)
+    if (removed > 0) return removed
+  }
+  await trx.deleteFrom('repositories').where('id', '=', repositoryId).execute()
+  return 1
 }
 
 async function deleteManifests(trx: Queries, repositoryId: number, limit: number) {

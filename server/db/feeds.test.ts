@@ -28,6 +28,7 @@ describeDatabases('feeds', (databases) => {
       tag_deletion: 0,
       sparse_indexes: 0,
       overwrite: 'permission',
+      external_layers: 1,
       store_id: content.storeId,
       feed_group_id: null,
     }

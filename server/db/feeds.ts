@@ -13,6 +13,7 @@ export interface FeedRecord {
   readonly tag_deletion: 0 | 1
   readonly sparse_indexes: 0 | 1
   readonly overwrite: OverwriteRule
+  readonly external_layers: 0 | 1
   readonly store_id: number
   readonly feed_group_id: number | null
   readonly names: readonly FeedName[]
@@ -32,6 +33,7 @@ const columns = [
   'feeds.tag_deletion',
   'feeds.sparse_indexes',
   'feeds.overwrite',
+  'feeds.external_layers',
   'feeds.store_id',
   'feeds.feed_group_id',
 ] as const

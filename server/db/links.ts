@@ -4,6 +4,7 @@ import { noteCandidates } from './candidates.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { fromNow, isFresh, renewedLease } from './lease.ts'
+import { forgetFacts } from './manifest-facts.ts'
 import { type Params, prepared } from './prepared.ts'
 import { lockRepository } from './repositories.ts'
 import type { ManifestBlobRow } from './schema.ts'
@@ -146,16 +147,20 @@ async function linkWanted(trx: Queries, { repositoryId, digest }: LinkKey) {
     .where('repository_id', '=', repositoryId)
     .where('digest', '=', digest)
     .execute()
+  await forgetFacts(
+    trx,
+    wanted.map((row) => row.manifest_id),
+  )
 }
 
 const sharedRepository = prepared((db, p: Params<{ id: number }>) =>
-  db.selectFrom('repositories').select('id').where('id', '=', p.id).forShare(),
+  db.selectFrom('repositories').select('retired').where('id', '=', p.id).forShare(),
 )
 
 /** Locks the repository's row for a commit or mount of a blob. Throws NAME_UNKNOWN if it is gone. */
 export async function shareRepository(trx: Queries, repositoryId: number): Promise<void> {
   const row = await sharedRepository.find(trx, { id: repositoryId })
-  if (!row) throw new RegistryError('NAME_UNKNOWN')
+  if (row?.retired !== 0) throw new RegistryError('NAME_UNKNOWN')
 }
 
 /** A link of another repository, from which a mount may start. */
@@ -184,6 +189,7 @@ export async function listMountSources(
     .where('links.store_id', '=', input.storeId)
     .where('links.digest', '=', input.digest)
     .where('feeds.active', '=', 1)
+    .where('repositories.retired', '=', 0)
     .orderBy('links.repository_id')
     .limit(input.limit)
     .execute()

@@ -2,6 +2,7 @@ import { RegistryError } from '../domain/errors.ts'
 import { noteCandidates } from './candidates.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
+import { forgetFacts } from './manifest-facts.ts'
 import { lockRepository, relistRepository } from './repositories.ts'
 import { chunksOf, nowMs } from './sql.ts'
 import { insertTagHistory } from './tags.ts'
@@ -12,18 +13,31 @@ export interface ManifestDeletion {
   readonly graceMs: number
   readonly by: string
   readonly address?: string | null
+  /** Also while indexes list it: they then wait for it, as sparse ones do. */
+  readonly force?: boolean
+}
+
+/** Indexes that one deletion may leave with a hole. */
+const maxForced = 1000
+
+interface Relative {
+  readonly id: number
+  readonly digest: string
 }
 
 interface Relatives {
   readonly id: number
+  /** Indexes that list it; all of them only for a deletion that is forced. */
+  readonly parents: readonly Relative[]
   readonly blobs: readonly string[]
   /** Children and referrers. */
-  readonly dependants: readonly { readonly id: number; readonly digest: string }[]
+  readonly dependants: readonly Relative[]
 }
 
 /**
  * Deletes a manifest and its tags. Its children and referrers become orphans unless a tag or another
- * parent holds them. Undefined when it is not there; IN_USE, naming them, while an index lists it.
+ * parent holds them. Undefined when it is not there; IN_USE, naming them, while an index lists it,
+ * unless it is forced.
  */
 export async function deleteManifest(
   trx: Queries,
@@ -33,28 +47,35 @@ export async function deleteManifest(
   const relatives = await findRelatives(trx, input)
   if (!relatives) return undefined
   await lockRelatives(trx, input, relatives)
-  await refuseChild(trx, relatives.id)
+  if (input.force === true) await leaveParents(trx, input, relatives)
+  else refuseChild(relatives.parents)
   const tags = await deleteTags(trx, input, relatives.id)
   await deleteEdges(trx, relatives.id)
   await releaseLinks(trx, input, relatives.blobs)
   await orphan(trx, input, relatives.dependants)
   await trx.deleteFrom('manifest_contents').where('manifest_id', '=', relatives.id).execute()
   await trx.deleteFrom('manifests').where('id', '=', relatives.id).execute()
-  await relistRepository(trx, input.repositoryId)
+  await relistRepository(trx, input.repositoryId, { tags: tags.length, manifests: 1 })
   await insertEvent(trx, {
     kind: 'manifest.deleted',
     by: input.by,
     address: input.address ?? null,
     feedId,
     repository,
-    detail: { digest: input.digest, tags },
+    detail: {
+      digest: input.digest,
+      tags,
+      ...(relatives.parents.length > 0 && {
+        forced: relatives.parents.slice(0, 10).map((parent) => parent.digest),
+      }),
+    },
   })
   return { tags }
 }
 
 async function findRelatives(
   trx: Queries,
-  { repositoryId, digest }: ManifestDeletion,
+  { repositoryId, digest, force = false }: ManifestDeletion,
 ): Promise<Relatives | undefined> {
   const self = await trx
     .selectFrom('manifests')
@@ -80,8 +101,16 @@ async function findRelatives(
     .where('repository_id', '=', repositoryId)
     .where('subject', '=', digest)
     .execute()
+  const parents = await trx
+    .selectFrom('manifest_children')
+    .innerJoin('manifests', 'manifests.id', 'manifest_children.parent_id')
+    .select(['manifests.id', 'manifests.digest'])
+    .where('manifest_children.child_id', '=', self.id)
+    .limit(force ? maxForced + 1 : 10)
+    .execute()
   return {
     id: self.id,
+    parents: parents.filter((row) => row.id !== self.id),
     blobs: blobs.map((row) => row.digest).sort(),
     dependants: [...children, ...referrers].filter((row) => row.id !== self.id),
   }
@@ -99,7 +128,8 @@ async function lockRelatives(trx: Queries, input: ManifestDeletion, relatives: R
       .forNoKeyUpdate()
       .execute()
   }
-  const digests = [input.digest, ...relatives.dependants.map((row) => row.digest)].sort()
+  const related = [...relatives.dependants, ...relatives.parents]
+  const digests = [input.digest, ...related.map((row) => row.digest)].sort()
   for (const chunk of chunksOf([...new Set(digests)])) {
     await trx
       .selectFrom('manifests')
@@ -112,20 +142,35 @@ async function lockRelatives(trx: Queries, input: ManifestDeletion, relatives: R
   }
 }
 
-async function refuseChild(trx: Queries, id: number) {
-  const parents = await trx
-    .selectFrom('manifest_children')
-    .innerJoin('manifests', 'manifests.id', 'manifest_children.parent_id')
-    .select('manifests.digest')
-    .where('manifest_children.child_id', '=', id)
-    .limit(10)
-    .execute()
+function refuseChild(parents: Relatives['parents']) {
   if (parents.length === 0) return
-  const usedBy = parents.map((parent) => parent.digest)
+  const usedBy = parents.slice(0, 10).map((parent) => parent.digest)
   throw new RegistryError(
     'IN_USE',
     `The manifest is part of ${usedBy.join(', ')}: delete these indexes first.`,
     { detail: { usedBy } },
+  )
+}
+
+/** The indexes get their edge back if it is pushed again. */
+async function leaveParents(trx: Queries, input: ManifestDeletion, { id, parents }: Relatives) {
+  if (parents.length === 0) return
+  if (parents.length > maxForced) refuseChild(parents)
+  await trx.deleteFrom('manifest_children').where('child_id', '=', id).execute()
+  for (const chunk of chunksOf(parents)) {
+    const wanted = chunk.map((parent) => ({
+      ...{ manifest_id: parent.id, repository_id: input.repositoryId },
+      ...{ digest: input.digest, role: 'child' as const },
+    }))
+    await trx
+      .insertInto('wanted')
+      .values(wanted)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
+  await forgetFacts(
+    trx,
+    parents.map((parent) => parent.id),
   )
 }
 

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Queries } from './database.ts'
+import { forgetFacts } from './manifest-facts.ts'
 import { type Params, prepared } from './prepared.ts'
 import { preparedList } from './prepared-lists.ts'
 import type { ManifestBlobRow } from './schema.ts'
@@ -97,7 +98,12 @@ export async function becomeChild(trx: Queries, child: Child) {
     childId: child.id,
   }))
   await insertChildren.run(trx, {}, edges)
-  if (waiting.length > 0) await dropWantedChild.run(trx, child)
+  if (waiting.length === 0) return
+  await dropWantedChild.run(trx, child)
+  await forgetFacts(
+    trx,
+    waiting.map((parent) => parent.manifest_id),
+  )
 }
 
 const waitingParents = prepared((db, p: Params<Omit<Child, 'id'>>) => parentsIn(db, 'wanted', p))

@@ -11,6 +11,7 @@ import {
 } from './manifest-references.ts'
 import { type Params, prepared } from './prepared.ts'
 import { ensureRepository, lockRepository } from './repositories.ts'
+import { countPush } from './repository-counts.ts'
 import type { OverwriteRule } from './schema.ts'
 import { nowMs } from './sql.ts'
 import { moveTags } from './tags.ts'
@@ -33,6 +34,7 @@ export interface ManifestPush extends ManifestReferences {
 interface FeedRules {
   readonly overwrite: OverwriteRule
   readonly sparse_indexes: 0 | 1
+  readonly external_layers: 0 | 1
   readonly active: 0 | 1
 }
 
@@ -44,8 +46,9 @@ export async function putManifest(trx: Queries, push: ManifestPush): Promise<voi
   const repositoryId = await ensureRepository(trx, push.feedId, push.repository)
   await lockRepository(trx, repositoryId)
   const rules = await feedRules(trx, push.feedId)
+  refuseExternal(push, rules)
   const references = await promiseReferences(trx, repositoryId, push, rules)
-  const children = await adoptRelatives(trx, repositoryId, push, references)
+  const { children, isNew } = await adoptRelatives(trx, repositoryId, push, references)
   const id = await upsertManifest(trx, repositoryId, push)
   await insertEdges(trx, { id, repositoryId }, { ...references, children })
   await becomeChild(trx, { id, repositoryId, digest: push.digest })
@@ -57,7 +60,12 @@ export async function putManifest(trx: Queries, push: ManifestPush): Promise<voi
     mayOverwrite: push.mayOverwrite,
     by: push.by,
   })
-  await enlist.run(trx, { repositoryId })
+  await countPush.run(trx, {
+    repositoryId,
+    tags: moved.created.length,
+    manifests: isNew ? 1 : 0,
+    by: push.by,
+  })
   await insertEvent(trx, {
     kind: 'manifest.pushed',
     by: push.by,
@@ -68,18 +76,10 @@ export async function putManifest(trx: Queries, push: ManifestPush): Promise<voi
   })
 }
 
-const enlist = prepared((db, p: Params<{ repositoryId: number }>) =>
-  db
-    .updateTable('repositories')
-    .set({ listed: sql.lit(1) })
-    .where('id', '=', p.repositoryId)
-    .where('listed', '=', sql.lit(0)),
-)
-
 const rulesOf = prepared((db, p: Params<{ feedId: number }>) =>
   db
     .selectFrom('feeds')
-    .select(['overwrite', 'sparse_indexes', 'active'])
+    .select(['overwrite', 'sparse_indexes', 'external_layers', 'active'])
     .where('id', '=', p.feedId),
 )
 
@@ -87,6 +87,16 @@ async function feedRules(trx: Queries, feedId: number): Promise<FeedRules> {
   const rules = await rulesOf.find(trx, { feedId })
   if (rules?.active !== 1) throw new RegistryError('NAME_UNKNOWN')
   return rules
+}
+
+function refuseExternal(push: ManifestPush, rules: FeedRules) {
+  const [first] = push.optional
+  if (rules.external_layers === 1 || first === undefined) return
+  throw new RegistryError(
+    'DENIED',
+    `The layer ${first} is elsewhere (it has URLs, or is foreign), and this registry takes no external layers: push it as a layer of its own.`,
+    { detail: { digests: push.optional.slice(0, 100) } },
+  )
 }
 
 type NewManifest = { readonly repositoryId: number } & Pick<

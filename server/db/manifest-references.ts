@@ -139,7 +139,7 @@ const lockedManifests = preparedList(
   (db, p: Params<InRepository>, items: readonly Params<OfDigest>[]) =>
     db
       .selectFrom('manifests')
-      .select('id')
+      .select('digest')
       .where('repository_id', '=', p.repositoryId)
       .where('digest', 'in', digestsOf(items))
       .orderBy('digest')
@@ -161,7 +161,8 @@ const adoptedManifests = preparedList(
 
 /**
  * Locks the manifest itself, its children and its referrers by digest, and takes the latter two
- * out of orphanage. Returns the children that are still there (all: deleting takes turns with this).
+ * out of orphanage. Returns the children that are still there (all: deleting takes turns with this),
+ * and whether the manifest is not there yet.
  */
 export async function adoptRelatives(
   trx: Queries,
@@ -171,14 +172,19 @@ export async function adoptRelatives(
 ) {
   const referrers = await referrersOf.list(trx, { repositoryId, digest: push.digest })
   const relatives = [...references.children, ...referrers].map((row) => row.digest)
-  await lockedManifests.list(trx, { repositoryId }, inOrder([...relatives, push.digest]))
+  const locked = await lockedManifests.list(
+    trx,
+    { repositoryId },
+    inOrder([...relatives, push.digest]),
+  )
   const { graceMs } = push
   await adoptedManifests.run(trx, { repositoryId, graceMs }, inOrder(relatives))
-  return findManifests(
+  const children = await findManifests(
     trx,
     repositoryId,
     references.children.map((child) => child.digest),
   )
+  return { children, isNew: !locked.some(({ digest }) => digest === push.digest) }
 }
 
 function digestsOf(items: readonly Params<OfDigest>[]) {

@@ -51,6 +51,46 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
   const page = { after: '', count: 100 }
   const lease = { graceMs: hourMs, by: 'ann' }
 
+  const up = { after: { value: 't5', name: 't5' }, end: null, desc: false }
+  const down = { after: { value: 5, name: 't5' }, end: null, desc: true }
+  const listed = { limit: 10, search: null }
+  /** Lists of the pages, in the order of an index. */
+  const sortedPages: readonly (readonly [string, object, 'repositoryId' | 'feedId'])[] = [
+    ['listTagRecords', { ...listed, platform: null, sort: 'name', span: up }, 'repositoryId'],
+    ['listTagRecords', { ...listed, platform: null, sort: 'version', span: up }, 'repositoryId'],
+    ['listTagRecords', { ...listed, platform: null, sort: 'pushed', span: down }, 'repositoryId'],
+    ['listRepositoryRows', { ...listed, since: 5, sort: 'name', span: up }, 'feedId'],
+    ['listRepositoryRows', { ...listed, since: 5, sort: 'pushed', span: down }, 'feedId'],
+  ]
+  const pagesOfLists = sortedPages.map(([name, input, where]): [string, () => unknown] => [
+    name,
+    () => ({ ...input, [where]: where === 'feedId' ? content.feedId : big }),
+  ])
+  const otherLists: readonly [string, () => unknown][] = [
+    ['findConfigBlob', () => 77],
+    ['findManifestAhead', () => ({ repositoryId: big, before: 5000 })],
+    ['findRepositoryAhead', () => ({ feedId: content.feedId, sort: 'pushed', span: down })],
+    ['findRepositoryRow', () => ({ feedId: content.feedId, name: 'r77', since: 5 })],
+    ['findTagAhead', () => ({ repositoryId: big, sort: 'version', span: up })],
+    ['listBlobUses', () => ({ manifestId: 77, repositoryId: big })],
+    ['listChildren', () => 77],
+    ['listCounters', () => ({ feedId: content.feedId, ...page })],
+    ['listDigestMoves', () => ({ repositoryId: big, digest: 'm77', before: null, count: 10 })],
+    ['listFeedPulls', () => ({ feedId: content.feedId, since: 5 })],
+    ['listParents', () => 77],
+    ['listReferrerRows', () => ({ repositoryId: big, subject: 's7' })],
+    ['listRepositoryPulls', () => ({ repositoryId: big, since: 5 })],
+    ['listRetiredRepositories', () => undefined],
+    ['listTagMoves', () => ({ repositoryId: big, tag: 't77', before: null, count: 10 })],
+    ['listTagsOf', () => 77],
+    ['listUnexamined', () => ({ after: 5, count: 10 })],
+    ['listUntagged', () => ({ repositoryId: big, before: 500, from: 400, limit: 10 })],
+    [
+      'searchRepositories',
+      () => ({ feedId: content.feedId, after: 'r1', count: 50, tag: 't1', digest: 'm1', limit: 3 }),
+    ],
+  ]
+
   describe('no read goes through a table:', () => {
     const rows: readonly [string, () => unknown][] = [
       ['findFeedByKey', () => 'n77'],
@@ -71,8 +111,18 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['listReferrers', () => ({ repositoryId: big, subject: 's7', artifactType: 'a', ...page })],
       ['listRepositories', () => ({ feedId: content.feedId, ...page })],
       ['listTags', () => ({ repositoryId: big, ...page })],
+      ...pagesOfLists,
+      ...otherLists,
       ['needsKeepAlive', () => ({ ...upload, ...lease })],
     ]
+    // First: later ones retire the repository.
+    test('keep-alive finds what to renew by the leases, not by going through a repository', async () => {
+      const started = await content.startUpload({ repository: 'a-big' })
+      const explained = await expectIndexed('keepUploadAlive', { ...started, ...lease })
+      expect(plansOf(explained)).toMatch(/links_lease/)
+      expect(plansOf(explained)).toMatch(/manifests_lease/)
+    })
+
     test.each(rows)('%s', async (name, input) => {
       await expectIndexed(name, input())
     })
@@ -83,6 +133,7 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['listReferrers', () => ({ repositoryId: big, subject: 's7', artifactType: null, ...page })],
       ['listRepositories', () => ({ feedId: content.feedId, ...page, after: 'r2' })],
       ['listTags', () => ({ repositoryId: big, ...page, after: 't5' })],
+      ...pagesOfLists,
       ['purgeIdle', () => ({ idleMs: 15_000 * 1000, limit: 10 })],
     ]
     test.each(rows)('%s', async (name, input) => {
@@ -114,6 +165,13 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['purgeIdle', () => ({ idleMs: 19_990 * 1000, limit: 10 })],
       ['purgeIdle', () => ({ idleMs: 19_990 * 1000, limit: 10, feedId: content.feedId })],
       ['deletePurgedUploads', () => ({ ids: ['u80', 'u81'] })],
+      ['recordFacts', () => ({ facts: [{ id: 80, platforms: 'linux/amd64' }] })],
+      [
+        'recordPulls',
+        () => ({ pulls: [{ manifestId: 80, byTag: 1, byDigest: 1, lastAt: 86_400_000 }] }),
+      ],
+      ['prunePulls', () => ({ before: 5, limit: 10 })],
+      ['retireRepository', () => ({ id: big, by: 'ann' })],
     ]
     test.each(rows)('%s', async (name, input) => {
       await expectIndexed(name, input())
@@ -150,13 +208,6 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
         databases.dialect === 'postgres' ? /Seq Scan on events/ : /temp b-tree|SCAN events$/im
       expect(plan).not.toMatch(whole)
     })
-  })
-
-  test('keep-alive finds what to renew by the leases, not by going through a repository', async () => {
-    const started = await content.startUpload({ repository: 'a-big' })
-    const explained = await expectIndexed('keepUploadAlive', { ...started, ...lease })
-    expect(plansOf(explained)).toMatch(/links_lease/)
-    expect(plansOf(explained)).toMatch(/manifests_lease/)
   })
 
   test('the removal of a deleted feed finds its next rows', async () => {

@@ -69,24 +69,33 @@ async function insertRepository(trx: Queries, feedId: number, name: string): Pro
 }
 
 const locked = prepared((db, p: Params<{ id: number }>) =>
-  db.selectFrom('repositories').select(['feed_id', 'name']).where('id', '=', p.id).forNoKeyUpdate(),
+  db
+    .selectFrom('repositories')
+    .select(['feed_id', 'name', 'retired'])
+    .where('id', '=', p.id)
+    .forNoKeyUpdate(),
 )
 
 /**
  * Makes writers of one repository take turns: the first lock of every transaction that judges its
- * manifests, edges or links. Throws NAME_UNKNOWN when the repository is gone.
+ * manifests, edges or links. Throws NAME_UNKNOWN when the repository is gone, or was deleted and is
+ * being removed.
  */
 export async function lockRepository(
   trx: Queries,
   repositoryId: number,
 ): Promise<{ feedId: number; name: string }> {
   const row = await locked.find(trx, { id: repositoryId })
-  if (!row) throw new RegistryError('NAME_UNKNOWN')
+  if (row?.retired !== 0) throw new RegistryError('NAME_UNKNOWN')
   return { feedId: row.feed_id, name: row.name }
 }
 
-/** Sets whether the repository is listed: while it has a manifest. */
-export async function relistRepository(trx: Queries, repositoryId: number): Promise<void> {
+/** Counts what was deleted, and lists the repository no more if that was the last manifest. */
+export async function relistRepository(
+  trx: Queries,
+  repositoryId: number,
+  deleted: { readonly tags: number; readonly manifests: number },
+): Promise<void> {
   const manifest = await trx
     .selectFrom('manifests')
     .select('id')
@@ -97,9 +106,12 @@ export async function relistRepository(trx: Queries, repositoryId: number): Prom
     .executeTakeFirst()
   await trx
     .updateTable('repositories')
-    .set({ listed: manifest ? 1 : 0 })
+    .set((eb) => ({
+      listed: manifest ? 1 : 0,
+      tag_count: eb('tag_count', '-', deleted.tags),
+      manifest_count: eb('manifest_count', '-', deleted.manifests),
+    }))
     .where('id', '=', repositoryId)
-    .where('listed', '=', manifest ? 0 : 1)
     .execute()
 }
 

@@ -1,12 +1,13 @@
 import type { Generated } from 'kysely'
 import type { AccessSchema } from './access-schema.ts'
+import type { PullSchema } from './pull-schema.ts'
 
 /**
  * The tables, one interface each. Times are whole milliseconds of the database's clock
  * (`now_ms()`), truth values are 0 and 1, digests are `sha256:…` texts. `reference` columns end in
  * `_id`. What each guard is for stands in docs/decisions/0001-clean-up-protocol.md.
  */
-export interface Schema extends AccessSchema {
+export interface Schema extends AccessSchema, PullSchema {
   stores: StoreRow
   feeds: FeedRow
   feed_names: FeedNameRow
@@ -53,6 +54,7 @@ export interface FeedRow {
   tag_deletion: 0 | 1
   sparse_indexes: 0 | 1
   overwrite: OverwriteRule
+  external_layers: 0 | 1
   store_id: number
   feed_group_id: number | null
   created_at: number
@@ -74,6 +76,12 @@ export interface RepositoryRow {
   /** 1 while it has a manifest: only then is it listed. */
   listed: 0 | 1
   created_at: number
+  /** 1: deleted, under a name that none can have: its content is being removed. */
+  retired: Generated<0 | 1>
+  tag_count: Generated<number>
+  manifest_count: Generated<number>
+  last_pushed_at: Generated<number>
+  last_pushed_by: Generated<string>
 }
 
 /** Key (store_id, digest); `location` unique in its store. */
@@ -112,6 +120,10 @@ export interface ManifestRow {
   lease_until: number
   pushed_at: number
   pushed_by: string
+  examined: Generated<0 | 1>
+  total_bytes: number | null
+  /** `linux/amd64,linux/arm64/v8`, sorted; empty: none is known. */
+  platforms: string | null
 }
 
 export interface ManifestContentRow {
@@ -151,6 +163,7 @@ export interface TagRow {
   created_at: number
   updated_at: number
   updated_by: string
+  version_key: string
 }
 
 /** Append-only. `digest` null: the tag was deleted. */

@@ -58,7 +58,8 @@ describeDatabases('tags', (databases) => {
       { name: 'v1', digest: first, previous_digest: null, by: 'ann' },
       { name: 'v1', digest: second, previous_digest: first, by: 'bob' },
     ])
-    expect(await events('tag.moved')).toHaveLength(2)
+    expect(await events('tag.created')).toHaveLength(1)
+    expect(await events('tag.moved')).toHaveLength(1)
     const row = await content.db.read
       .selectFrom('tags')
       .select(['created_at', 'updated_at', 'updated_by'])

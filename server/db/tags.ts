@@ -1,8 +1,10 @@
 import { RegistryError } from '../domain/errors.ts'
+import { versionKey } from '../domain/version-key.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { type Params, prepared } from './prepared.ts'
 import { lockRepository } from './repositories.ts'
+import { countContent } from './repository-counts.ts'
 import type { OverwriteRule } from './schema.ts'
 import { nowMs } from './sql.ts'
 
@@ -51,22 +53,28 @@ const digestOfTag = prepared((db, p: Params<TagKey>) =>
     .where('tags.name', '=', p.name),
 )
 
-const upsert = prepared((db, p: Params<TagKey & { manifestId: number; by: string }>) =>
-  db
-    .insertInto('tags')
-    .values({
-      repository_id: p.repositoryId,
-      name: p.name,
-      manifest_id: p.manifestId,
-      created_at: nowMs,
-      updated_at: nowMs,
-      updated_by: p.by,
-    })
-    .onConflict((conflict) =>
-      conflict
-        .columns(['repository_id', 'name'])
-        .doUpdateSet({ manifest_id: p.manifestId, updated_at: nowMs, updated_by: p.by }),
-    ),
+const upsert = prepared(
+  (db, p: Params<TagKey & { versionKey: string; manifestId: number; by: string }>) =>
+    db
+      .insertInto('tags')
+      .values({
+        repository_id: p.repositoryId,
+        name: p.name,
+        manifest_id: p.manifestId,
+        created_at: nowMs,
+        updated_at: nowMs,
+        updated_by: p.by,
+        version_key: p.versionKey,
+      })
+      .onConflict((conflict) =>
+        conflict.columns(['repository_id', 'name']).doUpdateSet({
+          manifest_id: p.manifestId,
+          updated_at: nowMs,
+          updated_by: p.by,
+          // One that an older version of this server made has none.
+          version_key: p.versionKey,
+        }),
+      ),
 )
 
 /**
@@ -84,7 +92,8 @@ export async function moveTags(
     const existing = await digestOfTag.find(trx, { repositoryId, name })
     if (existing?.digest === manifest.digest) continue
     if (existing) refuseMove(move, name, existing.digest)
-    await upsert.run(trx, { repositoryId, name, manifestId: manifest.id, by })
+    const key = { repositoryId, name, versionKey: versionKey(name) }
+    await upsert.run(trx, { ...key, manifestId: manifest.id, by })
     await insertTagHistory(trx, {
       repository_id: repositoryId,
       name,
@@ -156,6 +165,7 @@ export async function deleteTag(
     .where('repository_id', '=', repositoryId)
     .where('name', '=', tag)
     .execute()
+  await countContent.run(trx, { repositoryId, tags: -1, manifests: 0 })
   await insertTagHistory(trx, {
     repository_id: repositoryId,
     name: tag,
@@ -174,12 +184,18 @@ export async function deleteTag(
   return true
 }
 
-/** Points a tag at a manifest that is there. Undefined when the manifest is not. */
+/**
+ * Points a tag at a manifest that is there. Undefined when the manifest is not. Throws CONFLICT for
+ * a tag that points elsewhere and must not be moved, DENIED when the feed's rule keeps it there.
+ */
 export async function createTag(
   trx: Queries,
   input: Omit<TagMove, 'manifest' | 'tags' | 'overwrite'> & {
     readonly tag: string
     readonly digest: string
+    /** Default true. */
+    readonly mayMove?: boolean
+    readonly address?: string | null
   },
 ): Promise<'created' | 'exists' | 'updated' | undefined> {
   const { feedId, name: repository } = await lockRepository(trx, input.repositoryId)
@@ -196,6 +212,7 @@ export async function createTag(
     .select('overwrite')
     .where('id', '=', feedId)
     .executeTakeFirstOrThrow()
+  if (input.mayMove === false) await refuseOther(trx, input)
   const { created, updated } = await moveTags(trx, {
     ...input,
     tags: [input.tag],
@@ -203,12 +220,31 @@ export async function createTag(
     overwrite,
   })
   if (created.length + updated.length === 0) return 'exists'
+  await countContent.run(trx, {
+    repositoryId: input.repositoryId,
+    tags: created.length,
+    manifests: 0,
+  })
   await insertEvent(trx, {
-    kind: 'tag.moved',
+    kind: created.length > 0 ? 'tag.created' : 'tag.moved',
     by: input.by,
+    address: input.address ?? null,
     feedId,
     repository,
     detail: { tag: input.tag, digest: input.digest },
   })
   return created.length > 0 ? 'created' : 'updated'
+}
+
+async function refuseOther(
+  trx: Queries,
+  input: { readonly repositoryId: number; readonly tag: string; readonly digest: string },
+) {
+  const existing = await digestOfTag.find(trx, { ...input, name: input.tag })
+  if (existing === undefined || existing.digest === input.digest) return
+  throw new RegistryError(
+    'CONFLICT',
+    `The tag "${input.tag}" points at ${existing.digest} already: move it with force=true.`,
+    { detail: { tag: input.tag, digest: existing.digest } },
+  )
 }

@@ -29,7 +29,12 @@ export async function purgeUpload(
 /** Ends the uploads that made no progress for so long, at most `limit` of them. */
 export async function purgeIdle(
   trx: Queries,
-  input: { readonly idleMs: number; readonly limit: number; readonly feedId?: number },
+  input: {
+    readonly idleMs: number
+    readonly limit: number
+    readonly feedId?: number
+    readonly repositoryId?: number
+  },
 ): Promise<PurgedUpload[]> {
   let pick = trx
     .selectFrom('uploads')
@@ -42,6 +47,9 @@ export async function purgeIdle(
     pick = pick
       .innerJoin('repositories', 'repositories.id', 'uploads.repository_id')
       .where('repositories.feed_id', '=', input.feedId)
+  }
+  if (input.repositoryId !== undefined) {
+    pick = pick.where('uploads.repository_id', '=', input.repositoryId)
   }
   const ids = (await pick.execute()).map((row) => row.id)
   if (ids.length === 0) return []

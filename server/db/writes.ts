@@ -23,11 +23,14 @@ import { keepUploadAlive } from './keep-alive.ts'
 import { deleteLink, promiseBlob } from './links.ts'
 import { recordLogins } from './logins.ts'
 import { deleteManifest } from './manifest-deletion.ts'
+import { recordFacts } from './manifest-facts.ts'
 import { putManifest } from './manifest-push.ts'
 import { promiseManifest } from './manifests.ts'
 import { deletePermission, insertPermission } from './permissions.ts'
+import { prunePulls, recordPulls } from './pulls.ts'
 import { recoverAdministrator } from './recovery.ts'
 import { deleteRefreshToken, insertRefreshToken } from './refresh-tokens.ts'
+import { deleteRepositoryContent, retireRepository } from './repository-deletion.ts'
 import { importSecurity, recordExport } from './security-import.ts'
 import {
   deleteEndedSessions,
@@ -72,6 +75,7 @@ export const writes: Readonly<Record<string, Write>> = {
   deletePermission,
   deletePurgedUploads,
   deleteRefreshToken,
+  deleteRepositoryContent,
   deleteSessions,
   deleteTag,
   deleteTask,
@@ -98,14 +102,18 @@ export const writes: Readonly<Record<string, Write>> = {
   promiseBlob,
   promiseManifest,
   pruneEvents,
+  prunePulls,
   purgeIdle,
   purgeUpload,
   putManifest,
   recordExport,
   recordApiKeyUses,
+  recordFacts,
   recordLogins,
+  recordPulls,
   recoverAdministrator,
   retireFeed,
+  retireRepository,
   rotateApiKey,
   setDirectoryToken,
   setPassword,

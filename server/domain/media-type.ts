@@ -24,6 +24,14 @@ export function isIndex(mediaType: string): boolean {
   return mediaType === ociIndex || mediaType === dockerManifestList
 }
 
+/** The configuration of an image that a container can be started from. */
+export function isImageConfig(mediaType: string): boolean {
+  return (
+    mediaType === 'application/vnd.oci.image.config.v1+json' ||
+    mediaType === 'application/vnd.docker.container.image.v1+json'
+  )
+}
+
 /** Layers that are not meant to be pushed: they may be absent (image-spec, "Non-Distributable"). */
 export function isForeignLayer(mediaType: string): boolean {
   return (

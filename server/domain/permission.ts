@@ -88,6 +88,20 @@ function opensSomething(rules: readonly Rule[], feed: Subject): boolean {
   return false
 }
 
+/** Whether the attribute is given for every repository of the feed: no pattern takes part of it. */
+export function mayInAll(
+  principal: Principal,
+  attribute: Attribute,
+  feed: Pick<Subject, 'feedId' | 'feedGroupId'>,
+): boolean {
+  const { feedId, feedGroupId } = feed
+  const patterns = principal.rules.some(
+    ({ attributes, scope }) =>
+      scope.kind === 'repositories' && scope.feedId === feedId && attributes.has(attribute),
+  )
+  return !patterns && may(principal, attribute, { feedId, feedGroupId })
+}
+
 /** Whether there is anything at all, perhaps, that the principal may view. */
 export function mayViewSomething({ rules }: Principal): boolean {
   return rules.some(({ attributes, deny }) => !deny && attributes.has('Feeds_ViewFeed'))

@@ -106,6 +106,11 @@ function sortOut(
   return { failures, storageWarning }
 }
 
+/** Why a check fails, in words for everybody; null when it does not. */
+export async function reasonOfFailure(check: () => Promise<void>): Promise<string | null> {
+  return (await findFailure(check, 5))?.reason ?? null
+}
+
 interface Failure {
   readonly reason: string
   readonly cause: unknown

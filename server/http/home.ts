@@ -1,17 +1,24 @@
 import type { FastifyInstance } from 'fastify'
+import { sendPage, type WebOptions } from './web.ts'
 
-/** `/`: says what runs here, to somebody who opened the address in a browser. */
-export function homeRoute(app: FastifyInstance, version: string) {
+/** `/`: the pages for a browser; to anything else it says in words what runs here. */
+export function homeRoute(app: FastifyInstance, { version, files }: WebOptions) {
   const text = `Entrepot ${version}: a private Docker/OCI registry.
 
   docker login, docker push and docker pull work with this address.
   /v2/             the registry protocol
+  /api/openapi.json  the management API
   /health          whether it works
   /metrics         numbers for Prometheus
 
+${files === undefined ? 'The pages are not built: run "npm run build" and start the server again.' : 'A browser gets the pages.'}
 The documentation is in the docs folder of the package: start with README.md.
 `
-  app.get('/', (_request, reply) => {
-    reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(text)
+  app.get('/', (request, reply) => {
+    reply.header('vary', 'accept')
+    if (files !== undefined && request.headers.accept?.includes('text/html') === true) {
+      return sendPage(reply, files, version)
+    }
+    return reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(text)
   })
 }

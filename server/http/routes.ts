@@ -8,6 +8,8 @@ import { describeProblem, sendProblem } from './api/problem.ts'
 import { type HealthCheck, healthRoutes } from './health.ts'
 import { homeRoute } from './home.ts'
 import { metricsRoute } from './metrics.ts'
+import { webRoutes } from './web.ts'
+import type { WebFiles } from './web-files.ts'
 
 export interface RouteOptions {
   readonly config: Pick<Config, 'metrics'>
@@ -16,6 +18,8 @@ export interface RouteOptions {
   readonly version: string
   /** Registers the other routes, with their full paths. */
   readonly api?: (app: FastifyInstance) => void | Promise<void>
+  /** The built pages, if there are any. */
+  readonly web?: WebFiles
   readonly checks: readonly HealthCheck[]
   /** For `/health`: what is wrong with the public address, if anything is. */
   readonly baseUrlWarning?: () => string | null
@@ -49,7 +53,8 @@ export async function registerRoutes(app: FastifyInstance, options: RouteOptions
     })
     done()
   })
-  homeRoute(app, version)
+  homeRoute(app, { version, files: options.web })
+  webRoutes(app, { version, files: options.web })
   healthRoutes(app, options)
   metricsRoute(app, { access: config.metrics, metrics, mayReadMetrics: options.mayReadMetrics })
   await options.api?.(app)

@@ -32,6 +32,8 @@ export interface Feed {
   /** Whether manifests may refer to manifests and blobs that are not here. */
   readonly sparseIndexes: boolean
   readonly overwrite: OverwriteRule
+  /** Whether manifests may name layers that are elsewhere: with URLs, or foreign. */
+  readonly externalLayers: boolean
   readonly storeId: number
   /** Null: it is in no feed group. */
   readonly feedGroupId: number | null
@@ -53,6 +55,7 @@ export interface FeedChanges {
   readonly tagDeletion?: boolean
   readonly sparseIndexes?: boolean
   readonly overwrite?: OverwriteRule
+  readonly externalLayers?: boolean
   /** By name; null: in none. */
   readonly feedGroup?: string | null
 }
@@ -147,6 +150,7 @@ export async function createFeed(
       tag_deletion: 0,
       sparse_indexes: 0,
       overwrite: 'allowed',
+      external_layers: 1,
       store_id: storeId,
       feed_group_id: await findGroupId(db, feed.feedGroup ?? null),
     },
@@ -170,6 +174,9 @@ export async function changeFeed(
       ...(changes.tagDeletion !== undefined && { tag_deletion: bit(changes.tagDeletion) }),
       ...(changes.sparseIndexes !== undefined && { sparse_indexes: bit(changes.sparseIndexes) }),
       ...(changes.overwrite !== undefined && { overwrite: changes.overwrite }),
+      ...(changes.externalLayers !== undefined && {
+        external_layers: bit(changes.externalLayers),
+      }),
       ...(changes.feedGroup !== undefined && {
         feed_group_id: await findGroupId(db, changes.feedGroup),
       }),
@@ -240,6 +247,7 @@ function feedOf(record: FeedRecord): Feed {
     tagDeletion: record.tag_deletion === 1,
     sparseIndexes: record.sparse_indexes === 1,
     overwrite: record.overwrite,
+    externalLayers: record.external_layers === 1,
     storeId: record.store_id,
     feedGroupId: record.feed_group_id,
   }

@@ -9,6 +9,8 @@ const overheadBytes = 500
 
 /** A manifest as it was pushed. */
 export interface ManifestContent {
+  /** Of the row. */
+  readonly id: number
   readonly digest: string
   readonly mediaType: string
   readonly sizeBytes: number
@@ -44,7 +46,7 @@ export class ManifestContents {
     const { digest, mediaType } = row
     const { buffer, byteOffset, byteLength } = row.content
     const content = Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
-    const manifest = { digest, mediaType, sizeBytes: byteLength, content }
+    const manifest = { id, digest, mediaType, sizeBytes: byteLength, content }
     if (byteLength <= maxEntryBytes) this.#keep(id, manifest)
     return manifest
   }

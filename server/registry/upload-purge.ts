@@ -14,6 +14,12 @@ export interface PurgeTotal {
   readonly bytes: number
 }
 
+/** Absent: everywhere. */
+export interface PurgeScope {
+  readonly feedId?: number
+  readonly repositoryId?: number
+}
+
 export interface PurgeDeps {
   readonly db: Db
   /** Removes the bytes, then the rows. */
@@ -26,7 +32,7 @@ const batchSize = 100
 export async function purgeIdleUploads(
   { db, remove }: PurgeDeps,
   idleMs: number,
-  feedId?: number,
+  within: PurgeScope = {},
 ): Promise<PurgeTotal> {
   let uploads = 0
   let bytes = 0
@@ -37,7 +43,7 @@ export async function purgeIdleUploads(
     return batch.length === batchSize
   }
   while (await take(await listPurgingUploads(db.read, batchSize)));
-  const pick = { idleMs, limit: batchSize, ...(feedId !== undefined && { feedId }) }
+  const pick = { idleMs, limit: batchSize, ...within }
   while (await take(await db.write(purgeIdle, pick)));
   return { uploads, bytes }
 }

@@ -1,5 +1,5 @@
-import { type Caller, isAdministrator, may, sees } from './rules.ts'
-import { absentFeed, world } from './world.ts'
+import { type Attribute, type Caller, isAdministrator, may, type Place, sees } from './rules.ts'
+import { absentFeed, feeds, type Repository, world } from './world.ts'
 
 /** What a caller hears who may not. */
 export interface Refusal {
@@ -46,12 +46,39 @@ export function views(feed: string): Need {
   return inRegistry(feed, 'Feeds_ViewFeed')
 }
 
+/** `Feeds_ViewFeed`, `Feeds_DownloadPackage` in the repository: as for a pull. */
+export function pulls({ feed, repository }: Pick<Repository, 'feed' | 'repository'>): Need {
+  return (caller) => {
+    const has = (attribute: 'Feeds_ViewFeed' | 'Feeds_DownloadPackage') =>
+      isThere(feed) && may(world, caller, attribute, { feed, repository })
+    if (has('Feeds_ViewFeed') && has('Feeds_DownloadPackage')) return undefined
+    if (caller.kind === 'anonymous') return loginNeeded
+    return has('Feeds_ViewFeed') ? denied : unknown
+  }
+}
+
 /** To whoever may view nothing in it a registry is not there. */
 export function knowsOf(feed: string): Need {
   return (caller) => {
     if (isThere(feed) && sees(world, caller, feed)) return undefined
     return caller.kind === 'anonymous' ? loginNeeded : unknown
   }
+}
+
+/** Attributes in one repository: who may not view it hears what an absent one answers. */
+export function inRepository(place: Place, ...attributes: readonly Attribute[]): Need {
+  return (caller) => {
+    const has = (each: Attribute) => isThere(place.feed) && may(world, caller, each, place)
+    if (has('Feeds_ViewFeed') && attributes.every(has)) return undefined
+    if (caller.kind === 'anonymous') return loginNeeded
+    return has('Feeds_ViewFeed') ? denied : unknown
+  }
+}
+
+/** "Anonymous who may view nothing hears 401." */
+export const seesSomething: Need = (caller) => {
+  const any = feeds.some((feed) => sees(world, caller, feed))
+  return any || caller.kind !== 'anonymous' ? undefined : loginNeeded
 }
 
 /** "Who has `Admin_ManageFeed` everywhere makes registries; who has it for a feed group, in that group." */

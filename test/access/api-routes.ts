@@ -1,3 +1,4 @@
+import { browseRoutes } from './api-browse-routes.ts'
 import {
   about,
   administrator,
@@ -11,6 +12,7 @@ import {
   managesAbsent,
   type Need,
   ownerOr,
+  pulls,
   views,
 } from './api-needs.ts'
 import {
@@ -23,9 +25,10 @@ import {
   checkTasks,
   checkWhoami,
 } from './api-replies.ts'
+import { imagesOf } from './images.ts'
 import type { Caller } from './rules.ts'
 import type { Stage } from './stage.ts'
-import { absentFeed, feeds, repositories } from './world.ts'
+import { absentFeed, feeds, type Repository, repositories } from './world.ts'
 
 type Fields = Readonly<Record<string, string>>
 
@@ -94,6 +97,42 @@ function ofKeys(more: Omit<ApiRequest, 'needs'>, ofNone: Partial<ApiRequest>): A
   ]
 }
 
+/** Of every repository, as for a pull: in those that are not there is no image either. */
+function ofImages(more: Fields, heard = 200): ApiRequest[] {
+  return repositories.map((repository) => ({
+    what: `of ${repository.repository}`,
+    feed: repository.feed,
+    query: { ...imageIn(repository), ...more },
+    needs: pulls(repository),
+    heard: repository.kind === 'there' ? heard : 404,
+  }))
+}
+
+function imageIn(repository: Repository): Fields {
+  const { digest } = imagesOf(repository).image.manifest
+  return { feed: repository.feed, repo: repository.repository, digest }
+}
+
+/** The second repository asks for rights of its own. */
+function ofTwoImages(): ApiRequest[] {
+  return repositories.flatMap((repository) =>
+    repositories
+      .filter((other) => other.kind === 'there' && other.feed !== repository.feed)
+      .map((other) => {
+        const { feed, repo, digest } = imageIn(other)
+        return {
+          what: `of ${repository.repository} with ${feed}/${repo}`,
+          query: {
+            ...imageIn(repository),
+            ...{ otherFeed: feed ?? '', otherRepo: repo ?? '', otherDigest: digest ?? '' },
+          },
+          needs: every(pulls(repository), pulls(other)),
+          heard: repository.kind === 'there' ? 200 : 404,
+        }
+      }),
+  )
+}
+
 /** Keys have no name here: they ask about another one, as Anonymous does. */
 function ownName(caller: Caller): string {
   return caller.kind === 'user' ? caller.name : 'reader'
@@ -104,6 +143,8 @@ function byName(feed: string): Need {
 }
 
 export const apiRoutes: Readonly<Record<string, ApiRoute>> = {
+  ...browseRoutes,
+  'health.selfTest': admins('GET', '/api/health/self-test'),
   'apiKeys.create': route(
     'POST',
     '/api/api-keys/create',
@@ -215,6 +256,15 @@ export const apiRoutes: Readonly<Record<string, ApiRoute>> = {
     })),
     { name: absentFeed, feed: absentFeed, needs: managesAbsent },
   ),
+  'imageFiles.list': route('GET', '/api/containers/images/files/list', ...ofImages({})),
+  // What these images have for layers are no archives.
+  'imageFiles.get': route('GET', '/api/containers/images/files/get', ...ofImages({ path: 'a' })),
+  'imageFiles.download': route(
+    'GET',
+    '/api/containers/images/files/download',
+    ...ofImages({ path: 'a' }, 409),
+  ),
+  'imageFiles.compare': route('GET', '/api/containers/images/files/compare', ...ofTwoImages()),
   'privileges.list': route(
     'GET',
     '/api/security/privileges',

@@ -41,6 +41,7 @@ test('a registry is created, changed in part, sent back as it came, and deleted 
     tagDeletion: false,
     overwrite: 'never',
     sparseIndexes: false,
+    externalLayers: true,
     canPublish: true,
   })
   const params = { name: 'old-team' }

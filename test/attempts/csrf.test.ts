@@ -120,7 +120,8 @@ describe('a change with the cookie of a session is refused', () => {
         [route.method, ...route.also].includes('GET') ? [[name, route.also] as const] : [],
       ),
     )
-    const reads = /^(?:list|get|requests|attributes|export|whoami|providers)$/
+    const reads =
+      /^(?:list|get|find|requests|attributes|export|whoami|providers|selfTest|untagged|referrers|history|compare|download|previewDelete)$/
     for (const [name, also] of methods) {
       expect(name).toMatch(reads)
       expect(also).toEqual([])

@@ -162,7 +162,7 @@ const forAdministrators = Object.values(api)
   .flatMap((resource) => Object.values(resource as Readonly<Record<string, Route>>))
   .filter(
     ({ path }) =>
-      !/api-keys|sessions|change-password|management\/feeds|privileges|audit/.test(path),
+      !/api-keys|sessions|change-password|management\/feeds|privileges|audit|containers/.test(path),
   )
   .flatMap(({ method, also, path }) => [method, ...also].map((each) => [each, path] as const))
 

@@ -3,10 +3,10 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runSuccessfully } from './command.ts'
 
-const sources = ['server', 'contract', 'package.json', 'tsconfig.json']
+const sources = ['server', 'contract', 'web', 'package.json', 'tsconfig.json', 'vite.config.ts']
 const stampFile = 'node_modules/.entrepot-build'
 const lockFolder = 'node_modules/.entrepot-build.lock'
-const staleAfterSeconds = 120
+const staleAfterSeconds = 360
 
 /** The project's own folder. */
 export const projectFolder = path.resolve(import.meta.dirname, '../..')
@@ -27,7 +27,10 @@ async function bringUpToDate(): Promise<string> {
   await using _lock = await takeLock()
   const startedAt = new Date()
   if (modifiedAt(main) === 0 || newestSource() > modifiedAt(path.join(projectFolder, stampFile))) {
-    await runSuccessfully('npm', ['run', '--silent', 'build'], { cwd: projectFolder })
+    await runSuccessfully('npm', ['run', '--silent', 'build'], {
+      cwd: projectFolder,
+      timeoutSeconds: 300,
+    })
     // What was edited while the compiler ran is newer than this.
     writeFileSync(path.join(projectFolder, stampFile), '')
     utimesSync(path.join(projectFolder, stampFile), startedAt, startedAt)
@@ -57,7 +60,7 @@ function newestSource(): number {
     if (found === undefined) return []
     if (!found.isDirectory()) return [whole]
     return readdirSync(whole, { recursive: true, encoding: 'utf8' })
-      .filter((file) => !/\.(test|suite)\.ts$/.test(file))
+      .filter((file) => !/\.(test|suite)\.tsx?$/.test(file))
       .map((file) => path.join(whole, file))
   })
   return Math.max(...files.map(modifiedAt))

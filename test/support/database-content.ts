@@ -146,5 +146,6 @@ const feedRow = {
   tag_deletion: 0,
   sparse_indexes: 0,
   overwrite: 'allowed',
+  external_layers: 1,
   feed_group_id: null,
 } as const

@@ -18,9 +18,22 @@ const rules: Readonly<Record<string, string>> = {
       select 1 from blobs b where b.store_id = l.store_id and b.digest = l.digest)`,
   'a listing that does not say which repositories have manifests': `
     select r.name as digest from repositories r join feeds f on f.id = r.feed_id
-    where f.active = 1 and r.listed <> (
+    where f.active = 1 and r.retired = 0 and r.listed <> (
       select case when exists (select 1 from manifests m where m.repository_id = r.id)
         then 1 else 0 end)`,
+  'a repository that counts its tags wrongly': `
+    select r.name as digest from repositories r join feeds f on f.id = r.feed_id
+    where f.active = 1 and r.retired = 0 and r.tag_count <> (
+      select count(*) from tags t where t.repository_id = r.id)`,
+  'a repository that counts its manifests wrongly': `
+    select r.name as digest from repositories r join feeds f on f.id = r.feed_id
+    where f.active = 1 and r.retired = 0 and r.manifest_count <> (
+      select count(*) from manifests m where m.repository_id = r.id)`,
+  'a repository with manifests that does not say when the last came': `
+    select r.name as digest from repositories r where r.listed = 1 and (
+      r.last_pushed_at = 0 or r.last_pushed_by = '')`,
+  'a tag that is not sorted by version': `
+    select t.name as digest from tags t where t.version_key = ''`,
   'a freed location that a blob names': `
     select f.location as digest from freed_locations f join blobs b
       on b.store_id = f.store_id and b.location = f.location`,

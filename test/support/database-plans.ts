@@ -3,6 +3,16 @@ import { listEvents } from '../../server/db/audit.ts'
 import { isLocationNamed } from '../../server/db/blobs.ts'
 import type { Queries } from '../../server/db/database.ts'
 import { findFeedByKey } from '../../server/db/feeds.ts'
+import {
+  findManifestAhead,
+  listBlobUses,
+  listChildren,
+  listDigestMoves,
+  listParents,
+  listReferrerRows,
+  listTagsOf,
+  listUntagged,
+} from '../../server/db/image-queries.ts'
 import { needsKeepAlive } from '../../server/db/keep-alive.ts'
 import {
   findLinkedBlob,
@@ -10,6 +20,7 @@ import {
   listBlobUsers,
   listMountSources,
 } from '../../server/db/links.ts'
+import { findConfigBlob, listUnexamined } from '../../server/db/manifest-facts.ts'
 import {
   findManifestByDigest,
   findManifestByTag,
@@ -18,8 +29,18 @@ import {
   findWholeManifest,
   listReferrers,
 } from '../../server/db/manifests.ts'
+import { listFeedPulls, listRepositoryPulls } from '../../server/db/pulls.ts'
 import { findRepository, listRepositories } from '../../server/db/repositories.ts'
+import { listRetiredRepositories } from '../../server/db/repository-deletion.ts'
+import {
+  findRepositoryAhead,
+  findRepositoryRow,
+  listCounters,
+  listRepositoryRows,
+} from '../../server/db/repository-pages.ts'
+import { searchRepositories } from '../../server/db/search.ts'
 import { findSetting } from '../../server/db/settings.ts'
+import { findTagAhead, listTagMoves, listTagRecords } from '../../server/db/tag-pages.ts'
 import { listTags } from '../../server/db/tags.ts'
 import { listPurgingUploads } from '../../server/db/upload-purge.ts'
 import { findUpload } from '../../server/db/uploads.ts'
@@ -48,6 +69,32 @@ export const reads = {
   findUpload,
   isLocationNamed: (db: Queries, at: At) => isLocationNamed(db, at.storeId, at.location),
   listEvents,
+  findConfigBlob,
+  findManifestAhead: (db: Queries, pick: Parameters<typeof findManifestAhead>[1]) =>
+    findManifestAhead(db, pick, 50),
+  findRepositoryAhead: (db: Queries, pick: Parameters<typeof findRepositoryAhead>[1]) =>
+    findRepositoryAhead(db, pick, 50),
+  findRepositoryRow,
+  findTagAhead: (db: Queries, pick: Parameters<typeof findTagAhead>[1]) =>
+    findTagAhead(db, pick, 50),
+  listBlobUses: (db: Queries, key: Parameters<typeof listBlobUses>[1]) =>
+    listBlobUses(db, key, { users: 100, repositories: 20 }),
+  listChildren: (db: Queries, id: number) => listChildren(db, id, 100),
+  listCounters,
+  listDigestMoves,
+  listFeedPulls,
+  listParents: (db: Queries, id: number) => listParents(db, id, 20),
+  listReferrerRows: (db: Queries, key: Parameters<typeof listReferrerRows>[1]) =>
+    listReferrerRows(db, key, 20),
+  listRepositoryPulls,
+  listRepositoryRows,
+  listRetiredRepositories,
+  listTagMoves,
+  listTagRecords,
+  listTagsOf: (db: Queries, id: number) => listTagsOf(db, id, 100),
+  listUnexamined,
+  listUntagged,
+  searchRepositories,
   listBlobUsers: (db: Queries, key: LinkKey) => listBlobUsers(db, key, 10),
   listMountSources,
   listPurgingUploads,

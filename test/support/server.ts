@@ -56,7 +56,8 @@ export async function startServer(
     ...overrides,
   }
   // Tests send wrong passwords by the dozen; those of the back-off itself say so.
-  const app = await openApp(config, { slowsDown: false, ...appOverrides })
+  // Whether somebody has built the pages makes no difference to tests but those of the pages.
+  const app = await openApp(config, { slowsDown: false, webFolder: null, ...appOverrides })
   const administration = await openAdministration(config)
   return {
     url: app.url,

@@ -3,6 +3,7 @@ import { core } from './001-core.ts'
 import { access } from './002-access.ts'
 import { lockedKeys } from './003-locked-keys.ts'
 import { auditIndexes } from './004-audit-indexes.ts'
+import { browsing } from './005-browsing.ts'
 
 /** Every migration by name, in order. A released one is never changed. */
 export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migration> {
@@ -11,5 +12,6 @@ export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migra
     '002-access': access(dialect),
     '003-locked-keys': lockedKeys(dialect),
     '004-audit-indexes': auditIndexes,
+    '005-browsing': browsing(dialect),
   }
 }

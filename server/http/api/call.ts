@@ -21,6 +21,8 @@ export interface Call {
   /** Whether there is a body that was written as JSON. */
   readonly isJson: boolean
   setHeader(name: string, value: string): void
+  /** Instead of 200. */
+  setStatus(status: number): void
   /** Says that the list goes on after this one. */
   goesOnAfter(key: string | number): void
 }

@@ -3,12 +3,20 @@ import type { Passwords } from '../../auth/password.ts'
 import type { Principals } from '../../auth/principals.ts'
 import type { Sessions } from '../../auth/session.ts'
 import type { Db } from '../../db/database.ts'
+import type { FileContents } from '../../registry/files/file-contents.ts'
+import type { ImageFiles } from '../../registry/files/image-files.ts'
+import type { RegistryCounting } from '../../registry/registry-counts.ts'
+import type { Stores } from '../../registry/stores.ts'
+import type { SelfTestDeps } from '../self-test/self-test.ts'
 import type { MountDeps } from './mount.ts'
 
 /** What the handlers of the management API work with. */
 export interface ApiDeps extends MountDeps {
   readonly db: Db
   readonly dataDir: string
+  readonly stores: Stores
+  readonly registryCounting: RegistryCounting
+  readonly selfTest: SelfTestDeps
   readonly passwords: Passwords
   readonly principals: Principals
   readonly sessions: Sessions
@@ -18,4 +26,6 @@ export interface ApiDeps extends MountDeps {
   /** The public address of the configuration, which overrides the setting; null: none. */
   readonly configuredBaseUrl: string | null
   readonly now: () => number
+  readonly imageFiles: ImageFiles
+  readonly fileContents: FileContents
 }

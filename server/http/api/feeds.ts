@@ -28,6 +28,7 @@ interface FeedFields {
   readonly tagDeletion?: boolean | undefined
   readonly overwrite?: FeedInfo['overwrite'] | undefined
   readonly sparseIndexes?: boolean | undefined
+  readonly externalLayers?: boolean | undefined
 }
 
 export function feedHandlers(deps: ApiDeps): Handlers<typeof routes> {
@@ -74,7 +75,7 @@ export function feedHandlers(deps: ApiDeps): Handlers<typeof routes> {
 /** Null empties what can be empty. Throws INVALID_FIELDS for names that no feed can have. */
 function changesOf(fields: FeedFields): FeedChanges {
   const { name, alternateNames, description, active, feedGroup } = fields
-  const { tagDeletion, overwrite, sparseIndexes } = fields
+  const { tagDeletion, overwrite, sparseIndexes, externalLayers } = fields
   if (name !== undefined) parseField('name', () => parseFeedName(name))
   for (const each of alternateNames ?? []) parseField('alternateNames', () => parseFeedName(each))
   return {
@@ -86,6 +87,7 @@ function changesOf(fields: FeedFields): FeedChanges {
     ...(tagDeletion !== undefined && { tagDeletion }),
     ...(overwrite !== undefined && { overwrite }),
     ...(sparseIndexes !== undefined && { sparseIndexes }),
+    ...(externalLayers !== undefined && { externalLayers }),
   }
 }
 
@@ -121,6 +123,7 @@ async function infosOf(
     tagDeletion: feed.tagDeletion,
     overwrite: feed.overwrite,
     sparseIndexes: feed.sparseIndexes,
+    externalLayers: feed.externalLayers,
     canPublish: may(principal, 'Feeds_AddPackage', subjectOf(feed)),
   }))
 }

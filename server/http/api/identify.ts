@@ -9,7 +9,6 @@ import { isApiKeyUserName } from '../../domain/user-name.ts'
 import type { Settings } from '../../registry/settings.ts'
 import type { Caller } from '../base-url.ts'
 import { checkNotForeign, checkSameOrigin } from '../same-origin.ts'
-import { formatNoSessionCookie } from './session-cookie.ts'
 
 export interface IdentifyDeps {
   readonly authenticator: Authenticator
@@ -47,9 +46,8 @@ export async function identify(deps: IdentifyDeps, sent: Presented): Promise<Ide
   }
   const live = await deps.sessions.find(sent.cookieSecret)
   if (live === undefined) {
-    throw new RegistryError('UNAUTHORIZED', 'The session has ended: log in again.', {
-      headers: { 'set-cookie': formatNoSessionCookie(sent.caller.baseUrl) },
-    })
+    // The cookie stays: this answer may arrive after that of a login, whose cookie it would take away.
+    throw new RegistryError('UNAUTHORIZED', 'The session has ended: log in again.')
   }
   if (changes(sent.method)) checkSameOrigin(sent.headers, sent.caller.baseUrl)
   return live

@@ -5,6 +5,7 @@ import { isRefusal, RegistryError } from '../../domain/errors.ts'
 import type { Principal } from '../../domain/permission.ts'
 import type { Settings } from '../../registry/settings.ts'
 import type { Caller, ReadCaller } from '../base-url.ts'
+import { referencePage } from '../docs/reference-page.ts'
 import { checkNotForeign } from '../same-origin.ts'
 import { parseBodies } from './body.ts'
 import type { ApiHandlers, Call, Handler } from './call.ts'
@@ -13,7 +14,9 @@ import { parseInput } from './input.ts'
 import { admit, type Need, type NeedDeps } from './need.ts'
 import { needs } from './needs.ts'
 import { openApiDocument } from './openapi.ts'
+import { etagOf, hasAlready } from './revalidation.ts'
 import { readSent, type Sent } from './sent.ts'
+import { SentFile, sendFile } from './sent-file.ts'
 import { readSessionCookie } from './session-cookie.ts'
 
 export interface MountDeps extends IdentifyDeps, NeedDeps {
@@ -44,9 +47,19 @@ export function mountApi(app: FastifyInstance, deps: MountDeps, handlers: ApiHan
         mountRoute(scope, deps, { route, handler, need })
       }
     }
-    const document = JSON.stringify(openApiDocument(deps.version))
+    const openApi = openApiDocument(deps.version)
+    const document = JSON.stringify(openApi)
     scope.get('/api/openapi.json', (_request, reply) => {
       reply.header('content-type', 'application/json').send(document)
+    })
+    const page = referencePage(openApi)
+    scope.get('/api/docs', (_request, reply) => {
+      reply
+        .type('text/html; charset=utf-8')
+        .header('content-security-policy', page.contentSecurityPolicy)
+        .header('referrer-policy', 'no-referrer')
+        .header('cache-control', 'no-cache')
+        .send(page.html)
     })
     done()
   })
@@ -100,12 +113,28 @@ async function answer(
       await admit(deps, need, sent, { ...call, principal })
     },
     setHeader: (name, value) => void reply.header(name, value),
+    setStatus: (status) => void reply.code(status),
     goesOnAfter: (key) => void reply.header('link', nextLink(request.url, String(key))),
   }
   await admit(deps, need, sent, call)
   const result = await handler(parseInput(route, sent), call)
+  if (result instanceof SentFile) return sendFile(reply, result)
   // What the schema does not name never leaves the server.
-  return route.reply.parse(result)
+  const shown = route.reply.parse(result)
+  if (route.text) return reply.type('text/plain; charset=utf-8').send(String(shown))
+  return route.revalidated ? sendIfNew(exchange, JSON.stringify(shown)) : shown
+}
+
+/** Browsers keep it for themselves and ask each time whether it is still so. */
+function sendIfNew(
+  { request, reply }: { readonly request: FastifyRequest; readonly reply: FastifyReply },
+  body: string,
+) {
+  const etag = etagOf(`${body}${reply.getHeader('link') ?? ''}`)
+  reply.header('etag', etag).header('cache-control', 'private, no-cache')
+  reply.header('vary', 'Cookie, Authorization, X-ApiKey')
+  if (hasAlready(request.headers, etag)) return reply.code(304).send()
+  return reply.type('application/json').send(body)
 }
 
 async function whoCalls(

@@ -5,7 +5,7 @@ import type { FeedAttribute, ServerAttribute } from '../../domain/attribute.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { may, type Principal, seesFeed } from '../../domain/permission.ts'
 import type { Subject } from '../../domain/rule.ts'
-import { type Feed, findFeed } from '../../registry/feeds.ts'
+import { type Feed, findFeed, subjectOf } from '../../registry/feeds.ts'
 import type { Call } from './call.ts'
 import { fieldsOf, type Sent } from './sent.ts'
 
@@ -32,6 +32,14 @@ export type Need =
       readonly feed: FeedField
       /** Whether a feed that is not there is no fault, for who has the attribute everywhere. */
       readonly mayBeAbsent?: true
+    }
+  /** Something in the feed that the caller may view, be it some repositories only. */
+  | { readonly kind: 'partOfFeed'; readonly feed: FeedField }
+  /** Attributes in one repository: fields `feed` and `repo`. It need not be there. */
+  | {
+      readonly kind: 'repository'
+      readonly attributes: readonly FeedAttribute[]
+      readonly in: 'query' | 'body'
     }
   /** A feed's attribute in a feed that is yet to be made, in the group that the body names. */
   | { readonly kind: 'newFeed'; readonly attribute: FeedAttribute; readonly feedGroup: FeedField }
@@ -66,6 +74,10 @@ export async function admit(deps: NeedDeps, need: Need, sent: Sent, call: Call):
       return demand(principal, may(principal, need.attribute, null), need.attribute)
     case 'feed':
       return admitToFeed(deps, need, sent, principal)
+    case 'partOfFeed':
+      return admitToPart(deps, need, sent, principal)
+    case 'repository':
+      return admitToRepository(deps, need, sent, principal)
     case 'newFeed':
       return admitToNewFeed(deps, need, sent, principal)
     case 'depends':
@@ -90,6 +102,36 @@ async function admitToFeed(
     throw unknownFeed(name ?? '')
   }
   demand(principal, false, need.attribute, ` in ${feed.name}`)
+}
+
+async function admitToPart(
+  { db }: NeedDeps,
+  need: Extract<Need, { kind: 'partOfFeed' }>,
+  sent: Sent,
+  principal: Principal,
+): Promise<void> {
+  const name = fieldOf(sent, need.feed)
+  const feed = name === undefined ? undefined : await findFeed(db, name)
+  if (feed && canSee(principal, feed)) return
+  throw principal.kind === 'anonymous' ? loginNeeded() : unknownFeed(name ?? '')
+}
+
+async function admitToRepository(
+  { db }: NeedDeps,
+  need: Extract<Need, { kind: 'repository' }>,
+  sent: Sent,
+  principal: Principal,
+): Promise<void> {
+  const name = fieldOf(sent, { in: need.in, name: 'feed' }) ?? ''
+  const repository = fieldOf(sent, { in: need.in, name: 'repo' }) ?? ''
+  const feed = name === '' ? undefined : await findFeed(db, name)
+  const isVisible = feed !== undefined && canSeeRepository(principal, feed, repository)
+  const subject = feed && subjectOf(feed, repository)
+  const missing = need.attributes.find((each) => !(subject && may(principal, each, subject)))
+  if (isVisible && missing === undefined) return
+  if (principal.kind === 'anonymous') throw loginNeeded()
+  if (!isVisible) throw unknownRepository(name, repository)
+  demand(principal, false, missing ?? '', ` in ${name}/${repository}`)
 }
 
 async function admitToNewFeed(
@@ -120,6 +162,20 @@ export function canSee(principal: Principal, feed: Feed): boolean {
   const subject = { feedId: feed.id, feedGroupId: feed.feedGroupId }
   if (!feed.active && !may(principal, 'Admin_ManageFeed', subject)) return false
   return seesFeed(principal, subject)
+}
+
+/** The same of a repository, which need not be there. */
+export function canSeeRepository(principal: Principal, feed: Feed, repository: string): boolean {
+  return canSee(principal, feed) && may(principal, 'Feeds_ViewFeed', subjectOf(feed, repository))
+}
+
+/** The same words for a repository, or a feed, that is not there and for one not to be seen. */
+export function unknownRepository(feed: string, repository: string): RegistryError {
+  const name = `${feed.slice(0, 120)}/${repository.slice(0, 255)}`
+  return new RegistryError(
+    'NAME_UNKNOWN',
+    `There is no repository ${name} here, or you may not see it.`,
+  )
 }
 
 /** The same words for a feed that is not there and for one that the caller may not see. */

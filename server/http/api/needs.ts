@@ -18,6 +18,15 @@ const manager = (field: 'params' | 'query' | 'body', name: string): Need => ({
   feed: { in: field, name },
 })
 
+const inRepository = (
+  where: 'query' | 'body',
+  ...more: Extract<Need, { kind: 'repository' }>['attributes']
+): Need => ({ kind: 'repository', attributes: ['Feeds_ViewFeed', ...more], in: where })
+const reader = inRepository('query', 'Feeds_DownloadPackage')
+const viewer = inRepository('query')
+const remover = inRepository('query', 'Feeds_DeletePackage')
+const partOfFeed: Need = { kind: 'partOfFeed', feed: { in: 'query', name: 'feed' } }
+
 const ownKey: Need = {
   kind: 'depends',
   on: 'an administrator; of a personal key also its user, by password or session',
@@ -55,6 +64,10 @@ export const needs: Needs = {
         sent.query.feed === undefined ? administrator : manager('query', 'feed'),
     },
   },
+  deletions: {
+    preview: inRepository('body', 'Feeds_DownloadPackage', 'Feeds_DeletePackage'),
+    run: inRepository('body', 'Feeds_DeletePackage'),
+  },
   directories: {
     list: administrator,
     add: administrator,
@@ -90,6 +103,26 @@ export const needs: Needs = {
       mayBeAbsent: true,
     },
   },
+  health: { selfTest: administrator },
+  images: {
+    get: reader,
+    untagged: reader,
+    referrers: reader,
+    history: reader,
+    compare: reader,
+    delete: remover,
+  },
+  imageFiles: {
+    list: reader,
+    get: reader,
+    download: reader,
+    compare: {
+      kind: 'depends',
+      on: 'Feeds_ViewFeed, Feeds_DownloadPackage in both repositories',
+      // The other one is looked at by the handler, in the same way.
+      find: () => reader,
+    },
+  },
   privileges: {
     list: {
       kind: 'depends',
@@ -98,6 +131,9 @@ export const needs: Needs = {
         asksAboutItself(principal, query) ? anyone : administrator,
     },
   },
+  registries: { list: anyone, get: partOfFeed },
+  repositories: { list: partOfFeed, get: viewer, previewDelete: remover, delete: remover },
+  search: { find: anyone },
   securityGroups: {
     add: administrator,
     update: administrator,
@@ -129,6 +165,19 @@ export const needs: Needs = {
     delete: user,
   },
   settings: { list: administrator, set: administrator },
+  tags: {
+    list: reader,
+    history: reader,
+    create: {
+      kind: 'depends',
+      on: 'Feeds_ViewFeed, Feeds_AddPackage in the repository; with `force` also Feeds_OverwritePackage',
+      find: (_deps, { query }) =>
+        /^true$/i.test(String(query.force))
+          ? inRepository('query', 'Feeds_AddPackage', 'Feeds_OverwritePackage')
+          : inRepository('query', 'Feeds_AddPackage'),
+    },
+    delete: remover,
+  },
 }
 
 /** In words, for the OpenAPI document. */
@@ -146,6 +195,10 @@ export function describeNeed(need: Need): string {
       return need.attribute
     case 'feed':
       return `${need.attribute} in the registry`
+    case 'partOfFeed':
+      return 'Feeds_ViewFeed in the registry or some of its repositories'
+    case 'repository':
+      return `${need.attributes.join(', ')} in the repository`
     case 'newFeed':
       return `${need.attribute} everywhere, or in the feed group that is named`
     case 'depends':

@@ -35,7 +35,10 @@ export function openApiDocument(version: string): Json {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
-    tags: Object.keys(api).map((name) => ({ name })),
+    tags: (Object.keys(api) as Resource[]).map((name) => ({
+      name,
+      description: descriptions[name],
+    })),
     paths,
     components: {
       schemas: { Problem: schemaOf(Problem, 'output') },
@@ -48,6 +51,30 @@ export function openApiDocument(version: string): Json {
       },
     },
   }
+}
+
+const descriptions: Readonly<Record<Resource, string>> = {
+  apiKeys: 'Keys for scripts and clients.',
+  audit: 'What happened, who did it and from where.',
+  deletions: 'Many tags and images of a repository at once, with a preview.',
+  directories: 'Where users come from: LDAP and OpenID Connect.',
+  feedGroups: 'Groups of registries.',
+  feeds: 'Registries and their settings.',
+  health: 'What a client would see of this server.',
+  imageFiles: 'The files in the layers of images.',
+  images: 'Images, indexes and artifacts, tagged or not.',
+  privileges: 'What somebody may do, with the rule that decides.',
+  registries: 'Registries with what is in them.',
+  repositories: 'Repositories of a registry.',
+  search: 'Registries, repositories, tags and digests by a part of their name.',
+  securityGroups: 'Groups of users.',
+  securityPermissions: 'Permissions and restrictions.',
+  securityTasks: 'Named sets of attributes.',
+  securityTransfer: 'Moving users and rights to another server.',
+  securityUsers: 'Users of this server and of its directories.',
+  sessions: 'Logging in and out of the pages.',
+  settings: 'Settings that can be changed while the server runs.',
+  tags: 'Tags of a repository.',
 }
 
 const problemResponse = {
@@ -84,8 +111,18 @@ function operation(route: Route, need: Need): Json {
             },
           },
         }),
-        content: { 'application/json': { schema: schemaOf(route.reply, 'output') } },
+        content: route.bytes
+          ? { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } }
+          : {
+              [route.text ? 'text/plain' : 'application/json']: {
+                schema: schemaOf(route.reply, 'output'),
+              },
+            },
       },
+      ...(route.revalidated && {
+        304: { description: 'Nothing has changed since the ETag of `If-None-Match`.' },
+      }),
+      '4XX': { $ref: '#/components/responses/Problem' },
       default: { $ref: '#/components/responses/Problem' },
     },
   }

@@ -1,4 +1,5 @@
 import type { sessions as routes, SessionInfo, Whoami } from '../../../contract/sessions.ts'
+import { hasGeneratedPassword } from '../../auth/first-administrator.ts'
 import type { LiveSession, Session, Sessions } from '../../auth/session.ts'
 import { getUser } from '../../auth/users.ts'
 import { RegistryError, refuseField } from '../../domain/errors.ts'
@@ -67,7 +68,7 @@ function forgetCookie({ cookieSecret, caller, setHeader }: Call): void {
 }
 
 async function describe(
-  { db }: Pick<ApiDeps, 'db'>,
+  { db, dataDir }: Pick<ApiDeps, 'db' | 'dataDir'>,
   { principal, session }: { readonly principal: Principal; readonly session: Session | null },
 ): Promise<Whoami> {
   const { kind, name } = principal
@@ -77,6 +78,7 @@ async function describe(
     name,
     user: user && { ...user, groups: [...user.groups] },
     administrator: may(principal, 'Admin_ConfigureProGet', null),
+    generatedPassword: user !== null && (await hasGeneratedPassword(dataDir, name)),
     session: session && { id: session.id, expires: new Date(session.expiresAt).toISOString() },
   }
 }

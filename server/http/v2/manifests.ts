@@ -14,6 +14,7 @@ import {
   pushManifest,
   removeManifest,
 } from '../../registry/manifests.ts'
+import type { Pulls } from '../../registry/pulls.ts'
 import type { Settings } from '../../registry/settings.ts'
 import { removeTag } from '../../registry/tags.ts'
 import type { Admission } from './authorize.ts'
@@ -26,6 +27,7 @@ export interface ManifestDeps {
   readonly db: Db
   readonly settings: Settings
   readonly manifestContents: ManifestContents
+  readonly pulls: Pick<Pulls, 'count'>
 }
 
 interface ManifestRequest {
@@ -45,9 +47,12 @@ export async function serveManifest(deps: ManifestDeps, request: ManifestRequest
   const target: ManifestTarget = { feed, repository, reference }
   if (exchange.req.method === 'HEAD') {
     const head = await headManifest(deps, target, admission.can('push'))
-    return sendManifest(exchange, reference, head)
+    sendManifest(exchange, reference, head)
+    return
   }
-  sendManifest(exchange, reference, await getManifest(deps, target))
+  const manifest = await getManifest(deps, target)
+  const isSent = sendManifest(exchange, reference, manifest)
+  if (isSent) deps.pulls.count(manifest.id, reference)
 }
 
 interface SentManifest {
@@ -58,11 +63,12 @@ interface SentManifest {
   readonly content?: string
 }
 
+/** Whether the content was sent. */
 function sendManifest(
   { req, res }: Exchange,
   reference: Reference,
   { digest, mediaType, sizeBytes, content }: SentManifest,
-) {
+): boolean {
   const notModified = isNotModified(req, digest)
   writeHead(res, notModified ? 304 : 200, {
     'content-type': mediaType,
@@ -71,8 +77,12 @@ function sendManifest(
     'cache-control': reference.kind === 'digest' ? 'max-age=31536000, immutable' : 'no-cache',
     'content-length': sizeBytes,
   })
-  if (content === undefined || notModified) res.end()
-  else res.end(content, 'latin1')
+  if (content === undefined || notModified) {
+    res.end()
+    return false
+  }
+  res.end(content, 'latin1')
+  return true
 }
 
 export async function putManifest(

@@ -1,0 +1,50 @@
+import { z } from 'zod'
+import { route } from './route.ts'
+import { time } from './words.ts'
+
+export const HealthCheckInfo = z.object({
+  name: z.string(),
+  status: z.enum(['ok', 'warning', 'error']),
+  detail: z.string().meta({ description: 'What was found.' }),
+  remedy: z.string().nullable().meta({ description: 'What to do; null: nothing.' }),
+})
+export type HealthCheckInfo = z.infer<typeof HealthCheckInfo>
+
+export const ClientView = z.object({
+  from: z.enum(['own', 'base']).meta({
+    description: "`own`: asked of the server's own port; `base`: of the address for clients.",
+  }),
+  url: z.string(),
+  status: z.int().nullable().meta({ description: 'Of `GET /v2/`; null: no answer.' }),
+  challenge: z.string().nullable().meta({ description: 'Its `WWW-Authenticate`.' }),
+  realm: z.string().nullable(),
+  problem: z.string().nullable().meta({ description: 'Why there was no answer.' }),
+  certificate: z
+    .object({
+      subject: z.string(),
+      issuer: z.string(),
+      names: z.array(z.string()),
+      validFrom: time,
+      validTo: time,
+      isTrusted: z.boolean().meta({ description: 'By this server; clients may know more.' }),
+    })
+    .nullable(),
+})
+export type ClientView = z.infer<typeof ClientView>
+
+export const SelfTest = z.object({
+  status: z.enum(['ok', 'warning', 'error']),
+  at: time,
+  baseUrl: z.string(),
+  views: z.array(ClientView),
+  checks: z.array(HealthCheckInfo),
+})
+export type SelfTest = z.infer<typeof SelfTest>
+
+export const health = {
+  selfTest: route('GET', '/api/health/self-test', {
+    summary: 'What a client would see of this server, and what to do about it',
+    description: 'Takes some seconds at most.',
+    reply: SelfTest,
+  }),
+}

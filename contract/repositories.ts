@@ -1,0 +1,77 @@
+import { z } from 'zod'
+import { cursor, Done, daily, inRepository, order, Pulls, search } from './browse.ts'
+import { namedPage } from './page.ts'
+import { route } from './route.ts'
+import { name, time } from './words.ts'
+
+export const RepositoryInfo = z.object({
+  feed: z.string(),
+  name: z.string(),
+  tags: z.int(),
+  images: z.int().meta({ description: 'Manifests of any kind, tagged or not.' }),
+  created: time,
+  lastPush: Done.nullable(),
+  pulls: Pulls,
+})
+export type RepositoryInfo = z.infer<typeof RepositoryInfo>
+
+export const RepositoryDetails = RepositoryInfo.extend({
+  imageName: z
+    .string()
+    .meta({ description: 'What to pull, without tag: `registry.example.com/main/team/app`.' }),
+  daily,
+  canPush: z.boolean(),
+  canOverwrite: z.boolean(),
+  canDelete: z.boolean(),
+})
+export type RepositoryDetails = z.infer<typeof RepositoryDetails>
+
+/** What deleting a whole repository takes. */
+export const RepositoryDeletion = z.object({
+  feed: z.string(),
+  name: z.string(),
+  tags: z.int(),
+  images: z.int(),
+  uploads: z.int().meta({ description: 'Pushes that are under way; 100 at most are counted.' }),
+  lastPush: Done.nullable(),
+  lastPulled: time.nullable(),
+})
+export type RepositoryDeletion = z.infer<typeof RepositoryDeletion>
+
+export const repositories = {
+  list: route('GET', '/api/containers/repositories/list', {
+    summary: 'Repositories of a registry',
+    description:
+      'Those with a manifest that the caller may view. With `search` a page may be short, even empty, while the list goes on.',
+    query: z.strictObject({
+      feed: name,
+      search,
+      sort: z.enum(['name', 'pushed']).optional().meta({ description: '`name` if absent.' }),
+      order,
+      after: cursor,
+      count: namedPage.count,
+    }),
+    reply: z.array(RepositoryInfo),
+    paged: true,
+    revalidated: true,
+  }),
+  get: route('GET', '/api/containers/repositories/get', {
+    summary: 'One repository, and what the caller may do there',
+    query: z.strictObject(inRepository),
+    reply: RepositoryDetails,
+    revalidated: true,
+  }),
+  previewDelete: route('GET', '/api/containers/repositories/preview-delete', {
+    summary: 'What deleting a repository takes',
+    query: z.strictObject(inRepository),
+    reply: RepositoryDeletion,
+  }),
+  delete: route('POST', '/api/containers/repositories/delete', {
+    summary: 'Delete a repository with everything in it',
+    description:
+      'It is gone at once, pushes under way included; its rows are removed afterwards, its bytes by clean-up.',
+    also: ['DELETE'],
+    query: z.strictObject(inRepository),
+    reply: RepositoryDeletion,
+  }),
+}

@@ -1,0 +1,33 @@
+import type { Db } from '../db/database.ts'
+import type { Log } from '../log.ts'
+import { startExamining } from '../registry/image-facts.ts'
+import { openPulls, type Pulls } from '../registry/pulls.ts'
+import { openRegistryCounting, type RegistryCounting } from '../registry/registry-counts.ts'
+import type { Stores } from '../registry/stores.ts'
+
+/** What the pages show beyond what is pushed: counts of pulls, sums, facts of manifests. */
+export interface Browsing {
+  readonly pulls: Pulls
+  readonly registryCounting: RegistryCounting
+}
+
+export interface BrowsingDeps {
+  readonly db: Db
+  readonly log: Log
+  readonly stores: Stores
+  readonly now: () => number
+  readonly closers: (() => PromiseLike<void> | void)[]
+}
+
+/** Closed before the database: what was counted is written down a last time. */
+export function openBrowsing({ db, log, stores, now, closers }: BrowsingDeps): Browsing {
+  const pulls = openPulls({
+    ...{ db, now },
+    onError: (err) => log.error({ err }, 'Pulls could not be counted'),
+  })
+  closers.push(() => pulls[Symbol.asyncDispose]())
+  const onError = (err: unknown) =>
+    log.error({ err }, 'Platforms and sizes of images could not be looked up yet')
+  closers.push(startExamining({ db, stores }, { onError }))
+  return { pulls, registryCounting: openRegistryCounting(db) }
+}

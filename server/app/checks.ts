@@ -1,0 +1,35 @@
+import type { Config } from '../config.ts'
+import { findDatabaseTime } from '../db/clock.ts'
+import type { Db } from '../db/database.ts'
+import type { HealthCheck } from '../http/health.ts'
+import type { SelfTestDeps } from '../http/self-test/self-test.ts'
+import type { Settings } from '../registry/settings.ts'
+import type { Stores } from '../registry/stores.ts'
+
+export interface CheckDeps {
+  readonly config: Pick<Config, 'baseUrl'>
+  readonly db: Db
+  readonly stores: Stores
+  readonly settings: Settings
+  readonly baseUrlWarning: () => string | null
+  readonly now: () => number
+}
+
+/** What is looked at for `/health`, and for the self-test once it is known where the server listens. */
+export function openChecks({ config, db, stores, settings, baseUrlWarning, now }: CheckDeps) {
+  const checks: readonly HealthCheck[] = [
+    { name: 'database', check: () => db.check() },
+    { name: 'storage', check: () => checkStores(stores) },
+  ]
+  const own = { url: '' }
+  const selfTest: SelfTestDeps = {
+    ...{ checks, now, baseUrlWarning, ownUrl: () => own.url },
+    configuredBaseUrl: () => config.baseUrl ?? settings.baseUrl(),
+    databaseNow: () => findDatabaseTime(db.read),
+  }
+  return { checks, selfTest, own }
+}
+
+async function checkStores(stores: Stores): Promise<void> {
+  for (const { store } of stores.list()) await store.check()
+}

@@ -1,0 +1,26 @@
+import type { health as routes } from '../../../contract/health.ts'
+import { type ClientView, runSelfTest } from '../self-test/self-test.ts'
+import type { Handlers } from './call.ts'
+import type { ApiDeps } from './deps.ts'
+import { isoOf } from './place.ts'
+
+export function healthHandlers({ selfTest }: ApiDeps): Handlers<typeof routes> {
+  return {
+    async selfTest(_input, { caller }) {
+      const { status, at, baseUrl, views, checks } = await runSelfTest(selfTest, caller.baseUrl)
+      return { status, baseUrl, at: isoOf(at), views: views.map(viewOf), checks: [...checks] }
+    },
+  }
+}
+
+function viewOf({ from, url, status, challenge, realm, problem, certificate }: ClientView) {
+  return {
+    ...{ from, url, status, challenge, realm, problem },
+    certificate: certificate && {
+      ...{ subject: certificate.subject, issuer: certificate.issuer },
+      ...{ names: [...certificate.names], isTrusted: certificate.isTrusted },
+      validFrom: certificate.validFrom.toISOString(),
+      validTo: certificate.validTo.toISOString(),
+    },
+  }
+}

@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import type { AxeResults } from 'axe-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
+import type { Config } from '../../server/config.ts'
+import { buildServer, projectFolder } from './build.ts'
+import { findChromium, launchChromium } from './chromium.ts'
+import { startServer, type TestServer } from './server.ts'
+
+export const chromium = findChromium()
+
+/** Tests in a real browser; by name skipped without one. They wait for much. */
+export function describePages(name: string, tests: () => void): void {
+  describe.skipIf(chromium.skip)(`${name} ${chromium.reason}`, { timeout: 120_000 }, tests)
+}
+
+const axeFile = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+
+/** One browser profile on the pages. */
+export interface Visitor {
+  readonly page: Page
+  readonly context: BrowserContext
+  /** Opens an address of the server, such as `/containers`. */
+  open(address: string): Promise<void>
+  /** Opens it signed in; as Admin unless it says who. */
+  openSignedIn(address: string, who?: Login): Promise<void>
+}
+
+export interface Login {
+  readonly userName: string
+  readonly password: string
+}
+
+/**
+ * A server with the built pages and a browser, shared by the tests of a file. After each test its
+ * visitors leave, and whatever their browsers complained of (errors, what the policy refused,
+ * uncaught exceptions, addresses outside) fails it. Call it inside of
+ * `describePages`.
+ */
+export function usePages(
+  setUp: (server: TestServer) => Promise<void> = async () => {},
+  overrides: Partial<Config> = {},
+) {
+  let browser: Browser
+  let server: TestServer
+  let visitors: BrowserContext[] = []
+  const complaints: string[] = []
+  let expected: RegExp[] = []
+
+  beforeAll(async () => {
+    await buildServer()
+    const webFolder = path.join(projectFolder, 'dist/web')
+    server = await startServer(overrides, { webFolder })
+    browser = await launchChromium(chromium)
+    await setUp(server)
+  }, 360_000)
+  afterEach(async () => {
+    await Promise.all(visitors.map((context) => context.close()))
+    visitors = []
+    const unexpected = complaints
+      .splice(0)
+      .filter((text) => !expected.some((pattern) => pattern.test(text)))
+    expected = []
+    expect(unexpected).toEqual([])
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await server?.[Symbol.asyncDispose]()
+  })
+
+  return {
+    server: () => server,
+    browser: () => browser,
+    /** What this test brings about on purpose, such as the browser's word of a 401. */
+    expectComplaint: (pattern: RegExp) => void expected.push(pattern),
+    /** Somebody new, with nothing remembered. */
+    async visit(options: BrowserContextOptions = {}): Promise<Visitor> {
+      const context = await browser.newContext({ baseURL: server.url, ...options })
+      visitors.push(context)
+      context.setDefaultTimeout(30_000)
+      const page = await context.newPage()
+      listen(page, server.url, complaints)
+      return {
+        page,
+        context,
+        open: async (address) => void (await page.goto(address)),
+        openSignedIn: (address, who = { userName: 'Admin', password: server.adminPassword }) =>
+          openSignedIn(page, address, who),
+      }
+    },
+  }
+}
+
+function listen(page: Page, url: string, complaints: string[]): void {
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') {
+      complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`)
+    }
+  })
+  page.on('pageerror', (error) => complaints.push(`uncaught: ${error.stack}`))
+  page.on('request', (request) => {
+    const outside = !request.url().startsWith(url) && !/^(?:blob|data):/.test(request.url())
+    if (outside) complaints.push(`outside: ${request.url()}`)
+  })
+}
+
+/** By the form, as people do. */
+async function openSignedIn(page: Page, address: string, who: Login): Promise<void> {
+  await page.goto(`/sign-in?to=${encodeURIComponent(address)}`)
+  await page.getByLabel('User name').fill(who.userName)
+  await page.getByLabel('Password', { exact: true }).fill(who.password)
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await page.waitForURL((url) => url.pathname !== '/sign-in')
+}
+
+/** Fails on what axe calls serious or critical, in light and in dark. */
+export async function expectAccessible(page: Page): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    await page.locator(`html[data-mantine-color-scheme=${colorScheme}]`).waitFor()
+    // Through the debugger, which the policy of the page does not bind.
+    await page.evaluate(readAxe())
+    const { violations } = (await page.evaluate(
+      'axe.run(document, { resultTypes: ["violations"] })',
+    )) as AxeResults
+    const findings = violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .flatMap(({ id, help, nodes }) =>
+        nodes.map(({ html, any }) => `${colorScheme} ${id}: ${help}: ${html} ${any[0]?.message}`),
+      )
+    expect(findings).toEqual([])
+  }
+  await page.emulateMedia({ colorScheme: null })
+}
+
+let axe: string | undefined
+
+function readAxe(): string {
+  axe ??= readFileSync(axeFile, 'utf8')
+  return axe
+}

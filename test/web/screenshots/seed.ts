@@ -1,0 +1,51 @@
+import { api } from '../../../contract/api.ts'
+import { call } from '../../../contract/call.ts'
+import { clientOf } from '../../support/api-call.ts'
+import type { TestServer } from '../../support/server.ts'
+
+const password = 'a long enough password'
+const users = [
+  ['ana', 'Ana Sousa', ['developers', 'release managers']],
+  ['bruno', 'Bruno Lang', ['developers']],
+  ['ci-of-the-payment-team', 'Build server of the payment team', ['build servers']],
+  ['chidi', 'Chidi Okafor', []],
+  ['wilhelmine.von-und-zu-hohenstein', 'Wilhelmine von und zu Hohenstein', ['auditors']],
+] as const
+
+/** A company's worth of who may do what. */
+export async function seed(server: TestServer): Promise<void> {
+  const client = clientOf(server.url, server.admin)
+  await server.createFeed('public', { description: 'Images that anybody may pull.' })
+  await server.createFeed('payment', { description: 'Of the payment team.' })
+  for (const name of ['developers', 'release managers', 'build servers', 'auditors']) {
+    const description = `All ${name} of the company.`
+    await call(client, api.securityGroups.add, { body: { name, description } })
+  }
+  for (const [name, displayName, groups] of users) {
+    const email = `${name}@example.org`
+    const body = { name, displayName, email, password, groups: [...groups] }
+    await call(client, api.securityUsers.add, { body })
+  }
+  for (const body of [
+    { group: 'developers', task: 'Publish Packages', feed: 'main' },
+    { group: 'developers', task: 'View & Download Packages' },
+    { user: 'Everyone', task: 'View & Download Packages', feed: 'public' },
+    { group: 'build servers', task: 'Publish Packages', feed: 'main', repositories: 'payment/**' },
+    { user: 'ana', task: 'Publish Packages', feed: 'main', repositories: 'legacy/*', deny: true },
+  ]) {
+    await call(client, api.securityPermissions.add, { body })
+  }
+  for (const body of [
+    {
+      type: 'feed',
+      feed: 'main',
+      displayName: 'CI of team app',
+      packagePermissions: ['view', 'add'],
+    },
+    { type: 'system', displayName: 'Nightly backup', systemApis: ['full-control'] },
+    { type: 'personal', displayName: 'My laptop', expiration: '2030-01-01' },
+  ] as const) {
+    const { ...copy } = body
+    await call(client, api.apiKeys.create, { body: JSON.parse(JSON.stringify(copy)) })
+  }
+}

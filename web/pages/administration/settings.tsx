@@ -1,0 +1,102 @@
+import {
+  Badge,
+  Button,
+  Group,
+  NumberInput,
+  Select,
+  Stack,
+  Text,
+  TextInput,
+  Title,
+} from '@mantine/core'
+import { useForm } from '@mantine/form'
+import { notifications } from '@mantine/notifications'
+import { useQuery } from '@tanstack/react-query'
+import { api } from '../../../contract/api.ts'
+import type { SettingInfo } from '../../../contract/settings.ts'
+import { fieldProblems } from '../../call.ts'
+import { Page } from '../../parts/page.tsx'
+import { Failure, Waiting } from '../../parts/states.tsx'
+import { callQuery, useCall } from '../../queries/calls.ts'
+
+/** How this server behaves; what its configuration fixes is shown and not changed here. */
+export function SettingsPage() {
+  const query = { showAll: 'true' }
+  const { data, error, refetch } = useQuery(callQuery(api.settings.list, { query }))
+  return (
+    <Page title="Settings">
+      {error && <Failure error={error} onRetry={() => void refetch()} />}
+      {data === undefined && !error && <Waiting />}
+      <Stack gap="lg">
+        {data?.map((setting) => (
+          <Setting key={`${setting.name} ${setting.value}`} setting={setting} />
+        ))}
+      </Stack>
+    </Page>
+  )
+}
+
+function Setting({ setting }: { readonly setting: SettingInfo }) {
+  const { name, value, description, fixed } = setting
+  const save = useCall(api.settings.set, [api.settings.list])
+  const form = useForm({ initialValues: { value } })
+  const set = (query: { name: string; value?: string }) =>
+    save.mutate({ query }, { onSuccess: () => notifications.show({ message: `${name} is set.` }) })
+  const problem = Object.values(fieldProblems(save.error))[0]
+  return (
+    <form onSubmit={form.onSubmit((values) => set({ name, value: String(values.value) }))}>
+      <Stack gap={4} className="narrow">
+        <Group gap="xs">
+          <Title order={2} className="mono">
+            {name}
+          </Title>
+          {fixed && <Badge color="gray">fixed by the configuration</Badge>}
+        </Group>
+        <Text size="sm" id={`about ${name}`}>
+          {description}
+        </Text>
+        <Group gap="xs" align="start" wrap="nowrap">
+          <Field setting={setting} form={form} problem={problem} />
+          {!fixed && (
+            <>
+              <Button
+                type="submit"
+                variant="default"
+                disabled={!form.isDirty()}
+                loading={save.isPending}
+              >
+                Save
+              </Button>
+              <Button variant="subtle" onClick={() => set({ name })}>
+                Default
+                <span className="for-readers"> of {name}</span>
+              </Button>
+            </>
+          )}
+        </Group>
+        {save.error && problem === undefined && <Failure error={save.error} />}
+      </Stack>
+    </form>
+  )
+}
+
+function Field(props: {
+  readonly setting: SettingInfo
+  readonly form: ReturnType<typeof useForm<{ value: string }>>
+  readonly problem: string | undefined
+}) {
+  const { setting, form, problem } = props
+  const common = {
+    'aria-label': setting.name,
+    disabled: setting.fixed,
+    error: problem,
+    style: { flex: 1 },
+    ...form.getInputProps('value'),
+    ...(problem !== undefined && { error: problem }),
+  }
+  if (setting.valueType === 'boolean') {
+    return <Select {...common} allowDeselect={false} data={['true', 'false']} />
+  }
+  if (setting.valueType === 'integer') return <NumberInput {...common} allowDecimal={false} />
+  return <TextInput {...common} />
+}

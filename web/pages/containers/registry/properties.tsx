@@ -1,0 +1,184 @@
+import { Button, Radio, Select, Stack, Switch, TagsInput, Textarea, TextInput } from '@mantine/core'
+import { useForm } from '@mantine/form'
+import { notifications } from '@mantine/notifications'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
+import { api } from '../../../../contract/api.ts'
+import { call } from '../../../../contract/call.ts'
+import type { FeedInfo } from '../../../../contract/feeds.ts'
+import { client, fieldProblems } from '../../../call.ts'
+import { Failure, Waiting } from '../../../parts/states.tsx'
+import { callQuery, pageQuery } from '../../../queries/calls.ts'
+import { useWhoami } from '../../../queries/session.ts'
+import { addressOf } from '../../../reference.ts'
+
+type Wishes = Pick<
+  FeedInfo,
+  | 'name'
+  | 'alternateNames'
+  | 'description'
+  | 'active'
+  | 'feedGroup'
+  | 'tagDeletion'
+  | 'overwrite'
+  | 'sparseIndexes'
+  | 'externalLayers'
+>
+type Form = ReturnType<typeof useForm<Wishes>>
+
+/** How a registry is called and behaves. What somebody edits is not written over by the polling. */
+export function Properties({ feed }: { readonly feed: string }) {
+  const query = callQuery(api.feeds.get, { params: { name: feed } })
+  const { data, error, refetch } = useQuery({ ...query, refetchInterval: false })
+  if (data === undefined) {
+    return error ? <Failure error={error} onRetry={() => void refetch()} /> : <Waiting />
+  }
+  return <PropertiesForm key={data.name} feed={data} />
+}
+
+function PropertiesForm({ feed }: { readonly feed: FeedInfo }) {
+  const form = useForm<Wishes>({ initialValues: wishesOf(feed) })
+  const save = useSave(feed, form)
+  const problems = Object.keys(fieldProblems(save.error))
+  const areShown = problems.length > 0 && problems.every((field) => field in form.values)
+  return (
+    <form noValidate onSubmit={form.onSubmit((wishes) => save.mutate(wishes))}>
+      <Stack gap="lg" maw="44rem">
+        {save.error !== null && !areShown && <Failure error={save.error} />}
+        <Names form={form} />
+        <Behaviour form={form} />
+        <div>
+          <Button type="submit" loading={save.isPending} disabled={!form.isDirty()}>
+            Save the properties
+          </Button>
+        </div>
+      </Stack>
+    </form>
+  )
+}
+
+function Names({ form }: { readonly form: Form }) {
+  const { administrator } = useWhoami()
+  const { data } = useQuery({
+    ...pageQuery(api.feedGroups.list, { query: { count: '1000' } }),
+    enabled: administrator,
+  })
+  const groups = (data?.items ?? []).map(({ name }) => name)
+  const current = form.values.feedGroup
+  return (
+    <>
+      <TextInput
+        label="Name"
+        description="After another name, clients use that. Add the old one below to keep it working."
+        spellCheck={false}
+        {...form.getInputProps('name')}
+      />
+      <TagsInput
+        label="Alternate names"
+        description="It answers to these too. Press Enter after each."
+        {...form.getInputProps('alternateNames')}
+      />
+      <Textarea
+        label="Description"
+        autosize
+        minRows={2}
+        maxLength={2000}
+        {...form.getInputProps('description')}
+      />
+      <Select
+        label="Feed group"
+        description={
+          administrator
+            ? 'Permissions of the group count for it too.'
+            : 'An administrator can change it.'
+        }
+        data={current === null || groups.includes(current) ? groups : [...groups, current]}
+        clearable
+        searchable
+        readOnly={!administrator}
+        {...form.getInputProps('feedGroup')}
+      />
+    </>
+  )
+}
+
+function Behaviour({ form }: { readonly form: Form }) {
+  return (
+    <>
+      <Switch
+        label="Active"
+        description="A registry that is not active answers nobody. Nothing in it is lost."
+        {...form.getInputProps('active', { type: 'checkbox' })}
+      />
+      <Radio.Group
+        label="When a tag that exists is pushed again"
+        {...form.getInputProps('overwrite')}
+      >
+        <Stack gap="xs" mt={4}>
+          <Radio value="allowed" label="It moves to the new image" />
+          <Radio
+            value="permission"
+            label="It moves if the caller has Feeds_OverwritePackage, else the push is refused"
+          />
+          <Radio value="never" label="The push is refused: tags never move" />
+        </Stack>
+      </Radio.Group>
+      <Switch
+        label="Clients may delete tags"
+        description="Over the registry protocol, with the right to delete. These pages can in any case."
+        {...form.getInputProps('tagDeletion', { type: 'checkbox' })}
+      />
+      <Switch
+        label="Sparse indexes"
+        description="Manifests may refer to images and layers that are not here."
+        {...form.getInputProps('sparseIndexes', { type: 'checkbox' })}
+      />
+      <Switch
+        label="External layers"
+        description="Images may have layers that are elsewhere: with URLs, or foreign."
+        {...form.getInputProps('externalLayers', { type: 'checkbox' })}
+      />
+    </>
+  )
+}
+
+function wishesOf(feed: FeedInfo): Wishes {
+  const { name, alternateNames, description, active, feedGroup } = feed
+  const { tagDeletion, overwrite, sparseIndexes, externalLayers } = feed
+  return {
+    ...{ name, alternateNames, description, active, feedGroup },
+    ...{ tagDeletion, overwrite, sparseIndexes, externalLayers },
+  }
+}
+
+/** Sends what was changed, and no more: what somebody else changed meanwhile stays. */
+function useSave(feed: FeedInfo, form: Form) {
+  const queries = useQueryClient()
+  const navigate = useNavigate()
+  return useMutation({
+    mutationFn: async (wishes: Wishes) => {
+      const changed = Object.entries(wishes).filter(([name]) => form.isDirty(name))
+      const body = Object.fromEntries(changed) as Partial<Wishes>
+      return await call(client, api.feeds.update, { params: { name: feed.name }, body })
+    },
+    onSuccess: async (saved) => {
+      form.setInitialValues(wishesOf(saved))
+      form.setValues(wishesOf(saved))
+      form.resetDirty(wishesOf(saved))
+      notifications.show({ message: `The properties of ${saved.name} are saved.` })
+      if (saved.name !== feed.name) {
+        await navigate({
+          to: addressOf({ feed: saved.name }),
+          search: { tab: 'properties' } as never,
+          replace: true,
+        })
+      }
+      await Promise.all(
+        [api.registries.list, api.registries.get, api.feeds.get].map(({ path }) =>
+          queries.invalidateQueries({ queryKey: [path] }),
+        ),
+      )
+    },
+    onError: (error) => form.setErrors(fieldProblems(error)),
+  })
+}

@@ -1,0 +1,82 @@
+import { Button, Stack, Text, Title } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import { notifications } from '@mantine/notifications'
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
+import { api } from '../../../../contract/api.ts'
+import type { RepositoryDeletion, RepositoryDetails } from '../../../../contract/repositories.ts'
+import { Confirm } from '../../../parts/confirm.tsx'
+import { counted } from '../../../parts/count.tsx'
+import { Failure, Waiting } from '../../../parts/states.tsx'
+import { Time } from '../../../parts/time.tsx'
+import { callQuery, useCall } from '../../../queries/calls.ts'
+import { addressOf } from '../../../reference.ts'
+
+/** Deletes a whole repository, after its name was typed. */
+export function DeleteRepository({ repository }: { readonly repository: RepositoryDetails }) {
+  const { feed, name } = repository
+  const [opened, { open, close }] = useDisclosure(false)
+  const query = { feed, repo: name }
+  const preview = useQuery({
+    ...callQuery(api.repositories.previewDelete, { query }),
+    enabled: opened,
+  })
+  const remove = useCall(api.repositories.delete, [api.repositories.list, api.registries.get])
+  const navigate = useNavigate()
+  const onConfirm = () =>
+    remove.mutate(
+      { query },
+      {
+        onSuccess: () => {
+          notifications.show({ message: `${name} is deleted. The audit log has it.` })
+          void navigate({ to: addressOf({ feed }) })
+        },
+      },
+    )
+  return (
+    <Stack gap="xs" align="flex-start" className="danger">
+      <Title order={2}>Delete this repository</Title>
+      <Text maw="60ch">
+        It is gone at once, with all tags and images. The space is free when clean-up has run.
+      </Text>
+      <Button color="red" variant="outline" onClick={open}>
+        Delete the repository…
+      </Button>
+      <Confirm
+        opened={opened}
+        title={`Delete ${name}?`}
+        verb="Delete the repository"
+        typed={name}
+        busy={remove.isPending}
+        error={remove.error}
+        onConfirm={onConfirm}
+        onClose={close}
+      >
+        {preview.data ? (
+          <WhatIsIn deletion={preview.data} />
+        ) : preview.error ? (
+          <Failure error={preview.error} onRetry={() => void preview.refetch()} />
+        ) : (
+          <Waiting rows={2} />
+        )}
+      </Confirm>
+    </Stack>
+  )
+}
+
+function WhatIsIn({ deletion }: { readonly deletion: RepositoryDeletion }) {
+  const { tags, images, uploads, lastPush, lastPulled } = deletion
+  return (
+    <Stack gap="xs">
+      <Text>
+        {counted(tags, 'tag')} and {counted(images, 'image')} go
+        {uploads > 0 && `, and ${counted(uploads, 'push', 'pushes')} under way`}. This cannot be
+        undone.
+      </Text>
+      <Text size="sm">
+        Last push: <Time at={lastPush?.at ?? null} />
+        {lastPush && ` by ${lastPush.by}`}. Last pull: <Time at={lastPulled} />.
+      </Text>
+    </Stack>
+  )
+}

@@ -1,0 +1,124 @@
+import { ActionIcon, Anchor, Badge, Checkbox, Menu, Table } from '@mantine/core'
+import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import type { RepositoryDetails } from '../../../../contract/repositories.ts'
+import type { TagInfo } from '../../../../contract/tags.ts'
+import { useAddressState } from '../../../parts/address-state.ts'
+import { Count } from '../../../parts/count.tsx'
+import { Digest } from '../../../parts/digest.tsx'
+import { Icon } from '../../../parts/icon.tsx'
+import { Platforms } from '../../../parts/platforms.tsx'
+import type { Selection } from '../../../parts/selection.ts'
+import { Size } from '../../../parts/size.tsx'
+import { Time } from '../../../parts/time.tsx'
+import { addressOf } from '../../../reference.ts'
+import { DeleteDialog } from './delete-dialog.tsx'
+import { copyPullLines } from './pull-lines.ts'
+
+export function TagRow(props: {
+  readonly repository: RepositoryDetails
+  readonly tag: TagInfo
+  /** How many rows, from here on, are of this image; 0: a row before said all about it. */
+  readonly span: number
+  readonly selection: Selection<TagInfo>
+  readonly isCurrent: boolean
+  readonly isFresh: boolean
+}) {
+  const { repository, tag, span, selection, isCurrent, isFresh } = props
+  const { feed, name: repositoryName } = repository
+  return (
+    <Table.Tr
+      data-current={isCurrent || undefined}
+      data-fresh={isFresh || undefined}
+      data-chosen={selection.has(tag) || undefined}
+      data-follows={span === 0 || undefined}
+    >
+      <Table.Td>
+        <Checkbox
+          aria-label={`Choose ${tag.name}`}
+          checked={selection.has(tag)}
+          onChange={() => selection.toggle(tag)}
+        />
+      </Table.Td>
+      <Table.Td>
+        <Anchor
+          component={Link}
+          to={addressOf({ feed, repository: repositoryName, tag: tag.name })}
+          className="wraps"
+          fw={600}
+        >
+          {tag.name}
+        </Anchor>
+      </Table.Td>
+      <Table.Td className="unbroken">
+        <Time at={tag.pushed} />, {tag.pushedBy}
+      </Table.Td>
+      {span > 0 && <AboutTheImage tag={tag} span={span} />}
+      <Table.Td className="numeric">
+        <TagMenu repository={repository} tag={tag} />
+      </Table.Td>
+    </Table.Tr>
+  )
+}
+
+function AboutTheImage({ tag, span }: { readonly tag: TagInfo; readonly span: number }) {
+  const { digest, platforms, artifactType, sizeBytes, lastPulled, pulls } = tag
+  return (
+    <>
+      <Table.Td rowSpan={span}>
+        <Digest digest={digest} />
+      </Table.Td>
+      <Table.Td rowSpan={span}>
+        {platforms.length === 0 && artifactType !== null ? (
+          <Badge color="gray" fw={500} maw={220} title={artifactType}>
+            {artifactType}
+          </Badge>
+        ) : (
+          <Platforms platforms={platforms} />
+        )}
+      </Table.Td>
+      <Table.Td rowSpan={span} className="numeric">
+        <Size bytes={sizeBytes} />
+      </Table.Td>
+      <Table.Td rowSpan={span} className="unbroken">
+        <Time at={lastPulled} />
+      </Table.Td>
+      <Table.Td rowSpan={span} className="numeric">
+        <Count value={pulls} />
+      </Table.Td>
+    </>
+  )
+}
+
+function TagMenu(props: { readonly repository: RepositoryDetails; readonly tag: TagInfo }) {
+  const { repository, tag } = props
+  const [, setAddress] = useAddressState()
+  const [deleting, setDeleting] = useState(false)
+  return (
+    <>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <ActionIcon variant="subtle" color="gray" aria-label={`Actions for ${tag.name}`}>
+            <Icon name="more" />
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item onClick={() => void copyPullLines(repository, [tag])}>
+            Copy the pull line
+          </Menu.Item>
+          <Menu.Item onClick={() => setAddress({ history: tag.name }, { asStep: true })}>
+            History
+          </Menu.Item>
+          {repository.canDelete && (
+            <Menu.Item color="red" onClick={() => setDeleting(true)}>
+              Delete…
+            </Menu.Item>
+          )}
+        </Menu.Dropdown>
+      </Menu>
+      {deleting && (
+        <DeleteDialog repository={repository} tags={[tag]} onClose={() => setDeleting(false)} />
+      )}
+    </>
+  )
+}

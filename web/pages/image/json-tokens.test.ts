@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import { indentJson, tokenizeJson } from './json-tokens.ts'
+
+const text = '{"a": [1, -2.5e3, true], "b\\"": "x: \\" y", "c": null, "d": {"sha256:1": "2"}}'
+
+test('the pieces are the text', () => {
+  for (const each of [text, indentJson(text), 'no JSON "at all', '']) {
+    expect(
+      tokenizeJson(each)
+        .map((token) => token.text)
+        .join(''),
+    ).toBe(each)
+  }
+})
+
+test('names, strings, numbers and words are told apart', () => {
+  const kinds = tokenizeJson(text).filter(({ kind }) => kind !== 'plain')
+  expect(kinds.map((token) => `${token.kind} ${token.text}`)).toEqual([
+    'name "a"',
+    'number 1',
+    'number -2.5e3',
+    'word true',
+    'name "b\\""',
+    'string "x: \\" y"',
+    'name "c"',
+    'word null',
+    'name "d"',
+    'name "sha256:1"',
+    'string "2"',
+  ])
+})
+
+test('what is no JSON is not touched', () => expect(indentJson('{"a":')).toBe('{"a":'))
