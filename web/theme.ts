@@ -55,6 +55,7 @@ export const theme = createTheme({
     Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
     Notification: Notification.extend({
       defaultProps: { closeButtonProps: { 'aria-label': 'Close' } },
+      styles: { description: { color: 'var(--mantine-color-dimmed)' } },
     }),
     // Most fields are needed: those that are not say so.
     PasswordInput: PasswordInput.extend({ defaultProps: { withAsterisk: false } }),

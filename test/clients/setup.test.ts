@@ -79,8 +79,9 @@ describeWith(
       const wanted = { place: placeOf(`${server.url}/main`), userName: 'Admin' }
       const blocks = clients.podman(wanted)
       const trust = blocks.find(({ file }) => file?.endsWith('.conf'))
-      await writeFile(inside('registries.conf'), trust?.text ?? '')
       const env = await prepare(inside)
+      // Of the places where it may lie this is the one that both programs of Debian look at.
+      await writeFile(inside('.config/containers/registries.conf'), trust?.text ?? '')
       const run = async (program: string, args: readonly string[], input = '') => {
         const result = await runCommand(program, args, { env, input, timeoutSeconds: 120 })
         expect(result.code, `${program} ${args.join(' ')}: ${result.output}`).toBe(0)
@@ -111,7 +112,6 @@ async function prepare(inside: (name: string) => string): Promise<NodeJS.Process
   return {
     ...env,
     CONTAINERS_STORAGE_CONF: inside('storage.conf'),
-    CONTAINERS_REGISTRIES_CONF: inside('registries.conf'),
     REGISTRY_AUTH_FILE: inside('auth.json'),
   }
 }

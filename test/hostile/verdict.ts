@@ -1,4 +1,5 @@
 import type { Conversation } from './conversations.ts'
+import { isOwnPage } from './own-pages.ts'
 import type { Reply } from './replies.ts'
 import type { Heard } from './talk.ts'
 import type { World } from './world.ts'
@@ -8,7 +9,7 @@ import type { World } from './world.ts'
  * are 400 here, as everything is that Node's parser refuses, so that 501 and 505 would be news.
  */
 export function judge(world: World, conversation: Conversation, heard: Heard): string[] {
-  const faults = heard.replies.flatMap(judgeReply)
+  const faults = heard.replies.flatMap((reply) => judgeReply(world, reply))
   if (heard.unanswered !== undefined) faults.push('a whole request was not answered')
   if (heard.failure !== undefined) faults.push(`an answer that is no HTTP: ${heard.failure}`)
   const text = heard.raw.toString('latin1')
@@ -21,12 +22,13 @@ export function judge(world: World, conversation: Conversation, heard: Heard): s
   return faults
 }
 
-function judgeReply({ status, headers, body }: Reply): string[] {
+function judgeReply({ pages }: World, { status, headers, body }: Reply): string[] {
   const type = headers.get('content-type') ?? ''
   const faults: string[] = []
   if (status >= 500) faults.push(`${status}: ${body.toString('latin1').slice(0, 300)}`)
   if (/html/i.test(type) || /^\s*</.test(body.subarray(0, 20).toString('latin1'))) {
-    faults.push(`a page: ${type}`)
+    const isOwn = status === 200 && (body.byteLength === 0 || isOwnPage(pages, body))
+    if (!isOwn) faults.push(`a page that is not one of the server's: ${status} ${type}`)
   }
   if (status >= 400 && body.byteLength > 0 && !isJson(type, body)) {
     faults.push(`a ${status} that is no JSON: ${type} ${body.toString('latin1').slice(0, 200)}`)

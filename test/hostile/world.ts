@@ -6,6 +6,7 @@ import { adminPassword, runEntrepot, type ServerProcess } from '../support/proce
 import { pushBlob, pushImage } from '../support/push.ts'
 import { basicAuthorization, fetchToken } from '../support/registry-client.ts'
 import type { Table } from '../support/rows.ts'
+import { readOwnPages } from './own-pages.ts'
 
 /** Whoever sends a request. */
 export interface Caller {
@@ -35,6 +36,8 @@ export interface World {
   /** Blobs of `open/app` that manifests can be made of. */
   readonly parts: readonly { readonly digest: string; readonly size: number }[]
   readonly plain: Plain
+  /** The HTML that the server answers with, where it does: see `isOwnPage`. */
+  readonly pages: readonly string[]
 }
 
 interface Logins {
@@ -123,6 +126,7 @@ export async function makeWorld(server: ServerProcess): Promise<World> {
       layer,
       authorization: basicAuthorization('api', plainReader),
     },
+    pages: await readOwnPages(server.url),
   }
 }
 

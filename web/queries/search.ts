@@ -24,7 +24,7 @@ export function searchQuery(text: string) {
     queryKey: [api.search.find.path, q],
     queryFn: async ({ signal }) => {
       const result = await call({ ...client, signal }, api.search.find, { query: { q } })
-      return { groups: groupsOf(result), isComplete: result.isComplete }
+      return { groups: mostExactFirst(groupsOf(result), q), isComplete: result.isComplete }
     },
   })
 }
@@ -34,6 +34,12 @@ function asReference(text: string): string {
   const name = text.trim().replace(/^(?:docker|podman)\s+pull\s+/, '')
   const host = `${window.location.host}/`
   return (name.startsWith(host) ? name.slice(host.length) : name).slice(0, 400)
+}
+
+/** Who wrote `main/app:1.4` wants that tag, and not the repository that is found with it. */
+function mostExactFirst(groups: readonly FoundGroup[], written: string): FoundGroup[] {
+  const isMeant = (group: FoundGroup) => group.found.some(({ label }) => label === written)
+  return [...groups.filter(isMeant), ...groups.filter((group) => !isMeant(group))]
 }
 
 function groupsOf({ registries, repositories, tags, images }: SearchResult): FoundGroup[] {
