@@ -4,7 +4,7 @@ import type { Browser, BrowserContextOptions } from 'playwright-core'
 import { projectFolder } from '../../support/build.ts'
 import { findChromium, launchChromium } from '../../support/chromium.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
-import { seed } from './seed.ts'
+import { seed, seedImages } from './seed.ts'
 import { type Shot, shots } from './shots.ts'
 
 /**
@@ -12,8 +12,8 @@ import { type Shot, shots } from './shots.ts'
  * content, into docs/screenshots. Build first.
  */
 const looks: Readonly<Record<string, BrowserContextOptions>> = {
-  light: { colorScheme: 'light', viewport: { width: 1280, height: 800 } },
-  dark: { colorScheme: 'dark', viewport: { width: 1280, height: 800 } },
+  light: { colorScheme: 'light', viewport: { width: 1280, height: 900 } },
+  dark: { colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
   phone: {
     colorScheme: 'light',
     viewport: { width: 390, height: 844 },
@@ -28,6 +28,7 @@ mkdirSync(folder, { recursive: true })
 const webFolder = path.join(projectFolder, 'dist/web')
 await using server = await startServer({}, { webFolder })
 await seed(server)
+await seedImages(server)
 const browser = await launchChromium(findChromium())
 try {
   for (const [look, options] of Object.entries(looks)) {
@@ -43,9 +44,12 @@ async function take(
   { look, options }: { readonly look: string; readonly options: BrowserContextOptions },
 ): Promise<void> {
   const context = await browser.newContext({ baseURL: url, reducedMotion: 'reduce', ...options })
+  // A busy machine takes its time.
+  context.setDefaultTimeout(180_000)
   const page = await context.newPage()
-  const shoot = async ({ name, address, prepare }: Shot) => {
+  const shoot = async ({ name, address, until = 'h1, h2', prepare }: Shot) => {
     await page.goto(address)
+    await page.locator(until).first().waitFor()
     await page.waitForLoadState('networkidle')
     await prepare?.(page)
     await page.screenshot({ path: path.join(folder, `${name}-${look}.png`) })

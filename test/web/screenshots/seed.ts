@@ -1,6 +1,8 @@
 import { api } from '../../../contract/api.ts'
 import { call } from '../../../contract/call.ts'
 import { clientOf } from '../../support/api-call.ts'
+import { makeDemoImages } from '../../support/demo-images.ts'
+import { pushImage, pushManifest } from '../../support/push.ts'
 import type { TestServer } from '../../support/server.ts'
 
 const password = 'a long enough password'
@@ -48,4 +50,17 @@ export async function seed(server: TestServer): Promise<void> {
     const { ...copy } = body
     await call(client, api.apiKeys.create, { body: JSON.parse(JSON.stringify(copy)) })
   }
+}
+
+/** An application for two platforms, signed, with an SBOM, in two versions. */
+export async function seedImages({ url, admin }: TestServer): Promise<void> {
+  const demo = await makeDemoImages()
+  const table = { url, callers: { admin } }
+  await pushImage(table, 'main/team/app', demo.older, ['1.3', '1.4'])
+  for (const one of [demo.newer, demo.arm]) await pushImage(table, 'main/team/app', one)
+  for (const tag of ['1.4', 'latest']) {
+    await pushManifest(table, 'main/team/app', demo.index, tag)
+  }
+  for (const one of [demo.signature, demo.sbom]) await pushImage(table, 'main/team/app', one)
+  await pushImage(table, 'main/other', demo.older, ['1'])
 }

@@ -5,6 +5,8 @@ export interface Shot {
   readonly name: string
   readonly address: string
   readonly signedOut?: true
+  /** What comes last, where that is not the heading. */
+  readonly until?: string
   /** What is done on the page before. */
   readonly prepare?: (page: Page) => Promise<void>
 }
@@ -13,6 +15,11 @@ const press = (name: string) => async (page: Page) => {
   await page.getByRole('button', { name }).first().click()
   await page.getByRole('dialog').waitFor()
 }
+
+const image = (name: string, query: string, until: string): Shot => ({
+  ...{ name: `image-${name}`, until },
+  address: `/containers/main/team/app:1.4?${query}`,
+})
 
 /** Every page, with what can be opened on it. */
 export const shots: readonly Shot[] = [
@@ -24,6 +31,28 @@ export const shots: readonly Shot[] = [
     async prepare(page) {
       await page.keyboard.press('Control+k')
       await page.getByPlaceholder('Search registries').waitFor()
+    },
+  },
+  { name: 'registry', address: '/containers/main', until: 'tbody a' },
+  { name: 'registry-permissions', address: '/containers/main?tab=permissions' },
+  { name: 'registry-danger', address: '/containers/main?tab=danger' },
+  { name: 'client', address: '/containers/main?tab=setup' },
+  { name: 'repository', address: '/containers/main/team/app', until: 'tbody a' },
+  image('overview', '', '.text-table'),
+  image('layers', 'tab=layers', '.layer-bar'),
+  image('files', 'tab=files&path=srv/app.py', '.hljs-keyword'),
+  image('picture', 'tab=files&path=srv/logo.png', '.file-image'),
+  image('manifest', 'tab=manifest', '.json-name'),
+  image('referrers', 'tab=referrers', 'tbody'),
+  image('history', 'tab=history', 'section + section tbody'),
+  image('usage', 'tab=usage', '.daily-bars'),
+  image('compare', 'compare=1.3&platform=linux/amd64&file=srv/app.py', '.diff-added'),
+  {
+    ...image('delete', '', '.text-table'),
+    async prepare(page) {
+      await page.getByRole('button', { name: 'Delete…' }).click()
+      await page.getByLabel('The image with all its tags').click()
+      await page.getByText('Goes with clean-up').waitFor()
     },
   },
   { name: 'account', address: '/account' },
