@@ -164,6 +164,12 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import('./pages/administration/audit.tsx'), 'AuditPage'),
 })
 
+const health = createRoute({
+  getParentRoute: () => administration,
+  path: '/health',
+  component: lazyRouteComponent(() => import('./pages/administration/health.tsx'), 'HealthPage'),
+})
+
 const administrationPages = [
   overview,
   userList,
@@ -174,6 +180,7 @@ const administrationPages = [
   directories,
   settings,
   audit,
+  health,
 ] as const
 
 /** Of an address's query what is text, by these names; a number there was meant as one. */

@@ -30,6 +30,7 @@ describePages('the pages of administration', () => {
     ['directories', 'Directories', 'No directory yet'],
     ['settings', 'Settings', 'Web.BaseUrl'],
     ['audit', 'Audit', 'session.begun'],
+    ['health', 'Health', 'What a client sees'],
   ] as const)('%s: open it, and everybody can use it', async ([address, heading, content]) => {
     const { page, openSignedIn } = await pages.visit()
     await openSignedIn(`/administration/${address}`)

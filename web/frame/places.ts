@@ -43,6 +43,7 @@ export const places: readonly Place[] = [
     ['Directories', 'directories', 'group', 'LDAP and OpenID Connect: who signs in as elsewhere.'],
     ['Settings', 'settings', 'settings', 'How this server behaves.'],
     ['Audit', 'audit', 'audit', 'What happened, and who did it.'],
+    ['Health', 'health', 'health', 'Whether it works, and what a client would see.'],
   ]),
   { title: 'Account', to: '/account', icon: 'account', key: 'u', isFor: users },
 ]

@@ -44,4 +44,5 @@ export const shots: readonly Shot[] = [
   { name: 'directories', address: '/administration/directories' },
   { name: 'settings', address: '/administration/settings' },
   { name: 'audit', address: '/administration/audit' },
+  { name: 'health', address: '/administration/health' },
 ]
