@@ -107,6 +107,15 @@ const groups = createRoute({
   component: lazyRouteComponent(() => import('./pages/administration/groups.tsx'), 'GroupsPage'),
 })
 
+const feedGroups = createRoute({
+  getParentRoute: () => administration,
+  path: '/feed-groups',
+  component: lazyRouteComponent(
+    () => import('./pages/administration/feed-groups.tsx'),
+    'FeedGroupsPage',
+  ),
+})
+
 const tasks = createRoute({
   getParentRoute: () => administration,
   path: '/tasks',
@@ -174,6 +183,7 @@ const administrationPages = [
   overview,
   userList,
   groups,
+  feedGroups,
   tasks,
   permissions,
   keys,

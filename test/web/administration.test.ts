@@ -24,6 +24,7 @@ describePages('the pages of administration', () => {
   test.for([
     ['users', 'Users', 'Admin'],
     ['groups', 'Groups', 'No group yet'],
+    ['feed-groups', 'Feed groups', 'No feed group yet'],
     ['tasks', 'Tasks', 'Publish Packages'],
     ['permissions', 'Permissions', 'Administer'],
     ['api-keys', 'API keys', 'No API key yet'],

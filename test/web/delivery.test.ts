@@ -15,6 +15,7 @@ describePages('how the pages are served', () => {
 
   test.for([
     ['/containers', 'Containers'],
+    ['/administration/feed-groups', 'Feed groups'],
     ['/administration/health', 'Health'],
   ] as const)(
     'the first load of %s is small, compressed, and from this server alone',

@@ -32,6 +32,7 @@ export const places: readonly Place[] = [
   ...administrationPlaces([
     ['Users', 'users', 'account', 'Who can sign in.'],
     ['Groups', 'groups', 'group', 'Users together, for permissions.'],
+    ['Feed groups', 'feed-groups', 'containers', 'Registries together, for permissions.'],
     ['Tasks', 'tasks', 'check', 'Sets of rights, for permissions.'],
     [
       'Permissions',

@@ -31,6 +31,7 @@ export const shots: readonly Shot[] = [
   { name: 'users', address: '/administration/users' },
   { name: 'new-user', address: '/administration/users', prepare: press('New user') },
   { name: 'groups', address: '/administration/groups' },
+  { name: 'feed-groups', address: '/administration/feed-groups' },
   { name: 'tasks', address: '/administration/tasks' },
   { name: 'permissions', address: '/administration/permissions' },
   {
