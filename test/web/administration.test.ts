@@ -3,10 +3,11 @@ import { expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import { clientOf } from '../support/api-call.ts'
-import { describePages, expectAccessible, usePages } from '../support/pages.ts'
+import { describePages, expectAccessible, tabTo, usePages } from '../support/pages.ts'
 import { basic, send } from '../support/wire.ts'
 
 const password = 'a long enough password'
+const pollOptions = { timeout: 60_000, interval: 1000 }
 
 describePages('the pages of administration', () => {
   const pages = usePages(async (server) => {
@@ -142,6 +143,37 @@ describePages('the pages of administration', () => {
     await page.getByRole('button', { name: 'Delete the key CI of the test' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click()
     await page.getByText('No API key yet').waitFor()
+  })
+
+  test('what a key is used for is listed once somebody wants it, by keyboard alone', async () => {
+    const { id, authorization } = await pages.server().createKey('secret')
+    const ask = async () => {
+      const headers = { authorization }
+      await send(pages.server().url, { method: 'GET', target: '/v2/secret/app/tags/list', headers })
+    }
+    await ask()
+    const { page, openSignedIn } = await pages.visit()
+    await openSignedIn('/administration/api-keys')
+    await tabTo(page, page.getByRole('button', { name: `Requests of Key ${id}` }))
+    await page.keyboard.press('Enter')
+    const dialog = page.getByRole('dialog', { name: `Requests of Key ${id}` })
+    await dialog.getByText('None is kept.').waitFor()
+    await tabTo(page, dialog.getByLabel('Keep a list of its requests'))
+    await page.keyboard.press('Space')
+    await dialog.getByText(/None since the list is kept|was not used yet/).waitFor()
+    await expectAccessible(page)
+    // Every process learns of the change within a second.
+    const rows = dialog.getByRole('row', { name: /GET \/v2\/secret\/app\/tags\/list 404/ })
+    await expect
+      .poll(async () => {
+        await ask()
+        return await rows.count()
+      }, pollOptions)
+      .toBeGreaterThan(0)
+    await expectAccessible(page)
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'hidden' })
+    await pages.server().revokeKey(id)
   })
 
   test('users make personal keys of their own', async () => {
