@@ -213,4 +213,33 @@ describePages('the pages of administration', () => {
     await form.getByRole('button', { name: 'Default' }).click()
     await expect.poll(() => field.inputValue(), { timeout: 20_000 }).toBe('400')
   })
+
+  test('an address that ends the session is named before it is saved, by keyboard alone', async () => {
+    pages.expectComplaint(/401/)
+    const address = 'https://registry.example.test'
+    const { page, openSignedIn } = await pages.visit()
+    await openSignedIn('/administration/settings')
+    const field = page.getByLabel('Web.BaseUrl', { exact: true })
+    const save = page.locator('form', { has: field }).getByRole('button', { name: 'Save' })
+    await tabTo(page, field)
+    await page.keyboard.type(address)
+    await tabTo(page, save)
+    await page.keyboard.press('Enter')
+    const dialog = page.getByRole('dialog', { name: `Move this server to ${address}?` })
+    await dialog.getByText('Your session ends at once').waitFor()
+    await expectAccessible(page)
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'hidden' })
+    const stored = async () =>
+      (await call(admin(), api.settings.list)).find(({ name }) => name === 'Web.BaseUrl')?.value
+    expect(await stored()).toBeUndefined()
+
+    await tabTo(page, save)
+    await page.keyboard.press('Enter')
+    await tabTo(page, dialog.getByRole('button', { name: 'Save, and sign me out' }))
+    await page.keyboard.press('Enter')
+    await page.waitForURL('**/sign-in?to=*')
+    expect(await stored()).toBe(address)
+    await call(admin(), api.settings.set, { query: { name: 'Web.BaseUrl' } })
+  })
 })
