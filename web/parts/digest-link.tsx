@@ -1,21 +1,24 @@
-import { Anchor } from '@mantine/core'
+import { Anchor, Group, Tooltip } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
-import { CopyButton } from '../../parts/copy.tsx'
-import { addressOf, shortDigest } from '../../reference.ts'
+import { addressOf, shortDigest } from '../reference.ts'
+import { CopyButton } from './copy.tsx'
 
-/** A digest as people can tell it apart, whole when copied, leading to what it names. */
+/** A digest as people can tell it apart, whole on hover and when copied, leading to what it names. */
 export function DigestLink(props: {
   readonly feed: string
   readonly repository: string
   readonly digest: string
 }) {
   const { digest } = props
+  const short = shortDigest(digest)
   return (
-    <span className="digest-link">
-      <Anchor component={Link} to={addressOf(props)} className="mono" title={digest}>
-        {shortDigest(digest)}
-      </Anchor>
-      <CopyButton text={digest} label={`Copy ${shortDigest(digest)}`} />
-    </span>
+    <Group component="span" display="inline-flex" gap={2} wrap="nowrap">
+      <Tooltip label={digest} multiline maw={360} className="whole-digest">
+        <Anchor component={Link} to={addressOf(props)} className="mono unbroken">
+          {short}
+        </Anchor>
+      </Tooltip>
+      <CopyButton text={digest} label={`Copy ${short}`} />
+    </Group>
   )
 }
