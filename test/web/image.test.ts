@@ -200,7 +200,7 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, patien
     const page = await open(`/containers/main/team/app@${demo.arm.manifest.digest}`)
     await page.getByRole('button', { name: 'Delete…' }).click()
     const dialog = page.getByRole('dialog')
-    await dialog.getByRole('alert').getByText('Cannot go, as an index lists them: 1').waitFor()
+    await dialog.getByText('Cannot go, as an index lists them: 1 image').waitFor()
     const button = dialog.getByRole('button', { name: /^Delete \d image/ })
     expect(await button.isDisabled()).toBe(true)
     await expectAccessible(page)
