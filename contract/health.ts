@@ -41,6 +41,23 @@ export const SelfTest = z.object({
 })
 export type SelfTest = z.infer<typeof SelfTest>
 
+const partStatus = z.enum(['OK', 'Error'])
+
+/** What `/health/json` says to anybody, with ProGet's names. It is no route of the API. */
+export const ServerHealth = z.object({
+  applicationName: z.string(),
+  databaseStatus: partStatus,
+  databaseStatusDetails: z.string().nullable(),
+  storageStatus: partStatus,
+  storageStatusDetail: z.string().nullable(),
+  versionNumber: z.string(),
+  releaseNumber: z.string(),
+  serviceStatus: partStatus,
+  serviceStatusDetail: z.string().nullable(),
+  baseUrlWarning: z.string().nullable(),
+})
+export type ServerHealth = z.infer<typeof ServerHealth>
+
 export const health = {
   selfTest: route('GET', '/api/health/self-test', {
     summary: 'What a client would see of this server, and what to do about it',

@@ -107,6 +107,15 @@ const groups = createRoute({
   component: lazyRouteComponent(() => import('./pages/administration/groups.tsx'), 'GroupsPage'),
 })
 
+const feedGroups = createRoute({
+  getParentRoute: () => administration,
+  path: '/feed-groups',
+  component: lazyRouteComponent(
+    () => import('./pages/administration/feed-groups.tsx'),
+    'FeedGroupsPage',
+  ),
+})
+
 const tasks = createRoute({
   getParentRoute: () => administration,
   path: '/tasks',
@@ -164,16 +173,24 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import('./pages/administration/audit.tsx'), 'AuditPage'),
 })
 
+const health = createRoute({
+  getParentRoute: () => administration,
+  path: '/health',
+  component: lazyRouteComponent(() => import('./pages/administration/health.tsx'), 'HealthPage'),
+})
+
 const administrationPages = [
   overview,
   userList,
   groups,
+  feedGroups,
   tasks,
   permissions,
   keys,
   directories,
   settings,
   audit,
+  health,
 ] as const
 
 /** Of an address's query what is text, by these names; a number there was meant as one. */

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { ServerHealth } from '../../contract/health.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
 
@@ -54,8 +55,8 @@ export function healthRoutes(app: FastifyInstance, options: HealthOptions) {
 function describeHealth(
   { failures, storageWarning }: Examination,
   { version, baseUrlWarning }: HealthOptions,
-) {
-  const statusOf = (name: string) => (failures.has(name) ? 'Error' : 'OK')
+): ServerHealth {
+  const statusOf = (name: HealthCheck['name']) => (failures.has(name) ? 'Error' : 'OK')
   return {
     applicationName: 'Entrepot',
     databaseStatus: statusOf('database'),

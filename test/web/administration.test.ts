@@ -3,10 +3,11 @@ import { expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import { clientOf } from '../support/api-call.ts'
-import { describePages, expectAccessible, usePages } from '../support/pages.ts'
+import { describePages, expectAccessible, tabTo, usePages } from '../support/pages.ts'
 import { basic, send } from '../support/wire.ts'
 
 const password = 'a long enough password'
+const pollOptions = { timeout: 60_000, interval: 1000 }
 
 describePages('the pages of administration', () => {
   const pages = usePages(async (server) => {
@@ -24,12 +25,14 @@ describePages('the pages of administration', () => {
   test.for([
     ['users', 'Users', 'Admin'],
     ['groups', 'Groups', 'No group yet'],
+    ['feed-groups', 'Feed groups', 'No feed group yet'],
     ['tasks', 'Tasks', 'Publish Packages'],
     ['permissions', 'Permissions', 'Administer'],
     ['api-keys', 'API keys', 'No API key yet'],
     ['directories', 'Directories', 'No directory yet'],
     ['settings', 'Settings', 'Web.BaseUrl'],
     ['audit', 'Audit', 'session.begun'],
+    ['health', 'Health', 'What a client sees'],
   ] as const)('%s: open it, and everybody can use it', async ([address, heading, content]) => {
     const { page, openSignedIn } = await pages.visit()
     await openSignedIn(`/administration/${address}`)
@@ -142,6 +145,37 @@ describePages('the pages of administration', () => {
     await page.getByText('No API key yet').waitFor()
   })
 
+  test('what a key is used for is listed once somebody wants it, by keyboard alone', async () => {
+    const { id, authorization } = await pages.server().createKey('secret')
+    const ask = async () => {
+      const headers = { authorization }
+      await send(pages.server().url, { method: 'GET', target: '/v2/secret/app/tags/list', headers })
+    }
+    await ask()
+    const { page, openSignedIn } = await pages.visit()
+    await openSignedIn('/administration/api-keys')
+    await tabTo(page, page.getByRole('button', { name: `Requests of Key ${id}` }))
+    await page.keyboard.press('Enter')
+    const dialog = page.getByRole('dialog', { name: `Requests of Key ${id}` })
+    await dialog.getByText('None is kept.').waitFor()
+    await tabTo(page, dialog.getByLabel('Keep a list of its requests'))
+    await page.keyboard.press('Space')
+    await dialog.getByText(/None since the list is kept|was not used yet/).waitFor()
+    await expectAccessible(page)
+    // Every process learns of the change within a second.
+    const rows = dialog.getByRole('row', { name: /GET \/v2\/secret\/app\/tags\/list 404/ })
+    await expect
+      .poll(async () => {
+        await ask()
+        return await rows.count()
+      }, pollOptions)
+      .toBeGreaterThan(0)
+    await expectAccessible(page)
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'hidden' })
+    await pages.server().revokeKey(id)
+  })
+
   test('users make personal keys of their own', async () => {
     await addUser('chidi')
     const { page, openSignedIn } = await pages.visit()
@@ -178,5 +212,34 @@ describePages('the pages of administration', () => {
     expect(found).toMatchObject({ name: 'Audit.RetentionDays', value: '30' })
     await form.getByRole('button', { name: 'Default' }).click()
     await expect.poll(() => field.inputValue(), { timeout: 20_000 }).toBe('400')
+  })
+
+  test('an address that ends the session is named before it is saved, by keyboard alone', async () => {
+    pages.expectComplaint(/401/)
+    const address = 'https://registry.example.test'
+    const { page, openSignedIn } = await pages.visit()
+    await openSignedIn('/administration/settings')
+    const field = page.getByLabel('Web.BaseUrl', { exact: true })
+    const save = page.locator('form', { has: field }).getByRole('button', { name: 'Save' })
+    await tabTo(page, field)
+    await page.keyboard.type(address)
+    await tabTo(page, save)
+    await page.keyboard.press('Enter')
+    const dialog = page.getByRole('dialog', { name: `Move this server to ${address}?` })
+    await dialog.getByText('Your session ends at once').waitFor()
+    await expectAccessible(page)
+    await page.keyboard.press('Escape')
+    await dialog.waitFor({ state: 'hidden' })
+    const stored = async () =>
+      (await call(admin(), api.settings.list)).find(({ name }) => name === 'Web.BaseUrl')?.value
+    expect(await stored()).toBeUndefined()
+
+    await tabTo(page, save)
+    await page.keyboard.press('Enter')
+    await tabTo(page, dialog.getByRole('button', { name: 'Save, and sign me out' }))
+    await page.keyboard.press('Enter')
+    await page.waitForURL(({ pathname }) => pathname === '/sign-in')
+    expect(await stored()).toBe(address)
+    await call(admin(), api.settings.set, { query: { name: 'Web.BaseUrl' } })
   })
 })

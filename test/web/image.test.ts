@@ -6,6 +6,7 @@ import { addPerson, tasks } from '../support/people.ts'
 import { pushImage, pushManifest } from '../support/push.ts'
 import type { Table } from '../support/rows.ts'
 import { openSignedIn } from '../support/signed-in.ts'
+import { send } from '../support/wire.ts'
 
 const patience = { timeout: 60_000 }
 
@@ -172,37 +173,39 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, patien
     await pushImage(table, 'main/doomed', demo.newer)
     await pushImage(table, 'main/doomed', demo.arm)
     for (const name of ['one', 'two']) await pushManifest(table, 'main/doomed', demo.index, name)
-    pages.expectComplaint(/404/)
     const page = await open('/containers/main/doomed:one')
     await page.getByRole('button', { name: 'Delete…' }).click()
     const dialog = page.getByRole('dialog')
-    await dialog.getByText('Goes now').waitFor()
-    expect(await dialog.getByText('Goes with clean-up').count()).toBe(0)
+    await dialog.getByText('Go: 1 tag').waitFor()
+    expect(await dialog.getByText(/^Follow with clean-up/).count()).toBe(0)
     await expectAccessible(page)
-    await dialog.getByRole('button', { name: 'Delete the tag one' }).click()
-    await page.getByText('Deleted: tag one').waitFor()
+    await dialog.getByRole('button', { name: 'Delete 1 tag', exact: true }).click()
+    await page.getByText('Deleted 1 tag. The audit log has it.').waitFor()
     await page.waitForURL('**/containers/main/doomed')
     await page.goto('/containers/main/doomed:two')
     await page.getByRole('button', { name: 'Delete…' }).click()
-    await dialog.getByLabel('The image with all its tags').click()
-    await dialog.getByText('Goes with clean-up').waitFor()
-    expect(await dialog.getByText('image of the index').count()).toBe(2)
-    await dialog.getByRole('button', { name: /Delete the image sha256:/ }).click()
-    await page.getByText(/Deleted: tag two, image sha256:/).waitFor()
-    await page.goto('/containers/main/doomed:two')
-    await page.getByRole('alert').waitFor()
+    await dialog.getByText('The image with all its tags').click()
+    await dialog.getByText(/^Follow with clean-up/).waitFor()
+    expect(await dialog.getByText(/child of sha256:/).count()).toBe(2)
+    await dialog.getByRole('button', { name: 'Delete 1 image and 1 tag' }).click()
+    await page.getByText('Deleted 1 image and 1 tag. The audit log has it.').waitFor()
+    await page.waitForURL('**/containers/main/doomed')
+    const headers = { authorization: pages.server().admin, accept: '*/*' }
+    const target = '/v2/main/doomed/manifests/two'
+    const gone = await send(pages.server().url, { method: 'GET', target, headers })
+    expect(gone.status).toBe(404)
   })
 
   test('an image that an index lists is refused, in words', async () => {
     const page = await open(`/containers/main/team/app@${demo.arm.manifest.digest}`)
     await page.getByRole('button', { name: 'Delete…' }).click()
     const dialog = page.getByRole('dialog')
-    await dialog.getByText('Stays: an index lists it').waitFor()
-    const button = dialog.getByRole('button', { name: /Delete the image/ })
+    await dialog.getByText('Cannot go, as an index lists them: 1 image').waitFor()
+    const button = dialog.getByRole('button', { name: /^Delete \d image/ })
     expect(await button.isDisabled()).toBe(true)
     await expectAccessible(page)
-    await dialog.getByLabel(/Delete it all the same/).click()
-    await dialog.getByText('Goes now').waitFor()
+    await dialog.getByLabel(/Delete also what an index lists/).click()
+    await dialog.getByText('Go: 1 image').waitFor()
     expect(await button.isEnabled()).toBe(true)
     await dialog.getByRole('button', { name: 'Cancel' }).click()
   })

@@ -32,6 +32,7 @@ export const places: readonly Place[] = [
   ...administrationPlaces([
     ['Users', 'users', 'account', 'Who can sign in.'],
     ['Groups', 'groups', 'group', 'Users together, for permissions.'],
+    ['Feed groups', 'feed-groups', 'containers', 'Registries together, for permissions.'],
     ['Tasks', 'tasks', 'check', 'Sets of rights, for permissions.'],
     [
       'Permissions',
@@ -43,6 +44,7 @@ export const places: readonly Place[] = [
     ['Directories', 'directories', 'group', 'LDAP and OpenID Connect: who signs in as elsewhere.'],
     ['Settings', 'settings', 'settings', 'How this server behaves.'],
     ['Audit', 'audit', 'audit', 'What happened, and who did it.'],
+    ['Health', 'health', 'health', 'Whether it works, and what a client would see.'],
   ]),
   { title: 'Account', to: '/account', icon: 'account', key: 'u', isFor: users },
 ]

@@ -1,7 +1,8 @@
-import { Button, Group, Table } from '@mantine/core'
+import { Button, Group, Table, Text, UnstyledButton } from '@mantine/core'
 import type { ReactNode } from 'react'
 import { useFreshKeys } from './fresh-keys.ts'
 import { Icon } from './icon.tsx'
+import { linesOf, noGroup, type RowGroups } from './row-groups.ts'
 import { useRowKeys } from './row-keys.ts'
 
 export interface Column<Row> {
@@ -15,7 +16,8 @@ export interface Column<Row> {
 
 /**
  * One page of rows; the next ones are the server's business (see `usePages`). `j` and `k` walk over
- * the rows, Enter follows the first link of one.
+ * the rows, Enter follows the first link of one. With `groups` rows stand below the name of theirs,
+ * which opens and closes it.
  */
 export function DataTable<Row>(props: {
   /** What it lists, for screen readers. */
@@ -23,9 +25,11 @@ export function DataTable<Row>(props: {
   readonly columns: readonly Column<Row>[]
   readonly rows: readonly Row[]
   readonly keyOf: (row: Row) => string | number
+  readonly groups?: RowGroups<Row> | undefined
 }) {
-  const { columns, rows, keyOf, caption } = props
-  const current = useRowKeys(rows.length)
+  const { columns, rows, keyOf, caption, groups } = props
+  const lines = linesOf(rows, groups)
+  const current = useRowKeys(lines.length)
   const fresh = useFreshKeys(rows.map(keyOf))
   return (
     <Table.ScrollContainer minWidth={600} type="native">
@@ -41,22 +45,49 @@ export function DataTable<Row>(props: {
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody ref={current.ref}>
-          {rows.map((row, index) => (
-            <Table.Tr
-              key={keyOf(row)}
-              data-current={index === current.index || undefined}
-              data-fresh={fresh.has(keyOf(row)) || undefined}
-            >
-              {columns.map(({ title, render, numeric }) => (
-                <Table.Td key={title} className={numeric ? 'numeric' : undefined}>
-                  {render(row)}
-                </Table.Td>
-              ))}
-            </Table.Tr>
-          ))}
+          {lines.map((line, index) => {
+            const isCurrent = index === current.index || undefined
+            if ('group' in line) {
+              return (
+                <Table.Tr key={`group ${line.group}`} data-current={isCurrent}>
+                  <Table.Td colSpan={columns.length}>
+                    <GroupName {...line} onToggle={() => groups?.toggle(line.group)} />
+                  </Table.Td>
+                </Table.Tr>
+              )
+            }
+            const key = keyOf(line.row)
+            return (
+              <Table.Tr key={key} data-current={isCurrent} data-fresh={fresh.has(key) || undefined}>
+                {columns.map(({ title, render, numeric }) => (
+                  <Table.Td key={title} className={numeric ? 'numeric' : undefined}>
+                    {render(line.row)}
+                  </Table.Td>
+                ))}
+              </Table.Tr>
+            )
+          })}
         </Table.Tbody>
       </Table>
     </Table.ScrollContainer>
+  )
+}
+
+function GroupName(props: {
+  readonly group: string
+  readonly count: number
+  readonly isClosed: boolean
+  readonly onToggle: () => void
+}) {
+  const { group, count, isClosed, onToggle } = props
+  return (
+    <UnstyledButton className="group-name" aria-expanded={!isClosed} onClick={onToggle}>
+      <Icon name="next" size={14} />
+      {group === noGroup ? 'In no group' : group}
+      <Text span size="sm" c="dimmed">
+        {count}
+      </Text>
+    </UnstyledButton>
   )
 }
 

@@ -4,6 +4,7 @@ import { type ReactNode, useState } from 'react'
 import type { Reply, Route, Sent } from '../../contract/route.ts'
 import { pageQuery } from '../queries/calls.ts'
 import { type Column, DataTable, Pager } from './data-table.tsx'
+import type { RowGroups } from './row-groups.ts'
 import { Failure, Waiting } from './states.tsx'
 
 type Rows<R extends Route> = Reply<R> extends readonly (infer Row)[] ? Row : never
@@ -19,9 +20,11 @@ export function PagedList<R extends Route>(props: {
   readonly caption: string
   readonly columns: readonly Column<Rows<R>>[]
   readonly keyOf: (row: Rows<R>) => string | number
+  /** Together those of one page, which is the server's. */
+  readonly groups?: RowGroups<Rows<R>>
   readonly empty: ReactNode
 }) {
-  const { route, query, caption, columns, keyOf, empty } = props
+  const { route, query, caption, columns, keyOf, groups, empty } = props
   const { rows, isPrevious, error, retry, pager } = usePages(route, query)
   if (rows === undefined) {
     return error ? <Failure error={error} onRetry={retry} /> : <Waiting />
@@ -31,7 +34,7 @@ export function PagedList<R extends Route>(props: {
     <>
       {error && <Failure error={error} onRetry={retry} />}
       <div className={isPrevious ? 'former' : undefined}>
-        <DataTable {...{ caption, columns, rows, keyOf }} />
+        <DataTable {...{ caption, columns, rows, keyOf, groups }} />
       </div>
       {rows.length === 0 && <GoesOn />}
       <Pager {...pager} />

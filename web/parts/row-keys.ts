@@ -2,8 +2,8 @@ import { useEffect, useRef, useState } from 'react'
 import { useKeys } from './keys.ts'
 
 /**
- * `j` and `k` move over the rows of a table body, Enter opens the first link of the current one;
- * `actions` are further keys, told which row is current.
+ * `j` and `k` move over the rows of a table body, Enter opens the first link of the current one, or
+ * the group that it is the name of; `actions` are further keys, told which row is current.
  */
 export function useRowKeys(
   count: number,
@@ -26,7 +26,7 @@ export function useRowKeys(
     Enter(event) {
       // Enter on something that is focused belongs to that.
       if (event.target !== document.body) return
-      ref.current?.rows[index]?.querySelector('a')?.click()
+      ref.current?.rows[index]?.querySelector<HTMLElement>('a, .group-name')?.click()
     },
   })
   useEffect(() => {

@@ -60,6 +60,7 @@ export const shots: readonly Shot[] = [
   { name: 'users', address: '/administration/users' },
   { name: 'new-user', address: '/administration/users', prepare: press('New user') },
   { name: 'groups', address: '/administration/groups' },
+  { name: 'feed-groups', address: '/administration/feed-groups' },
   { name: 'tasks', address: '/administration/tasks' },
   { name: 'permissions', address: '/administration/permissions' },
   {
@@ -73,4 +74,5 @@ export const shots: readonly Shot[] = [
   { name: 'directories', address: '/administration/directories' },
   { name: 'settings', address: '/administration/settings' },
   { name: 'audit', address: '/administration/audit' },
+  { name: 'health', address: '/administration/health' },
 ]

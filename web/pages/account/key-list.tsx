@@ -8,6 +8,8 @@ import { PagedList } from '../../parts/paged-list.tsx'
 import { Empty } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { useCall } from '../../queries/calls.ts'
+import { nameOf } from './key-name.ts'
+import { KeyRequests } from './key-requests.tsx'
 import { RotateKey } from './rotate-key.tsx'
 import { ShownKey } from './shown-key.tsx'
 
@@ -67,17 +69,13 @@ function columnsWith(onRotated: (key: ApiKeyInfo) => void): readonly Column<ApiK
       silent: true,
       render: (key) => (
         <Group gap="xs" justify="flex-end" wrap="nowrap">
+          <KeyRequests apiKey={key} />
           <RotateKey apiKey={key} onRotated={onRotated} />
           <DeleteKey apiKey={key} />
         </Group>
       ),
     },
   ]
-}
-
-/** What people call it. */
-export function nameOf({ id, displayName }: ApiKeyInfo): string {
-  return displayName === '' ? `Key ${id}` : displayName
 }
 
 function isOver(expiration: string | null): boolean {

@@ -5,6 +5,7 @@ import { api } from '../../../contract/api.ts'
 import type { ApiKeyInfo } from '../../../contract/api-keys.ts'
 import { FormDialog } from '../../parts/form-dialog.tsx'
 import { useCall } from '../../queries/calls.ts'
+import { nameOf } from './key-name.ts'
 
 /** A new secret for a key; the former one stays good for as long as it takes to change over. */
 export function RotateKey(props: {
@@ -15,7 +16,7 @@ export function RotateKey(props: {
   const [opened, { open, close }] = useDisclosure(false)
   const rotate = useCall(api.apiKeys.rotate, [api.apiKeys.list])
   const form = useForm({ initialValues: { overlapHours: 24 } })
-  const name = apiKey.displayName || `Key ${apiKey.id}`
+  const name = nameOf(apiKey)
   return (
     <>
       <Button size="compact-sm" variant="subtle" onClick={open}>

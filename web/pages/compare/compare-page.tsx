@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { api } from '../../../contract/api.ts'
 import type { Comparison, ImageFacts } from '../../../contract/images.ts'
-import { useAddressQuery } from '../../parts/address-query.ts'
+import { useAddressState } from '../../parts/address-state.ts'
 import { CopyButton } from '../../parts/copy.tsx'
 import { Page } from '../../parts/page.tsx'
 import { formatSize, Size } from '../../parts/size.tsx'
@@ -22,9 +22,9 @@ import './compare.css'
 export function ComparePage(props: { readonly reference: ImageReference; readonly from: string }) {
   const { reference, from } = props
   const { repository, tag, digest } = reference
-  const query = useAddressQuery()
+  const [{ platform }] = useAddressState()
   const to = digest ?? tag ?? ''
-  const { shown, error, refetch } = useImage(reference, query.get('platform'))
+  const { shown, error, refetch } = useImage(reference, platform)
   const title = `${repository}: ${inWords(from)} → ${inWords(to)}`
   return (
     <Page
@@ -51,8 +51,7 @@ function inWords(reference: string): string {
 /** The same the other way round. */
 function Swap({ reference, from }: { readonly reference: ImageReference; readonly from: string }) {
   const { feed, repository, tag, digest } = reference
-  const query = useAddressQuery()
-  const platform = query.get('platform')
+  const [{ platform }] = useAddressState()
   const other = from.includes(':') ? { digest: from } : { tag: from }
   const search = new URLSearchParams({ compare: digest ?? tag ?? '' })
   if (platform !== undefined) search.set('platform', platform)

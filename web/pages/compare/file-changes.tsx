@@ -2,7 +2,7 @@ import { Badge, Button, Stack, Text, Title, UnstyledButton } from '@mantine/core
 import { lazy, Suspense } from 'react'
 import { api } from '../../../contract/api.ts'
 import type { FileComparison, FileDifference } from '../../../contract/image-files.ts'
-import { useAddressQuery } from '../../parts/address-query.ts'
+import { useAddressState } from '../../parts/address-state.ts'
 import { formatSize } from '../../parts/size.tsx'
 import { Waiting } from '../../parts/states.tsx'
 import { useFilePages } from '../image/files/file-pages.ts'
@@ -77,8 +77,8 @@ export function FileChanges(props: ComparedFiles) {
 function Difference(props: { readonly difference: FileDifference; readonly files: ComparedFiles }) {
   const { difference, files } = props
   const { path, change } = difference
-  const query = useAddressQuery()
-  const isOpen = query.get('file') === path
+  const [{ file }, setAddress] = useAddressState()
+  const isOpen = file === path
   const { color, word } = marks[change]
   const line = (
     <>
@@ -95,7 +95,7 @@ function Difference(props: { readonly difference: FileDifference; readonly files
       <UnstyledButton
         className="file-change"
         aria-expanded={isOpen}
-        onClick={() => query.set({ file: isOpen ? undefined : path }, { replace: true })}
+        onClick={() => setAddress({ file: isOpen ? undefined : path })}
       >
         {line}
       </UnstyledButton>

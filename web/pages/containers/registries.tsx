@@ -1,4 +1,5 @@
 import { Anchor, Badge, Button, Group, Text } from '@mantine/core'
+import { useLocalStorage } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { api } from '../../../contract/api.ts'
@@ -23,13 +24,12 @@ import { SearchResults } from './search-results.tsx'
 const columns: readonly Column<RegistryOverview>[] = [
   {
     title: 'Registry',
-    render: ({ name, active, description, feedGroup }) => (
+    render: ({ name, active, description }) => (
       <>
         <Anchor component={Link} to={addressOf({ feed: name })} fw={600}>
           {name}
         </Anchor>{' '}
         {!active && <Badge color="yellow">not active</Badge>}
-        {feedGroup && <Badge color="gray">{feedGroup}</Badge>}
         {description !== '' && (
           <Text size="sm" c="dimmed" lineClamp={1} maw="44ch">
             {description}
@@ -104,7 +104,15 @@ export function RegistriesPage() {
   )
 }
 
+/** Those of a feed group stand together; what was closed stays so in this browser. */
 function RegistryTable({ mayCreate }: { readonly mayCreate: boolean }) {
+  const [closed, setClosed] = useLocalStorage<readonly string[]>({
+    key: 'entrepot-closed-groups',
+    defaultValue: [],
+    getInitialValueInEffect: false,
+  })
+  const toggle = (group: string) =>
+    setClosed(closed.includes(group) ? closed.filter((one) => one !== group) : [...closed, group])
   return (
     <>
       <PagedList
@@ -112,6 +120,7 @@ function RegistryTable({ mayCreate }: { readonly mayCreate: boolean }) {
         caption="Registries"
         columns={columns}
         keyOf={({ name }) => name}
+        groups={{ of: ({ feedGroup }) => feedGroup, closed, toggle }}
         empty={mayCreate ? <NoRegistry /> : <NothingForYou />}
       />
       <BeforeTheFirstPush />

@@ -9,6 +9,7 @@ import { type PageTab, PageTabs } from '../../parts/page-tabs.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { callQuery } from '../../queries/calls.ts'
+import { useStays } from '../../queries/removal.ts'
 import { RegistrySetup } from './registry/client-setup.tsx'
 import { DangerZone } from './registry/danger-zone.tsx'
 import { Permissions } from './registry/permissions.tsx'
@@ -17,7 +18,8 @@ import { RepositoryList } from './registry/repository-list.tsx'
 
 /** One registry: what is in it, how to get at it, and for those who may, how it behaves. */
 export function RegistryPage({ feed }: { readonly feed: string }) {
-  const { data, error, refetch } = useQuery(callQuery(api.registries.get, { query: { feed } }))
+  const query = callQuery(api.registries.get, { query: { feed } })
+  const { data, error, refetch } = useQuery({ ...query, enabled: useStays() })
   if (data === undefined) {
     return (
       <Page title={feed}>

@@ -11,6 +11,7 @@ import { Sparkline } from '../../parts/sparkline.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { callQuery } from '../../queries/calls.ts'
+import { useStays } from '../../queries/removal.ts'
 import { addressOf } from '../../reference.ts'
 import { DeleteRepository } from './repository/delete-repository.tsx'
 import { TagHistory } from './repository/tag-history.tsx'
@@ -20,9 +21,8 @@ import { UntaggedList } from './repository/untagged-list.tsx'
 /** One repository: its tags, what has none, and what can be done with them. */
 export function RepositoryPage(props: { readonly feed: string; readonly repository: string }) {
   const { feed, repository } = props
-  const { data, error, refetch } = useQuery(
-    callQuery(api.repositories.get, { query: { feed, repo: repository } }),
-  )
+  const query = callQuery(api.repositories.get, { query: { feed, repo: repository } })
+  const { data, error, refetch } = useQuery({ ...query, enabled: useStays() })
   if (data === undefined) {
     return (
       <Page title={repository}>

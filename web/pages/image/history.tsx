@@ -4,11 +4,11 @@ import { api } from '../../../contract/api.ts'
 import type { ImageDetails, ImageEvent } from '../../../contract/images.ts'
 import type { TagMove } from '../../../contract/tags.ts'
 import type { Column } from '../../parts/data-table.tsx'
+import { DigestLink } from '../../parts/digest-link.tsx'
 import { PagedList } from '../../parts/paged-list.tsx'
 import { Empty } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { addressOf, shortDigest } from '../../reference.ts'
-import { DigestLink } from './digest-link.tsx'
 
 type Place = Pick<ImageDetails, 'feed' | 'repository'>
 

@@ -1,15 +1,15 @@
 import { Badge, Group, SegmentedControl, Stack, Text } from '@mantine/core'
 import { useState } from 'react'
 import type { ImageDetails } from '../../../contract/images.ts'
-import { useAddressQuery } from '../../parts/address-query.ts'
+import { useAddressState } from '../../parts/address-state.ts'
 import { CodeBlock, CopyButton } from '../../parts/copy.tsx'
 import { Icon } from '../../parts/icon.tsx'
+import { clientsFor, type PullClient, pullLine, tagOf } from '../../parts/pull-lines.ts'
 import { Size } from '../../parts/size.tsx'
 import { Time } from '../../parts/time.tsx'
 import type { ShownImage } from './image-queries.ts'
 import { PlatformSwitch } from './platform-switch.tsx'
 import { isAttestation } from './platforms.ts'
-import { clientsFor, type PullClient, pullLine, tagOf } from './pull-lines.ts'
 
 /** Which image it is, how to pull it, and of an index the platform that is looked at. */
 export function ImageHead({ shown }: { readonly shown: ShownImage }) {
@@ -52,7 +52,7 @@ function Marks(props: { readonly top: ImageDetails; readonly image: ImageDetails
   const all = [props.top, props.image].flatMap((one) => (one ? [one.referrers] : []))
   const has = (kind: 'signature' | 'sbom' | 'attestation') => all.some((one) => one[kind] > 0)
   const attested = has('attestation') || props.top.children.some(isAttestation)
-  const query = useAddressQuery()
+  const [, setAddress] = useAddressState()
   const marks = [
     has('signature') && 'signed',
     has('sbom') && 'SBOM',
@@ -66,7 +66,7 @@ function Marks(props: { readonly top: ImageDetails; readonly image: ImageDetails
       color="green"
       className="image-mark"
       leftSection={<Icon name="check" size={12} />}
-      onClick={() => query.set({ tab: 'referrers' })}
+      onClick={() => setAddress({ tab: 'referrers' }, { asStep: true })}
     >
       {mark}
     </Badge>

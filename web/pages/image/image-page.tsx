@@ -1,6 +1,6 @@
 import { Tabs } from '@mantine/core'
 import { lazy, type ReactNode, Suspense } from 'react'
-import { useAddressQuery } from '../../parts/address-query.ts'
+import { useAddressState } from '../../parts/address-state.ts'
 import { Page } from '../../parts/page.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
 import { formatReference, shortDigest } from '../../reference.ts'
@@ -44,8 +44,7 @@ const tabs: Readonly<Record<string, TabContent>> = {
 
 /** An image by tag or digest: what it is, what is in it, and the line that pulls it. */
 export function ImagePage({ reference }: { readonly reference: ImageReference }) {
-  const query = useAddressQuery()
-  const compared = query.get('compare')
+  const [{ compare: compared }] = useAddressState()
   if (compared !== undefined) {
     return (
       <Suspense fallback={<Waiting />}>
@@ -57,8 +56,8 @@ export function ImagePage({ reference }: { readonly reference: ImageReference })
 }
 
 function OneImagePage({ reference }: { readonly reference: ImageReference }) {
-  const query = useAddressQuery()
-  const { shown, error, refetch } = useImage(reference, query.get('platform'))
+  const [{ platform }] = useAddressState()
+  const { shown, error, refetch } = useImage(reference, platform)
   const title = titleOf(reference)
   if (shown === undefined) {
     return (
@@ -86,8 +85,7 @@ function OneImagePage({ reference }: { readonly reference: ImageReference }) {
 }
 
 function ImageTabs({ shown }: { readonly shown: ShownImage }) {
-  const query = useAddressQuery()
-  const wanted = query.get('tab') ?? ''
+  const [{ tab: wanted = '' }, setAddress] = useAddressState()
   const value = Object.hasOwn(tabs, wanted) ? wanted : 'overview'
   return (
     <Tabs
@@ -95,10 +93,13 @@ function ImageTabs({ shown }: { readonly shown: ShownImage }) {
       keepMounted={false}
       onChange={(tab) =>
         // What a tab has in the address is its own.
-        query.set({
-          ...{ layer: undefined, path: undefined, find: undefined, show: undefined },
-          tab: tab ?? undefined,
-        })
+        setAddress(
+          {
+            ...{ layer: undefined, path: undefined, find: undefined, show: undefined },
+            tab: tab ?? undefined,
+          },
+          { asStep: true },
+        )
       }
     >
       <Tabs.List className="image-tabs">

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { api } from '../../../contract/api.ts'
 import type { ImageDetails } from '../../../contract/images.ts'
 import { callQuery } from '../../queries/calls.ts'
+import { useStays } from '../../queries/removal.ts'
 import type { Reference } from '../../reference.ts'
 import { type PlatformChoice, pickPlatform } from './platforms.ts'
 
@@ -27,11 +28,12 @@ export interface ShownImage {
 /** `wanted` is the platform of the address, if it has one. */
 export function useImage(reference: ImageReference, wanted: string | undefined) {
   const { feed, repository, tag, digest } = reference
-  const top = useQuery(imageQuery(feed, repository, digest ?? tag ?? ''))
+  const stays = useStays()
+  const top = useQuery({ ...imageQuery(feed, repository, digest ?? tag ?? ''), enabled: stays })
   const platform = top.data && pickPlatform(top.data.children, wanted)
   const child = useQuery({
     ...imageQuery(feed, repository, platform?.digest ?? ''),
-    enabled: platform?.isHere === true,
+    enabled: platform?.isHere === true && stays,
   })
   const isIndex = top.data?.kind === 'index'
   const shown: ShownImage | undefined = top.data && {

@@ -2,7 +2,7 @@ import { Anchor, Badge, Stack, Switch, Text, Tooltip } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import type { ImageDetails, ImageLayer } from '../../../contract/images.ts'
-import { useAddressQuery } from '../../parts/address-query.ts'
+import { useAddressState } from '../../parts/address-state.ts'
 import { CopyButton } from '../../parts/copy.tsx'
 import { type Column, DataTable } from '../../parts/data-table.tsx'
 import { formatSize, Size } from '../../parts/size.tsx'
@@ -19,7 +19,7 @@ interface Row {
 /** What it is made of, step by step: the command, the size, and who else has the same. */
 export function LayersTab({ image }: { readonly image: ImageDetails }) {
   const [showsEmpty, setShowsEmpty] = useState(false)
-  const query = useAddressQuery()
+  const [, , addressWith] = useAddressState()
   const rows = number(image.layers)
   const real = rows.filter(({ position }) => position !== undefined)
   const emptyCount = rows.length - real.length
@@ -36,7 +36,7 @@ export function LayersTab({ image }: { readonly image: ImageDetails }) {
       )}
       <DataTable
         caption="Layers, the lowest first"
-        columns={columnsFor((digest) => query.addressWith({ tab: 'files', layer: digest }))}
+        columns={columnsFor((digest) => addressWith({ tab: 'files', layer: digest }))}
         rows={showsEmpty ? rows : real}
         keyOf={({ key }) => key}
       />

@@ -1,6 +1,6 @@
 import { Group, SegmentedControl, Stack, Text } from '@mantine/core'
 import { useMemo } from 'react'
-import { useAddressQuery } from '../../parts/address-query.ts'
+import { useAddressState } from '../../parts/address-state.ts'
 import { CopyButton } from '../../parts/copy.tsx'
 import { SourceText } from '../../parts/source-text.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
@@ -16,9 +16,8 @@ interface Document {
 
 /** What was pushed, for reading; copied as it was pushed. */
 export function ManifestTab({ shown }: { readonly shown: ShownImage }) {
-  const query = useAddressQuery()
+  const [{ show: wanted }, setAddress] = useAddressState()
   const documents = documentsOf(shown)
-  const wanted = query.get('show')
   const current = documents.find(({ name }) => name === wanted) ?? documents[0]
   const waits = shown.top.kind === 'index' && shown.platform?.isHere && !shown.image
   if (current === undefined) return null
@@ -31,7 +30,7 @@ export function ManifestTab({ shown }: { readonly shown: ShownImage }) {
             aria-label="Document"
             data={documents.map(({ name, label }) => ({ value: name, label }))}
             value={current.name}
-            onChange={(show) => query.set({ show }, { replace: true })}
+            onChange={(show) => setAddress({ show })}
           />
         </Group>
       )}

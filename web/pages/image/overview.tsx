@@ -2,14 +2,14 @@ import { Anchor, Badge, Group, Stack, Table, Text, Title } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import type { ImageChild, ImageConfig, ImageDetails } from '../../../contract/images.ts'
-import { useAddressQuery } from '../../parts/address-query.ts'
+import { useAddressState } from '../../parts/address-state.ts'
 import { type Column, DataTable } from '../../parts/data-table.tsx'
+import { DigestLink } from '../../parts/digest-link.tsx'
+import { Facts } from '../../parts/facts.tsx'
 import { Size } from '../../parts/size.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { addressOf } from '../../reference.ts'
-import { DigestLink } from './digest-link.tsx'
-import { Facts } from './facts.tsx'
 import type { ShownImage } from './image-queries.ts'
 import { isAttestation } from './platforms.ts'
 
@@ -79,7 +79,7 @@ function TagLinks({ image }: { readonly image: ImageDetails }) {
 }
 
 function Platforms({ index }: { readonly index: ImageDetails }) {
-  const query = useAddressQuery()
+  const [, , addressWith] = useAddressState()
   const columns: readonly Column<ImageChild>[] = [
     {
       title: 'Platform',
@@ -89,10 +89,7 @@ function Platforms({ index }: { readonly index: ImageDetails }) {
             attestation
           </Text>
         ) : (
-          <Anchor
-            component={Link}
-            to={query.addressWith({ platform: child.platform ?? undefined })}
-          >
+          <Anchor component={Link} to={addressWith({ platform: child.platform ?? undefined })}>
             {child.platform ?? 'not said'}
           </Anchor>
         ),

@@ -1,5 +1,5 @@
 import { Select, UnstyledButton } from '@mantine/core'
-import { useAddressQuery } from '../../parts/address-query.ts'
+import { useAddressState } from '../../parts/address-state.ts'
 import type { ShownImage } from './image-queries.ts'
 import { platformsOf } from './platforms.ts'
 
@@ -8,11 +8,12 @@ const seenAtOnce = 6
 
 /** Of an index: which of its images is looked into. */
 export function PlatformSwitch({ shown }: { readonly shown: ShownImage }) {
-  const query = useAddressQuery()
+  const [, setAddress] = useAddressState()
   const all = platformsOf(shown.top.children)
   if (shown.top.kind !== 'index' || all.length === 0) return null
   const current = shown.platform?.name ?? null
-  const choose = (platform: string) => query.set({ platform, path: undefined, layer: undefined })
+  const choose = (platform: string) =>
+    setAddress({ platform, path: undefined, layer: undefined }, { asStep: true })
   if (all.length > seenAtOnce) {
     return (
       <Select

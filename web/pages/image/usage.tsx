@@ -3,14 +3,14 @@ import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { api } from '../../../contract/api.ts'
 import type { ImageDetails } from '../../../contract/images.ts'
-import { useAddressQuery } from '../../parts/address-query.ts'
+import { useAddressState } from '../../parts/address-state.ts'
+import { DigestLink } from '../../parts/digest-link.tsx'
+import { Facts } from '../../parts/facts.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { callQuery } from '../../queries/calls.ts'
 import { addressOf } from '../../reference.ts'
 import { DailyBars } from './daily-bars.tsx'
-import { DigestLink } from './digest-link.tsx'
-import { Facts } from './facts.tsx'
 import type { ShownImage } from './image-queries.ts'
 
 /** Who needs it: pulls, and what else has its layers. */
@@ -66,7 +66,7 @@ function RepositoryPulls(props: { readonly feed: string; readonly repository: st
 }
 
 function LayerUsers({ image }: { readonly image: ImageDetails }) {
-  const query = useAddressQuery()
+  const [, , addressWith] = useAddressState()
   const layers = image.layers.filter(({ digest }) => digest !== null)
   const most = Math.max(0, ...layers.map(({ otherImages }) => otherImages))
   const places = new Map(
@@ -84,7 +84,7 @@ function LayerUsers({ image }: { readonly image: ImageDetails }) {
           {most >= 100 ? 'More than 99' : `At least ${most}`} other{' '}
           {most === 1 ? 'image' : 'images'} of this repository {most === 1 ? 'has' : 'have'} at
           least one of them; see{' '}
-          <Anchor component={Link} to={query.addressWith({ tab: 'layers' })} underline="always">
+          <Anchor component={Link} to={addressWith({ tab: 'layers' })} underline="always">
             Layers
           </Anchor>
           .

@@ -6,24 +6,17 @@ import { api } from '../../../../contract/api.ts'
 import type { RegistryOverview } from '../../../../contract/registries.ts'
 import { Confirm } from '../../../parts/confirm.tsx'
 import { counted } from '../../../parts/count.tsx'
-import { useCall } from '../../../queries/calls.ts'
+import { useRemoval } from '../../../queries/removal.ts'
 
 /** What cannot be undone. */
 export function DangerZone({ registry }: { readonly registry: RegistryOverview }) {
   const { name, repositories, tags, images } = registry
   const [opened, { open, close }] = useDisclosure(false)
-  const remove = useCall(api.feeds.delete, [api.registries.list, api.feeds.list])
   const navigate = useNavigate()
-  const onConfirm = () =>
-    remove.mutate(
-      { params: { name } },
-      {
-        onSuccess: () => {
-          notifications.show({ message: `The registry ${name} is deleted. The audit log has it.` })
-          void navigate({ to: '/containers' })
-        },
-      },
-    )
+  const remove = useRemoval(api.feeds.delete, [api.registries.list, api.feeds.list], async () => {
+    notifications.show({ message: `The registry ${name} is deleted. The audit log has it.` })
+    await navigate({ to: '/containers' })
+  })
   const what = `${counted(repositories, 'repository', 'repositories')}, ${counted(tags, 'tag')} and ${counted(images, 'image')}`
   return (
     <Stack gap="xs" align="flex-start" className="danger">
@@ -42,7 +35,7 @@ export function DangerZone({ registry }: { readonly registry: RegistryOverview }
         typed={name}
         busy={remove.isPending}
         error={remove.error}
-        onConfirm={onConfirm}
+        onConfirm={() => remove.mutate({ params: { name } })}
         onClose={close}
       >
         <Text>

@@ -87,11 +87,7 @@ function Names({ form }: { readonly form: Form }) {
       />
       <Select
         label="Feed group"
-        description={
-          administrator
-            ? 'Permissions of the group count for it too.'
-            : 'An administrator can change it.'
-        }
+        description={aboutGroup(administrator, groups.length > 0)}
         data={current === null || groups.includes(current) ? groups : [...groups, current]}
         clearable
         searchable
@@ -100,6 +96,12 @@ function Names({ form }: { readonly form: Form }) {
       />
     </>
   )
+}
+
+function aboutGroup(isAdministrator: boolean, isAnyThere: boolean): string {
+  if (!isAdministrator) return 'An administrator can change it.'
+  if (!isAnyThere) return 'There is none yet: Administration, Feed groups makes one.'
+  return 'The list of registries shows it there. Permissions of the group count for it too.'
 }
 
 function Behaviour({ form }: { readonly form: Form }) {

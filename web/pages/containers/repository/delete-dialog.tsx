@@ -9,7 +9,7 @@ import type { RepositoryDetails } from '../../../../contract/repositories.ts'
 import { client } from '../../../call.ts'
 import { counted } from '../../../parts/count.tsx'
 import { Failure, Waiting } from '../../../parts/states.tsx'
-import { useCall } from '../../../queries/calls.ts'
+import { useRemoval } from '../../../queries/removal.ts'
 import { WhatGoes } from './what-goes.tsx'
 
 interface Tag {
@@ -28,15 +28,15 @@ const refreshed = [
 ]
 
 /**
- * Deletes tags, alone or with the images behind them, or images without a tag. What goes and what
- * stays is shown first.
+ * Deletes tags, alone or with the images behind them, or images by digest. What goes and what stays
+ * is shown first.
  */
 export function DeleteDialog(props: {
   readonly repository: RepositoryDetails
   readonly tags?: readonly Tag[]
   readonly images?: readonly string[]
   readonly onClose: () => void
-  readonly onDone?: () => void
+  readonly onDone?: () => Promise<void> | void
 }) {
   const { repository, tags = [], images = [], onClose, onDone } = props
   const [depth, setDepth] = useState<Depth>(tags.length > 0 ? 'tags' : 'images')
@@ -48,18 +48,11 @@ export function DeleteDialog(props: {
     placeholderData: keepPreviousData,
     staleTime: 0,
   })
-  const run = useCall(api.deletions.run, refreshed)
-  const submit = () =>
-    run.mutate(
-      { body },
-      {
-        onSuccess: (done) => {
-          notifications.show({ message: outcomeOf(done), autoClose: 8000 })
-          onDone?.()
-          onClose()
-        },
-      },
-    )
+  const run = useRemoval(api.deletions.run, refreshed, async (done) => {
+    notifications.show({ message: outcomeOf(done), autoClose: 8000 })
+    await onDone?.()
+    onClose()
+  })
   return (
     <Modal opened onClose={onClose} title={titleOf(tags, images)} size="lg">
       <Stack gap="md">
@@ -89,7 +82,7 @@ export function DeleteDialog(props: {
             disabled={
               preview.data === undefined || preview.isPlaceholderData || isNothing(preview.data)
             }
-            onClick={submit}
+            onClick={() => run.mutate({ body })}
           >
             {verbOf(preview.data, depth)}
           </Button>
@@ -136,7 +129,7 @@ function bodyOf(
 
 function titleOf(tags: readonly Tag[], images: readonly string[]): string {
   const [tag, ...otherTags] = tags
-  if (tag === undefined) return `Delete ${counted(images.length, 'image')} without a tag?`
+  if (tag === undefined) return `Delete ${counted(images.length, 'image')}?`
   return otherTags.length === 0 ? `Delete ${tag.name}?` : `Delete ${tags.length} tags?`
 }
 

@@ -9,7 +9,8 @@ import { Confirm } from '../../../parts/confirm.tsx'
 import { counted } from '../../../parts/count.tsx'
 import { Failure, Waiting } from '../../../parts/states.tsx'
 import { Time } from '../../../parts/time.tsx'
-import { callQuery, useCall } from '../../../queries/calls.ts'
+import { callQuery } from '../../../queries/calls.ts'
+import { useRemoval, useStays } from '../../../queries/removal.ts'
 import { addressOf } from '../../../reference.ts'
 
 /** Deletes a whole repository, after its name was typed. */
@@ -17,22 +18,17 @@ export function DeleteRepository({ repository }: { readonly repository: Reposito
   const { feed, name } = repository
   const [opened, { open, close }] = useDisclosure(false)
   const query = { feed, repo: name }
+  const stays = useStays()
   const preview = useQuery({
     ...callQuery(api.repositories.previewDelete, { query }),
-    enabled: opened,
+    enabled: opened && stays,
   })
-  const remove = useCall(api.repositories.delete, [api.repositories.list, api.registries.get])
   const navigate = useNavigate()
-  const onConfirm = () =>
-    remove.mutate(
-      { query },
-      {
-        onSuccess: () => {
-          notifications.show({ message: `${name} is deleted. The audit log has it.` })
-          void navigate({ to: addressOf({ feed }) })
-        },
-      },
-    )
+  const refreshes = [api.repositories.list, api.registries.get]
+  const remove = useRemoval(api.repositories.delete, refreshes, async () => {
+    notifications.show({ message: `${name} is deleted. The audit log has it.` })
+    await navigate({ to: addressOf({ feed }) })
+  })
   return (
     <Stack gap="xs" align="flex-start" className="danger">
       <Title order={2}>Delete this repository</Title>
@@ -49,7 +45,7 @@ export function DeleteRepository({ repository }: { readonly repository: Reposito
         typed={name}
         busy={remove.isPending}
         error={remove.error}
-        onConfirm={onConfirm}
+        onConfirm={() => remove.mutate({ query })}
         onClose={close}
       >
         {preview.data ? (

@@ -4,10 +4,11 @@ import type { RepositoryDetails } from '../../../../contract/repositories.ts'
 import type { TagMove } from '../../../../contract/tags.ts'
 import { useAddressState } from '../../../parts/address-state.ts'
 import type { Column } from '../../../parts/data-table.tsx'
+import { Digest } from '../../../parts/digest.tsx'
+import { DigestLink } from '../../../parts/digest-link.tsx'
 import { PagedList } from '../../../parts/paged-list.tsx'
 import { Empty } from '../../../parts/states.tsx'
 import { Time } from '../../../parts/time.tsx'
-import { DigestLink } from './digest-link.tsx'
 
 /** Where a tag pointed, while `?history=` names it. */
 export function TagHistory({ repository }: { readonly repository: RepositoryDetails }) {
@@ -34,24 +35,24 @@ export function TagHistory({ repository }: { readonly repository: RepositoryDeta
   )
 }
 
-function columnsOf(repository: RepositoryDetails): readonly Column<TagMove>[] {
+function columnsOf({ feed, name }: RepositoryDetails): readonly Column<TagMove>[] {
+  const place = { feed, repository: name }
   return [
     { title: 'When', render: ({ at }) => <Time at={at} /> },
     { title: 'Who', render: ({ by }) => by },
     { title: 'What', render: ({ digest, previousDigest }) => verbOf(digest, previousDigest) },
     {
       title: 'Points at',
-      render: ({ digest }) =>
-        digest === null ? '–' : <DigestLink repository={repository} digest={digest} />,
+      render: ({ digest }) => (digest === null ? '–' : <DigestLink {...place} digest={digest} />),
     },
     {
       title: 'Pointed at',
       render: ({ previousDigest, previousIsThere }) => {
         if (previousDigest === null) return '–'
-        if (previousIsThere) return <DigestLink repository={repository} digest={previousDigest} />
+        if (previousIsThere) return <DigestLink {...place} digest={previousDigest} />
         return (
           <>
-            <DigestLink digest={previousDigest} /> <Badge color="gray">gone</Badge>
+            <Digest digest={previousDigest} /> <Badge color="gray">gone</Badge>
           </>
         )
       },

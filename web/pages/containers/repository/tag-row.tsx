@@ -12,8 +12,8 @@ import type { Selection } from '../../../parts/selection.ts'
 import { Size } from '../../../parts/size.tsx'
 import { Time } from '../../../parts/time.tsx'
 import { addressOf } from '../../../reference.ts'
+import { copyPullLines } from './copy-pull-lines.ts'
 import { DeleteDialog } from './delete-dialog.tsx'
-import { copyPullLines } from './pull-lines.ts'
 
 export function TagRow(props: {
   readonly repository: RepositoryDetails

@@ -4,7 +4,7 @@ import type { TagInfo } from '../../../../contract/tags.ts'
 import { useFreshKeys } from '../../../parts/fresh-keys.ts'
 import { useRowKeys } from '../../../parts/row-keys.ts'
 import type { Selection } from '../../../parts/selection.ts'
-import { copyPullLines } from './pull-lines.ts'
+import { copyPullLines } from './copy-pull-lines.ts'
 import { togetherByImage } from './tag-groups.ts'
 import { TagRow } from './tag-row.tsx'
 

@@ -5,6 +5,7 @@ import type { UntaggedImage } from '../../../../contract/images.ts'
 import type { RepositoryDetails } from '../../../../contract/repositories.ts'
 import { Count, counted } from '../../../parts/count.tsx'
 import type { Column } from '../../../parts/data-table.tsx'
+import { DigestLink } from '../../../parts/digest-link.tsx'
 import { Icon } from '../../../parts/icon.tsx'
 import { PagedList } from '../../../parts/paged-list.tsx'
 import { Platforms } from '../../../parts/platforms.tsx'
@@ -14,7 +15,6 @@ import { Empty } from '../../../parts/states.tsx'
 import { Time } from '../../../parts/time.tsx'
 import { shortDigest } from '../../../reference.ts'
 import { DeleteDialog } from './delete-dialog.tsx'
-import { DigestLink } from './digest-link.tsx'
 
 const pageSize = '50'
 const maxChosen = 100
@@ -88,7 +88,9 @@ function columnsOf(
     },
     {
       title: 'Digest',
-      render: ({ digest }) => <DigestLink repository={repository} digest={digest} />,
+      render: ({ digest }) => (
+        <DigestLink feed={repository.feed} repository={repository.name} digest={digest} />
+      ),
     },
     { title: 'What', render: (image) => <Kind image={image} /> },
     { title: 'Platforms', render: ({ platforms }) => <Platforms platforms={platforms} /> },

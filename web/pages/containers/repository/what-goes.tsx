@@ -12,6 +12,14 @@ export function WhatGoes({ preview }: { readonly preview: DeletionPreview }) {
   const asked = tags.filter((tag) => tag.asked)
   return (
     <Stack gap="sm" className="what-goes">
+      <Part
+        title={`Cannot go, as an index lists them: ${counted(refused.length, 'image')}`}
+        isAlert
+        items={refused.map(
+          ({ digest, usedBy }) =>
+            `${shortDigest(digest)}, by ${usedBy.map(shortDigest).join(', ')}`,
+        )}
+      />
       <Part title={`Go: ${counted(asked.length, 'tag')}`} items={asked.map(({ name }) => name)} />
       <Part
         title={`Go: ${counted(images.length, 'image')}`}
@@ -43,13 +51,6 @@ export function WhatGoes({ preview }: { readonly preview: DeletionPreview }) {
           ({ digest, because, by }) => `${shortDigest(digest)}: ${reason(because, by)}`,
         )}
       />
-      <Part
-        title={`Cannot go, as an index lists them: ${counted(refused.length, 'image')}`}
-        items={refused.map(
-          ({ digest, usedBy }) =>
-            `${shortDigest(digest)}, by ${usedBy.map(shortDigest).join(', ')}`,
-        )}
-      />
       <Part title="Not there any more" items={missing} />
       {!preview.isComplete && (
         <Text size="sm">An image has more than 1,000 relatives. The rest is not listed here.</Text>
@@ -62,13 +63,16 @@ export function WhatGoes({ preview }: { readonly preview: DeletionPreview }) {
 function Part(props: {
   readonly title: string
   readonly hint?: string
+  readonly isAlert?: boolean
   readonly items: readonly ReactNode[]
 }) {
-  const { title, hint, items } = props
+  const { title, hint, isAlert, items } = props
   if (items.length === 0) return null
   return (
     <section aria-label={title}>
-      <Text fw={600}>{title}</Text>
+      <Text fw={600} role={isAlert ? 'alert' : undefined}>
+        {title}
+      </Text>
       {hint !== undefined && (
         <Text size="sm" c="dimmed">
           {hint}

@@ -4,7 +4,7 @@ import { useState } from 'react'
 import { api } from '../../../../contract/api.ts'
 import type { FileList } from '../../../../contract/image-files.ts'
 import type { ImageDetails } from '../../../../contract/images.ts'
-import { useAddressQuery } from '../../../parts/address-query.ts'
+import { useAddressState } from '../../../parts/address-state.ts'
 import { Icon } from '../../../parts/icon.tsx'
 import { formatSize } from '../../../parts/size.tsx'
 import { formatCommand } from '../layer-command.ts'
@@ -18,8 +18,7 @@ import './files.css'
 
 /** The files of the whole image, or what one of its layers did. */
 export function FilesTab({ image }: { readonly image: ImageDetails }) {
-  const query = useAddressQuery()
-  const layer = query.get('layer')
+  const [{ layer }] = useAddressState()
   const place: FilesPlace = {
     ...{ feed: image.feed, repo: image.repository, digest: image.digest },
     ...(layer !== undefined && { layer }),
@@ -36,11 +35,10 @@ export function FilesTab({ image }: { readonly image: ImageDetails }) {
 }
 
 function FilesToolbar({ image }: { readonly image: ImageDetails }) {
-  const query = useAddressQuery()
-  const find = query.get('find') ?? ''
+  const [{ find = '', layer }, setAddress] = useAddressState()
   const [text, setText] = useState(find)
   const search = useDebouncedCallback(
-    (value: string) => query.set({ find: value.trim() || undefined }, { replace: true }),
+    (value: string) => setAddress({ find: value.trim() || undefined }),
     200,
   )
   return (
@@ -48,9 +46,11 @@ function FilesToolbar({ image }: { readonly image: ImageDetails }) {
       <Select
         label="Files of"
         data={layerChoices(image)}
-        value={query.get('layer') ?? ''}
+        value={layer ?? ''}
         allowDeselect={false}
-        onChange={(layer) => query.set({ layer: layer || undefined, path: undefined })}
+        onChange={(chosen) =>
+          setAddress({ layer: chosen ?? undefined, path: undefined }, { asStep: true })
+        }
       />
       <TextInput
         label="Search"
@@ -93,10 +93,8 @@ function Browser(props: {
   readonly root: FileList
 }) {
   const { image, place, root } = props
-  const query = useAddressQuery()
-  const path = query.get('path') ?? ''
-  const find = query.get('find') ?? ''
-  const open = (next: string) => query.set({ path: next || undefined })
+  const [{ path = '', find = '' }, setAddress] = useAddressState()
+  const open = (next: string) => setAddress({ path: next || undefined }, { asStep: true })
   if (root.layers.length === 0) return <Text>It has no layers, so no files.</Text>
   return (
     <div className="files-browser">

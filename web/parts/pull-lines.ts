@@ -1,14 +1,21 @@
-import type { ImageDetails } from '../../../contract/images.ts'
+import type { ImageDetails } from '../../contract/images.ts'
 
 export const pullClients = ['docker', 'podman', 'containerd', 'kubernetes', 'helm', 'oras'] as const
 export type PullClient = (typeof pullClients)[number]
 
-type Pulled = Pick<
-  ImageDetails,
-  'kind' | 'imageName' | 'tag' | 'tags' | 'digest' | 'artifactType' | 'config'
->
+/** What a line needs to know of it. */
+export type Pulled = Pick<ImageDetails, 'kind' | 'imageName' | 'tag' | 'tags' | 'digest'> & {
+  readonly config: { readonly mediaType: string } | null
+}
 
 const helmConfig = 'application/vnd.cncf.helm.config.v1+json'
+
+/** Whether a config of this type is that of an image for containers. */
+export function isImageConfig(mediaType: string): boolean {
+  return /^application\/vnd\.(?:oci\.image\.config|docker\.container\.image)\.v1\+json$/.test(
+    mediaType,
+  )
+}
 
 /** Who can pull it: nobody starts a container from a chart. The likeliest first. */
 export function clientsFor({ kind, config }: Pulled): readonly PullClient[] {

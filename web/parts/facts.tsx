@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react'
+import './facts.css'
 
 /** Facts by name. What is empty or false is not shown. */
 export function Facts({ facts }: { readonly facts: Readonly<Record<string, ReactNode>> }) {
@@ -6,7 +7,7 @@ export function Facts({ facts }: { readonly facts: Readonly<Record<string, React
     ([, value]) => value !== null && value !== undefined && value !== '' && value !== false,
   )
   return (
-    <dl className="facts">
+    <dl className="fact-list">
       {known.map(([term, value]) => (
         <div key={term}>
           <dt>{term}</dt>

@@ -1,17 +1,12 @@
 import { expect, test } from 'vitest'
-import { clientsFor, pullLine } from './pull-lines.ts'
+import { clientsFor, isImageConfig, pullLine } from './pull-lines.ts'
 
 const digest = `sha256:${'0'.repeat(64)}`
 const image = {
   ...{ kind: 'image' as const, imageName: 'r.example/main/app', tag: '1.4', tags: ['1.4', 'x'] },
-  ...{ digest, artifactType: null, config: null },
+  ...{ digest, config: null },
 }
-const chartConfig = {
-  ...{ digest, sizeBytes: 1, problem: null, platform: null, created: null, author: null },
-  ...{ labels: {}, env: [], entrypoint: null, cmd: null, exposedPorts: [], volumes: [] },
-  ...{ user: null, workingDir: null, stopSignal: null, raw: null },
-  mediaType: 'application/vnd.cncf.helm.config.v1+json',
-}
+const chartConfig = { mediaType: 'application/vnd.cncf.helm.config.v1+json' }
 
 test('lines by tag and by digest', () => {
   expect(pullLine(image, 'docker', false)).toBe('docker pull r.example/main/app:1.4')
@@ -31,4 +26,10 @@ test('a chart is pulled with helm, any other artifact with oras', () => {
   expect(pullLine(chart, 'helm', false)).toBe('helm pull oci://r.example/main/app --version 1.0+5')
   expect(clientsFor({ ...image, kind: 'artifact' })).toEqual(['oras'])
   expect(clientsFor(image)[0]).toBe('docker')
+})
+
+test('images for containers have configs of two types', () => {
+  expect(isImageConfig('application/vnd.oci.image.config.v1+json')).toBe(true)
+  expect(isImageConfig('application/vnd.docker.container.image.v1+json')).toBe(true)
+  expect(isImageConfig(chartConfig.mediaType)).toBe(false)
 })
