@@ -52,7 +52,7 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, patien
 
   test('the overview says what it starts, for the platform that is chosen', async () => {
     const page = await open(here)
-    const fact = (name: string) => page.locator('.facts > div', { hasText: name }).locator('dd')
+    const fact = (name: string) => page.locator('.fact-list > div', { hasText: name }).locator('dd')
     await page.getByText('linux/amd64', { exact: true }).first().waitFor()
     expect(await fact('Entry point').textContent()).toBe('["python3","/srv/app.py"]')
     expect(await fact('Ports').textContent()).toBe('8080/tcp')
@@ -66,7 +66,7 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, patien
     await page.getByRole('button', { name: 'linux/arm64/v8' }).click()
     await page.getByRole('heading', { name: 'linux/arm64/v8' }).waitFor()
     expect(new URL(page.url()).searchParams.get('platform')).toBe('linux/arm64/v8')
-    await page.locator('.facts dd', { hasText: 'linux/arm64' }).waitFor()
+    await page.locator('.fact-list dd', { hasText: 'linux/arm64' }).waitFor()
   })
 
   test('layers with the commands that made them, and who else has them', async () => {
