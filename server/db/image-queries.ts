@@ -206,7 +206,7 @@ export async function listBlobUses(
       sql<number>`(select cast(count(*) as bigint) from (
         select 1 from manifest_blobs used
         where used.repository_id = ${repositoryId} and used.digest = manifest_blobs.digest
-        limit ${limits.users}) as used)`.as('users'),
+        limit ${limits.users}) as few)`.as('users'),
       sql<string | null>`(select string_agg(cast(shared.repository_id as text), ',') from (
         select other.repository_id from links other
         where other.store_id = blobs.store_id and other.digest = blobs.digest

@@ -64,7 +64,11 @@ const record = prepared((db, p: Params<ManifestFacts>) =>
     .where('id', '=', p.id),
 )
 
-/** Bytes of a manifest and all below it, each digest once. Four levels are more than anybody has. */
+/**
+ * Bytes of a manifest and all below it, each digest once. Four levels are more than anybody has.
+ * The joins are written crosswise because SQLite keeps their order then: it cannot know how short
+ * the tree is, and would go through all references of all manifests.
+ */
 const measure = prepared((db, p: Params<{ id: number }>) =>
   db
     .updateTable('manifests')
@@ -74,14 +78,15 @@ const measure = prepared((db, p: Params<{ id: number }>) =>
           select cast(${p.id} as bigint), 0
           union
           select c.child_id, tree.depth + 1 from tree
-          join manifest_children c on c.parent_id = tree.id where tree.depth < 4),
+          cross join manifest_children c where c.parent_id = tree.id and tree.depth < 4),
         parts (digest, size_bytes) as (
-          select m.digest, m.size_bytes from tree join manifests m on m.id = tree.id
+          select m.digest, m.size_bytes from tree cross join manifests m where m.id = tree.id
           union
           select b.digest, b.size_bytes from tree
-          join manifest_blobs e on e.manifest_id = tree.id
-          join links l on l.repository_id = e.repository_id and l.digest = e.digest
-          join blobs b on b.store_id = l.store_id and b.digest = l.digest)
+          cross join manifest_blobs e cross join links l cross join blobs b
+          where e.manifest_id = tree.id
+            and l.repository_id = e.repository_id and l.digest = e.digest
+            and b.store_id = l.store_id and b.digest = l.digest)
         select cast(sum(size_bytes) as bigint) from parts)`,
     })
     .where('id', '=', p.id),

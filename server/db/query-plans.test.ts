@@ -234,10 +234,20 @@ const bigTables = [
 /** Lines of a plan that go through a whole big table, or through a whole index of one. */
 function scansOf({ sql, plan }: ExplainedStatement): string[] {
   const tables = bigTables.join('|')
-  const scan = new RegExp(`Seq Scan on (${tables})\\b|^SCAN (${tables})\\b`)
+  const names = [...bigTables, ...aliasesIn(sql, tables)].join('|')
+  const scan = new RegExp(`Seq Scan on (${tables})\\b|^\\s*SCAN (${names})\\b`)
   return plan
     .filter((line) => scan.test(line))
     .map((line) => `${line.trim()}, of ${sql.slice(0, 200)}`)
+}
+
+/** SQLite's plans call a table by the name that the statement gives it. */
+function aliasesIn(sql: string, tables: string): string[] {
+  const named = new RegExp(`\\b(?:from|join)\\s+"?(?:${tables})"?\\s+(?:as\\s+)?"?(\\w+)`, 'gi')
+  const words = /^(?:on|where|join|cross|left|inner|order|group|limit|union|as|set|using|for)$/i
+  return [...sql.matchAll(named)].flatMap(([, name]) =>
+    name === undefined || words.test(name) ? [] : [name],
+  )
 }
 
 async function fill({ run, storeId, feedId, db }: DatabaseContent, big: number) {
