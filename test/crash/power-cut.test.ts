@@ -10,7 +10,7 @@ import type { Losses } from './disk-node.ts'
 import { durabilityWrites, readDurability } from './durability-write.ts'
 import { beginHistory, type History } from './history.ts'
 
-const cuts = Number(process.env.ENTREPOT_TEST_CUTS ?? 25)
+const cuts = Number(process.env.ENTREPOT_TEST_CUTS ?? 15)
 const seed = Number(process.env.ENTREPOT_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32))
 const cutsPerLife = 6
 const livesPerHistory = 5
