@@ -11,7 +11,8 @@ export async function openSignedIn(
 ): Promise<Page> {
   const answer = await context.request.post('/api/sessions/login', {
     data: who,
-    headers: { origin: url, 'x-requested-with': 'entrepot' },
+    // As a browser says it, whatever base URL the server was told.
+    headers: { origin: url, 'sec-fetch-site': 'same-origin', 'x-requested-with': 'entrepot' },
   })
   if (!answer.ok()) throw new Error(`signing in: ${answer.status()} ${await answer.text()}`)
   await page.goto(address)

@@ -33,7 +33,7 @@ describePages('the frame of the pages', () => {
     await expectAccessible(page)
     await page.keyboard.press('Enter')
     await page.waitForURL('**/containers/public')
-    await page.getByRole('heading', { name: 'public' }).waitFor()
+    await page.getByRole('heading', { name: 'public', exact: true }).waitFor()
   })
 
   test('g c, g a and ? work from everywhere, and not while somebody writes', async () => {
