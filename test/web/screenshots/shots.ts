@@ -30,7 +30,7 @@ export const shots: readonly Shot[] = [
     address: '/containers',
     async prepare(page) {
       await page.keyboard.press('Control+k')
-      await page.getByPlaceholder('Search registries').waitFor()
+      await page.getByRole('dialog', { name: 'Search' }).waitFor()
     },
   },
   { name: 'registry', address: '/containers/main', until: 'tbody a' },
@@ -51,8 +51,8 @@ export const shots: readonly Shot[] = [
     ...image('delete', '', '.text-table'),
     async prepare(page) {
       await page.getByRole('button', { name: 'Delete…' }).click()
-      await page.getByLabel('The image with all its tags').click()
-      await page.getByText('Goes with clean-up').waitFor()
+      await page.getByText('The image with all its tags').click()
+      await page.getByText(/^Follow with clean-up/).waitFor()
     },
   },
   { name: 'account', address: '/account' },
