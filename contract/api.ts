@@ -7,6 +7,7 @@ import { feeds } from './feeds.ts'
 import { health } from './health.ts'
 import { imageFiles } from './image-files.ts'
 import { images } from './images.ts'
+import { jobs } from './jobs.ts'
 import { privileges } from './privileges.ts'
 import { registries } from './registries.ts'
 import { repositories } from './repositories.ts'
@@ -31,6 +32,7 @@ export const api = {
   health,
   images,
   imageFiles,
+  jobs,
   privileges,
   registries,
   repositories,

@@ -69,9 +69,11 @@ export const repositories = {
   delete: route('POST', '/api/containers/repositories/delete', {
     summary: 'Delete a repository with everything in it',
     description:
-      'It is gone at once, pushes under way included; its rows are removed afterwards, its bytes by clean-up.',
+      'It is gone at once, pushes under way included; a job removes its rows, clean-up its bytes.',
     also: ['DELETE'],
     query: z.strictObject(inRepository),
-    reply: RepositoryDeletion,
+    reply: RepositoryDeletion.extend({
+      run: z.int().meta({ description: 'Of the job that removes what it had.' }),
+    }),
   }),
 }

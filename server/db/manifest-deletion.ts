@@ -25,7 +25,7 @@ interface Relative {
   readonly digest: string
 }
 
-interface Relatives {
+export interface Relatives {
   readonly id: number
   /** Indexes that list it; all of them only for a deletion that is forced. */
   readonly parents: readonly Relative[]
@@ -43,16 +43,29 @@ export async function deleteManifest(
   trx: Queries,
   input: ManifestDeletion,
 ): Promise<{ tags: string[] } | undefined> {
-  const { feedId, name: repository } = await lockRepository(trx, input.repositoryId)
+  const repository = await lockRepository(trx, input.repositoryId)
   const relatives = await findRelatives(trx, input)
   if (!relatives) return undefined
-  await lockRelatives(trx, input, relatives)
+  await lockRelatives(trx, input.repositoryId, [{ digest: input.digest, relatives }])
   if (input.force === true) await leaveParents(trx, input, relatives)
   else refuseChild(relatives.parents)
+  return removeManifest(trx, input, { relatives, repository })
+}
+
+/** The same for one that may go: the repository and all of its relatives are locked. */
+export async function removeManifest(
+  trx: Queries,
+  input: ManifestDeletion,
+  locked: {
+    readonly relatives: Relatives
+    readonly repository: { readonly feedId: number; readonly name: string }
+  },
+): Promise<{ tags: string[] }> {
+  const { relatives, repository } = locked
   const tags = await deleteTags(trx, input, relatives.id)
   await deleteEdges(trx, relatives.id)
   await releaseLinks(trx, input, relatives.blobs)
-  await orphan(trx, input, relatives.dependants)
+  await orphan(trx, input, relatives)
   await trx.deleteFrom('manifest_contents').where('manifest_id', '=', relatives.id).execute()
   await trx.deleteFrom('manifests').where('id', '=', relatives.id).execute()
   await relistRepository(trx, input.repositoryId, { tags: tags.length, manifests: 1 })
@@ -60,8 +73,8 @@ export async function deleteManifest(
     kind: 'manifest.deleted',
     by: input.by,
     address: input.address ?? null,
-    feedId,
-    repository,
+    feedId: repository.feedId,
+    repository: repository.name,
     detail: {
       digest: input.digest,
       tags,
@@ -73,9 +86,13 @@ export async function deleteManifest(
   return { tags }
 }
 
-async function findRelatives(
+export async function findRelatives(
   trx: Queries,
-  { repositoryId, digest, force = false }: ManifestDeletion,
+  {
+    repositoryId,
+    digest,
+    force = false,
+  }: Pick<ManifestDeletion, 'repositoryId' | 'digest' | 'force'>,
 ): Promise<Relatives | undefined> {
   const self = await trx
     .selectFrom('manifests')
@@ -116,25 +133,36 @@ async function findRelatives(
   }
 }
 
-/** Links first, then manifests, each in the order of their digests: HEAD takes no repository lock. */
-async function lockRelatives(trx: Queries, input: ManifestDeletion, relatives: Relatives) {
-  for (const chunk of chunksOf(relatives.blobs)) {
+/**
+ * Locks what the deletion of these manifests touches: links first, then manifests, each in the
+ * order of their digests, since HEAD takes no repository lock.
+ */
+export async function lockRelatives(
+  trx: Queries,
+  repositoryId: number,
+  manifests: readonly { readonly digest: string; readonly relatives: Relatives }[],
+): Promise<void> {
+  const blobs = manifests.flatMap(({ relatives }) => relatives.blobs)
+  for (const chunk of chunksOf([...new Set(blobs)].sort())) {
     await trx
       .selectFrom('links')
       .select('digest')
-      .where('repository_id', '=', input.repositoryId)
+      .where('repository_id', '=', repositoryId)
       .where('digest', 'in', chunk)
       .orderBy('digest')
       .forNoKeyUpdate()
       .execute()
   }
-  const related = [...relatives.dependants, ...relatives.parents]
-  const digests = [input.digest, ...related.map((row) => row.digest)].sort()
-  for (const chunk of chunksOf([...new Set(digests)])) {
+  const digests = manifests.flatMap(({ digest, relatives }) => [
+    digest,
+    ...relatives.dependants.map((row) => row.digest),
+    ...relatives.parents.map((row) => row.digest),
+  ])
+  for (const chunk of chunksOf([...new Set(digests)].sort())) {
     await trx
       .selectFrom('manifests')
       .select('id')
-      .where('repository_id', '=', input.repositoryId)
+      .where('repository_id', '=', repositoryId)
       .where('digest', 'in', chunk)
       .orderBy('digest')
       .forNoKeyUpdate()
@@ -218,7 +246,11 @@ async function releaseLinks(trx: Queries, input: ManifestDeletion, blobs: readon
   })
 }
 
-async function orphan(trx: Queries, input: ManifestDeletion, dependants: Relatives['dependants']) {
+/**
+ * What nobody holds any more: no tag, no other parent, and no subject that is there. A signature
+ * that the index listed too still signs its image: it goes with that one.
+ */
+async function orphan(trx: Queries, input: ManifestDeletion, { id, dependants }: Relatives) {
   for (const chunk of chunksOf(dependants)) {
     const orphans = await trx
       .updateTable('manifests')
@@ -237,6 +269,17 @@ async function orphan(trx: Queries, input: ManifestDeletion, dependants: Relativ
             selectFrom('manifest_children')
               .select('parent_id')
               .whereRef('child_id', '=', 'manifests.id'),
+          ),
+        ),
+      )
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('manifests as subjects')
+              .select('subjects.id')
+              .whereRef('subjects.repository_id', '=', 'manifests.repository_id')
+              .whereRef('subjects.digest', '=', 'manifests.subject')
+              .where('subjects.id', '<>', id),
           ),
         ),
       )

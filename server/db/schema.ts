@@ -1,5 +1,7 @@
 import type { Generated } from 'kysely'
 import type { AccessSchema } from './access-schema.ts'
+import type { CleanupSchema } from './cleanup-schema.ts'
+import type { JobSchema } from './job-schema.ts'
 import type { PullSchema } from './pull-schema.ts'
 
 /**
@@ -7,7 +9,7 @@ import type { PullSchema } from './pull-schema.ts'
  * (`now_ms()`), truth values are 0 and 1, digests are `sha256:…` texts. `reference` columns end in
  * `_id`. What each guard is for stands in docs/decisions/0001-clean-up-protocol.md.
  */
-export interface Schema extends AccessSchema, PullSchema {
+export interface Schema extends AccessSchema, CleanupSchema, JobSchema, PullSchema {
   stores: StoreRow
   feeds: FeedRow
   feed_names: FeedNameRow
@@ -22,8 +24,6 @@ export interface Schema extends AccessSchema, PullSchema {
   tags: TagRow
   tag_history: TagHistoryRow
   uploads: UploadRow
-  candidates: CandidateRow
-  freed_locations: FreedLocationRow
   users: UserRow
   api_keys: ApiKeyRow
   refresh_tokens: RefreshTokenRow
@@ -193,23 +193,6 @@ export interface UploadRow {
   started_at: number
   last_progress: number
   started_by: string
-}
-
-/** What clean-up has to look at; append-only, deleted by id once looked at. */
-export interface CandidateRow {
-  id: Generated<number>
-  kind: 'link' | 'manifest' | 'blob'
-  /** Repository for links and manifests, store for blobs. */
-  scope_id: number
-  digest: string
-  due: number
-}
-
-/** Bytes that no row names any more. Key (store_id, location). */
-export interface FreedLocationRow {
-  store_id: number
-  location: string
-  since: number
 }
 
 export interface UserRow {

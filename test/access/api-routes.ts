@@ -19,6 +19,7 @@ import {
   checkAudit,
   checkFeed,
   checkFeeds,
+  checkJobs,
   checkKeys,
   checkNewKey,
   checkPrivileges,
@@ -265,6 +266,60 @@ export const apiRoutes: Readonly<Record<string, ApiRoute>> = {
     ...ofImages({ path: 'a' }, 409),
   ),
   'imageFiles.compare': route('GET', '/api/containers/images/files/compare', ...ofTwoImages()),
+  'jobs.list': route(
+    'GET',
+    '/api/jobs/list',
+    { needs: administrator },
+    ...everyFeed.map((feed) => ({
+      ...{ what: 'of a registry', query: { feed }, feed, needs: manages(feed) },
+      check: checkJobs(feed),
+    })),
+  ),
+  'jobs.run': route(
+    'POST',
+    '/api/jobs/run',
+    { what: "the server's", query: { job: 'None' }, needs: administrator, heard: 404 },
+    ...everyFeed.map((feed) => ({
+      ...{ what: 'of a registry', query: { job: 'StorageCleanup', feed }, feed },
+      ...{ needs: manages(feed), heard: 422 },
+    })),
+  ),
+  'jobs.runs': route(
+    'GET',
+    '/api/jobs/runs',
+    { needs: administrator },
+    ...everyFeed.map((feed) => ({
+      ...{ what: 'of a registry', query: { feed }, feed, needs: manages(feed) },
+      check: checkJobs(feed),
+    })),
+  ),
+  'jobs.log': route(
+    'GET',
+    '/api/jobs/log',
+    { query: { run: none }, needs: administrator, heard: 404 },
+    ...everyFeed.map((feed) => ({
+      ...{ what: 'of a registry', query: { run: none, feed }, feed },
+      ...{ needs: manages(feed), heard: 404 },
+    })),
+  ),
+  'jobs.cancel': route(
+    'POST',
+    '/api/jobs/cancel',
+    { query: { run: none }, needs: administrator, heard: 404 },
+    ...everyFeed.map((feed) => ({
+      ...{ what: 'of a registry', query: { run: none, feed }, feed },
+      ...{ needs: manages(feed), heard: 404 },
+    })),
+  ),
+  'jobs.update': route(
+    'POST',
+    '/api/jobs/update',
+    { query: { job: 'None' }, json: {}, needs: administrator, heard: 404 },
+    ...everyFeed.map((feed) => ({
+      ...{ what: 'of a registry', query: { job: 'FeedDeletion', feed }, json: {}, feed },
+      ...{ needs: manages(feed), heard: 404 },
+    })),
+  ),
   'privileges.list': route(
     'GET',
     '/api/security/privileges',

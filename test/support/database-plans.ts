@@ -1,8 +1,12 @@
 import { type CompiledQuery, Kysely, type QueryExecutor, sql } from 'kysely'
 import { listEvents } from '../../server/db/audit.ts'
+import { listBlobImages, listBlobLocations, listBlobsToCheck } from '../../server/db/blob-checks.ts'
+import { previewBlobs } from '../../server/db/blob-cleanup.ts'
 import { isLocationNamed } from '../../server/db/blobs.ts'
+import { findNextScope, listDueCandidates } from '../../server/db/candidates.ts'
 import type { Queries } from '../../server/db/database.ts'
 import { findFeedByKey } from '../../server/db/feeds.ts'
+import { listFreedLocations } from '../../server/db/freed-locations.ts'
 import {
   findManifestAhead,
   listBlobUses,
@@ -13,7 +17,11 @@ import {
   listTagsOf,
   listUntagged,
 } from '../../server/db/image-queries.ts'
+import { listLog } from '../../server/db/job-log.ts'
+import { listRuns } from '../../server/db/job-runs.ts'
+import { listDueJobs, listJobs } from '../../server/db/jobs.ts'
 import { needsKeepAlive } from '../../server/db/keep-alive.ts'
+import { previewLinks } from '../../server/db/link-cleanup.ts'
 import {
   findLinkedBlob,
   type LinkKey,
@@ -29,6 +37,7 @@ import {
   findWholeManifest,
   listReferrers,
 } from '../../server/db/manifests.ts'
+import { previewOrphans } from '../../server/db/orphan-cleanup.ts'
 import { listFeedPulls, listRepositoryPulls } from '../../server/db/pulls.ts'
 import { findRepository, listRepositories } from '../../server/db/repositories.ts'
 import { listRetiredRepositories } from '../../server/db/repository-deletion.ts'
@@ -40,9 +49,10 @@ import {
 } from '../../server/db/repository-pages.ts'
 import { searchRepositories } from '../../server/db/search.ts'
 import { findSetting } from '../../server/db/settings.ts'
+import { listUnnamed } from '../../server/db/stray-locations.ts'
 import { findTagAhead, listTagMoves, listTagRecords } from '../../server/db/tag-pages.ts'
 import { listTags } from '../../server/db/tags.ts'
-import { listPurgingUploads } from '../../server/db/upload-purge.ts'
+import { listIdleUploads, listPurgingUploads } from '../../server/db/upload-purge.ts'
 import { findUpload } from '../../server/db/uploads.ts'
 import { writes } from '../../server/db/writes.ts'
 
@@ -65,9 +75,15 @@ export const reads = {
   findManifestIdByTag,
   findWholeManifest,
   findRepository: (db: Queries, { feedId, name }: Named) => findRepository(db, feedId, name),
+  findNextScope,
   findSetting,
   findUpload,
   isLocationNamed: (db: Queries, at: At) => isLocationNamed(db, at.storeId, at.location),
+  listBlobImages,
+  listBlobLocations,
+  listBlobsToCheck,
+  listDueCandidates,
+  listDueJobs,
   listEvents,
   findConfigBlob,
   findManifestAhead: (db: Queries, pick: Parameters<typeof findManifestAhead>[1]) =>
@@ -97,11 +113,20 @@ export const reads = {
   searchRepositories,
   listBlobUsers: (db: Queries, key: LinkKey) => listBlobUsers(db, key, 10),
   listMountSources,
+  listFreedLocations,
+  listIdleUploads,
+  listJobs,
+  listLog,
   listPurgingUploads,
   listReferrers,
   listRepositories,
+  listRuns,
   listTags,
+  listUnnamed,
   needsKeepAlive,
+  previewBlobs,
+  previewLinks,
+  previewOrphans,
 }
 
 export interface ExplainedStatement {

@@ -28,4 +28,6 @@ export interface ApiDeps extends MountDeps {
   readonly now: () => number
   readonly imageFiles: ImageFiles
   readonly fileContents: FileContents
+  /** Jobs that were asked for begin at once, not only when they are looked for. */
+  readonly wakeJobs: () => void
 }

@@ -10,6 +10,7 @@ import { feedHandlers } from './feeds.ts'
 import { healthHandlers } from './health.ts'
 import { imageFileHandlers } from './image-files.ts'
 import { imageHandlers } from './images.ts'
+import { jobHandlers } from './jobs.ts'
 import { mountApi } from './mount.ts'
 import { privilegeHandlers } from './privileges.ts'
 import { registryHandlers } from './registries.ts'
@@ -40,6 +41,7 @@ function handlersOf(deps: ApiDeps): ApiHandlers {
     health: healthHandlers(deps),
     images: imageHandlers(deps),
     imageFiles: imageFileHandlers(deps),
+    jobs: jobHandlers(deps),
     privileges: privilegeHandlers(deps),
     registries: registryHandlers(deps),
     repositories: repositoryHandlers(deps),

@@ -38,6 +38,13 @@ const ownKey: Need = {
   },
 }
 
+/** Jobs of one registry are its managers' affair; without one they are the server's. */
+const ofFeed: Need = {
+  kind: 'depends',
+  on: 'of one registry Admin_ManageFeed there; else an administrator',
+  find: (_deps, sent) => (sent.query.feed === undefined ? administrator : manager('query', 'feed')),
+}
+
 /** What every route of the management API needs. The test walks the contract through it. */
 export const needs: Needs = {
   apiKeys: {
@@ -56,14 +63,7 @@ export const needs: Needs = {
     delete: ownKey,
     requests: ownKey,
   },
-  audit: {
-    list: {
-      kind: 'depends',
-      on: 'of one registry Admin_ManageFeed there; else an administrator',
-      find: (_deps, sent) =>
-        sent.query.feed === undefined ? administrator : manager('query', 'feed'),
-    },
-  },
+  audit: { list: ofFeed },
   deletions: {
     preview: inRepository('body', 'Feeds_DownloadPackage', 'Feeds_DeletePackage'),
     run: inRepository('body', 'Feeds_DeletePackage'),
@@ -122,6 +122,14 @@ export const needs: Needs = {
       // The other one is looked at by the handler, in the same way.
       find: () => reader,
     },
+  },
+  jobs: {
+    list: ofFeed,
+    run: ofFeed,
+    runs: ofFeed,
+    log: ofFeed,
+    cancel: ofFeed,
+    update: ofFeed,
   },
   privileges: {
     list: {

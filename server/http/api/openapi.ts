@@ -63,6 +63,7 @@ const descriptions: Readonly<Record<Resource, string>> = {
   health: 'What a client would see of this server.',
   imageFiles: 'The files in the layers of images.',
   images: 'Images, indexes and artifacts, tagged or not.',
+  jobs: 'Work by schedule or on demand, with its history and logs.',
   privileges: 'What somebody may do, with the rule that decides.',
   registries: 'Registries with what is in them.',
   repositories: 'Repositories of a registry.',

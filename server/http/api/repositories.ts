@@ -2,10 +2,11 @@ import type { RepositoryInfo, repositories as routes } from '../../../contract/r
 import { listRepositoryPulls } from '../../db/pulls.ts'
 import { countUploads, findRepositoryRow, type RepositoryRow } from '../../db/repository-pages.ts'
 import { may, mayInAll } from '../../domain/permission.ts'
+import { deleteRepository } from '../../jobs/jobs.ts'
 import { type Feed, findFeed, subjectOf } from '../../registry/feeds.ts'
 import type { ImageTarget } from '../../registry/image-details.ts'
 import { summarizePulls } from '../../registry/registry-counts.ts'
-import { deleteRepository, lastOldDay, pageRepositories } from '../../registry/repositories.ts'
+import { lastOldDay, pageRepositories } from '../../registry/repositories.ts'
 import type { Handlers } from './call.ts'
 import type { ApiDeps } from './deps.ts'
 import { unknownFeed, unknownRepository } from './need.ts'
@@ -52,11 +53,9 @@ export function repositoryHandlers(deps: ApiDeps): Handlers<typeof routes> {
     async delete({ query }, { by }) {
       const place = await getPlace(deps, query)
       const preview = await previewOf(deps, place)
-      const { tags, manifests } = await deleteRepository(
-        { db, by: by.name, address: by.address },
-        place.repositoryId,
-      )
-      return { ...preview, tags, images: manifests }
+      const { tags, manifests, run } = await deleteRepository({ db, by }, place)
+      deps.wakeJobs()
+      return { ...preview, tags, images: manifests, run }
     },
   }
 }
