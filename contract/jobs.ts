@@ -21,7 +21,7 @@ export const RunInfo = z.object({
   progress: z.string().nullable().meta({ description: 'What it is at, in words.' }),
   counts: z.record(z.string(), z.number()).meta({
     description:
-      'What it did, or with a dry run would do: uploads, manifests, links, blobs, files, bytesFreed …',
+      'What it did, or with a dry run would do: uploads, tags, images, manifests, links, blobs, files, bytesFreed …',
   }),
   errors: z.int().meta({ description: 'Items that were passed over; the log names them.' }),
   error: z.string().nullable().meta({ description: 'Why it failed.' }),
@@ -69,7 +69,7 @@ export const jobs = {
       job,
       feed,
       step: z.string().max(100).optional().meta({
-        description: 'Only this part. FeedCleanup: uploads, garbage, storage.',
+        description: 'Only this part. FeedCleanup: uploads, retention, garbage, storage.',
       }),
       dryRun: flagInAddress.optional().meta({
         description: 'Changes nothing; the log says what would go now, and why.',

@@ -31,8 +31,8 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   'server/registry': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/upstream'],
-    // For what reads layers in a thread of its own.
-    packages: ['tsx', 'zstddec'],
+    // For what reads layers in a thread of its own; ranges of versions.
+    packages: ['semver', 'tsx', 'zstddec'],
   },
   'server/jobs': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/registry'],

@@ -6,6 +6,7 @@ import { pruneRuns } from '../db/job-log.ts'
 import type { Log } from '../log.ts'
 import { pruneOldPulls } from '../registry/pulls.ts'
 import type { Settings } from '../registry/settings.ts'
+import { foldAllSizes } from '../registry/sizes.ts'
 
 export interface SweepDeps {
   readonly db: Db
@@ -22,7 +23,7 @@ const maxBatches = 50
 
 /**
  * Removes, every half minute, what was kept for long enough: of the audit, the request logs of keys,
- * and the history of jobs.
+ * and the history of jobs; and adds up sizes.
  */
 export function startSweeping(deps: SweepDeps): () => Promise<void> {
   const stop = new AbortController()
@@ -76,6 +77,10 @@ const jobs: readonly Job[] = [
   {
     work: ({ db }, stop) => inBatches(() => pruneOldPulls({ db }, Date.now()), stop),
     failure: 'Counts of pulls of long ago could not be removed yet',
+  },
+  {
+    work: ({ db }, stop) => foldAllSizes({ db }, stop),
+    failure: 'Sizes could not be added up yet',
   },
 ]
 

@@ -3,9 +3,10 @@ import { noteCandidates } from './candidates.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { forgetFacts } from './manifest-facts.ts'
+import { findRelatives, lockRelatives, maxForced, type Relatives } from './manifest-relatives.ts'
 import { lockRepository, relistRepository } from './repositories.ts'
 import { chunksOf, nowMs } from './sql.ts'
-import { insertTagHistory } from './tags.ts'
+import { deleteTag, insertTagHistory } from './tags.ts'
 
 export interface ManifestDeletion {
   readonly repositoryId: number
@@ -15,28 +16,13 @@ export interface ManifestDeletion {
   readonly address?: string | null
   /** Also while indexes list it: they then wait for it, as sparse ones do. */
   readonly force?: boolean
-}
-
-/** Indexes that one deletion may leave with a hole. */
-const maxForced = 1000
-
-interface Relative {
-  readonly id: number
-  readonly digest: string
-}
-
-export interface Relatives {
-  readonly id: number
-  /** Indexes that list it; all of them only for a deletion that is forced. */
-  readonly parents: readonly Relative[]
-  readonly blobs: readonly string[]
-  /** Children and referrers. */
-  readonly dependants: readonly Relative[]
+  /** Tags of signatures that stay without their image. */
+  readonly keptSignatures?: readonly string[]
 }
 
 /**
- * Deletes a manifest and its tags. Its children and referrers become orphans unless a tag or another
- * parent holds them. Undefined when it is not there; IN_USE, naming them, while an index lists it,
+ * Deletes a manifest with its tags and those of its signatures. Its children, referrers and signatures
+ * become orphans unless a tag or another parent holds them. Undefined when it is not there; IN_USE, naming them, while an index lists it,
  * unless it is forced.
  */
 export async function deleteManifest(
@@ -63,6 +49,7 @@ export async function removeManifest(
 ): Promise<{ tags: string[] }> {
   const { relatives, repository } = locked
   const tags = await deleteTags(trx, input, relatives.id)
+  const signatures = await deleteSignatures(trx, input, relatives)
   await deleteEdges(trx, relatives.id)
   await releaseLinks(trx, input, relatives.blobs)
   await orphan(trx, input, relatives)
@@ -83,91 +70,7 @@ export async function removeManifest(
       }),
     },
   })
-  return { tags }
-}
-
-export async function findRelatives(
-  trx: Queries,
-  {
-    repositoryId,
-    digest,
-    force = false,
-  }: Pick<ManifestDeletion, 'repositoryId' | 'digest' | 'force'>,
-): Promise<Relatives | undefined> {
-  const self = await trx
-    .selectFrom('manifests')
-    .select('id')
-    .where('repository_id', '=', repositoryId)
-    .where('digest', '=', digest)
-    .executeTakeFirst()
-  if (!self) return undefined
-  const blobs = await trx
-    .selectFrom('manifest_blobs')
-    .select('digest')
-    .where('manifest_id', '=', self.id)
-    .execute()
-  const children = await trx
-    .selectFrom('manifest_children')
-    .innerJoin('manifests', 'manifests.id', 'manifest_children.child_id')
-    .select(['manifests.id', 'manifests.digest'])
-    .where('manifest_children.parent_id', '=', self.id)
-    .execute()
-  const referrers = await trx
-    .selectFrom('manifests')
-    .select(['id', 'digest'])
-    .where('repository_id', '=', repositoryId)
-    .where('subject', '=', digest)
-    .execute()
-  const parents = await trx
-    .selectFrom('manifest_children')
-    .innerJoin('manifests', 'manifests.id', 'manifest_children.parent_id')
-    .select(['manifests.id', 'manifests.digest'])
-    .where('manifest_children.child_id', '=', self.id)
-    .limit(force ? maxForced + 1 : 10)
-    .execute()
-  return {
-    id: self.id,
-    parents: parents.filter((row) => row.id !== self.id),
-    blobs: blobs.map((row) => row.digest).sort(),
-    dependants: [...children, ...referrers].filter((row) => row.id !== self.id),
-  }
-}
-
-/**
- * Locks what the deletion of these manifests touches: links first, then manifests, each in the
- * order of their digests, since HEAD takes no repository lock.
- */
-export async function lockRelatives(
-  trx: Queries,
-  repositoryId: number,
-  manifests: readonly { readonly digest: string; readonly relatives: Relatives }[],
-): Promise<void> {
-  const blobs = manifests.flatMap(({ relatives }) => relatives.blobs)
-  for (const chunk of chunksOf([...new Set(blobs)].sort())) {
-    await trx
-      .selectFrom('links')
-      .select('digest')
-      .where('repository_id', '=', repositoryId)
-      .where('digest', 'in', chunk)
-      .orderBy('digest')
-      .forNoKeyUpdate()
-      .execute()
-  }
-  const digests = manifests.flatMap(({ digest, relatives }) => [
-    digest,
-    ...relatives.dependants.map((row) => row.digest),
-    ...relatives.parents.map((row) => row.digest),
-  ])
-  for (const chunk of chunksOf([...new Set(digests)].sort())) {
-    await trx
-      .selectFrom('manifests')
-      .select('id')
-      .where('repository_id', '=', repositoryId)
-      .where('digest', 'in', chunk)
-      .orderBy('digest')
-      .forNoKeyUpdate()
-      .execute()
-  }
+  return { tags: [...tags, ...signatures] }
 }
 
 function refuseChild(parents: Relatives['parents']) {
@@ -219,6 +122,20 @@ async function deleteTags(trx: Queries, input: ManifestDeletion, id: number): Pr
     })
   }
   return tags
+}
+
+/** Those that are gone: tags of cosign's that speak of the image. */
+async function deleteSignatures(
+  trx: Queries,
+  { repositoryId, by, address = null, keptSignatures = [] }: ManifestDeletion,
+  { signatures }: Relatives,
+): Promise<string[]> {
+  const deleted: string[] = []
+  for (const tag of signatures) {
+    if (keptSignatures.includes(tag)) continue
+    if (await deleteTag(trx, { repositoryId, tag, by, address })) deleted.push(tag)
+  }
+  return deleted
 }
 
 async function deleteEdges(trx: Queries, id: number) {

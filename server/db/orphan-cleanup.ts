@@ -7,12 +7,8 @@ import {
   settleCandidates,
 } from './candidates.ts'
 import type { Queries } from './database.ts'
-import {
-  findRelatives,
-  lockRelatives,
-  type Relatives,
-  removeManifest,
-} from './manifest-deletion.ts'
+import { removeManifest } from './manifest-deletion.ts'
+import { findRelatives, lockRelatives, type Relatives } from './manifest-relatives.ts'
 import { lockRepository } from './repositories.ts'
 import { nowMs } from './sql.ts'
 

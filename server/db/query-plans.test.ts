@@ -51,6 +51,7 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
   const page = { after: '', count: 100 }
   const cleaning = () => ({ graceMs: hourMs, limit: 100, after: null, by: 'ann' })
   const freed = () => ({ ...cleaning(), storeId: content.storeId })
+  const ofStore = () => ({ feedId: content.feedId, after: { storeId: 0, digest: '' } })
   const lease = { graceMs: hourMs, by: 'ann' }
 
   const up = { after: { value: 't5', name: 't5' }, end: null, desc: false }
@@ -137,6 +138,24 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['previewBlobs', () => ({ ...cleaning(), storeId: content.storeId })],
       ['previewLinks', () => ({ ...cleaning(), repositoryId: big })],
       ['previewOrphans', () => ({ ...cleaning(), repositoryId: big })],
+      ['listRetentionRules', () => content.feedId],
+      ['listJudgedRepositories', () => ({ feedId: content.feedId, from: 'r2', count: 100 })],
+      ['listRetentionManifests', () => ({ repositoryId: big, ...page })],
+      ['listTagFacts', () => ({ repositoryId: big, ...page })],
+      ['listEdges', () => [77, 78]],
+      ['readOwnBytes', () => [77, 78]],
+      ['listRepositorySums', () => ({ feedId: content.feedId, ...page })],
+      ['listTaggedImages', () => ({ repositoryId: big, ...page })],
+      ['listImages', () => ({ repositoryId: big, ...page })],
+      ['listImageBytes', () => [19_900, 19_901]],
+      ['listHeldImages', () => ({ repositoryId: big, ids: [77, 78] })],
+      [
+        'listDependants',
+        () => ({ repositoryId: big, images: [{ id: 77, digest: digestFor('a') }] }),
+      ],
+      ['findReleasedBytes', () => ({ ...key(), givenUp: 1 })],
+      ['sumExclusiveInRepository', () => ({ repositoryId: big, ...page })],
+      ['sumExclusiveInFeed', () => ({ ...page, ...ofStore() })],
     ]
     // First: later ones retire the repository.
     test('keep-alive finds what to renew by the leases, not by going through a repository', async () => {
@@ -170,6 +189,12 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
   describe('no write goes through a table:', () => {
     const blob = () => ({ repositoryId: big, digest: digestFor('config') })
     const target = () => ({ repositoryId: big, digest: digestFor('child') })
+    const judged = (digest: string) => ({
+      ...{ repositoryId: big, digest, judgedAt: Number.MAX_SAFE_INTEGER, by: 'ann' },
+    })
+    const judgedImage = (digest: string) => ({
+      ...{ ...judged(digest), tags: [], keptSignatures: [], graceMs: hourMs },
+    })
     const rows: readonly [string, () => unknown][] = [
       ['insertUpload', () => newUpload(content)],
       ['claimUpload', () => upload],
@@ -184,6 +209,9 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['deleteManifest', () => ({ repositoryId: big, digest: digestFor('parent'), ...lease })],
       ['deleteManifest', () => ({ ...target(), digest: digestFor('pushed'), ...lease })],
       ['deleteManifest', () => ({ ...target(), ...lease })],
+      ['removeJudgedTag', () => ({ ...judged('m79'), tag: 't79', pushedAt: 0 })],
+      ['removeJudgedImage', () => judgedImage('m80')],
+      ['foldSizes', () => ({ limit: 100 })],
       ['deleteLink', () => ({ ...blob(), by: 'x' })],
       ['markDamaged', () => ({ storeId: content.storeId, location: 'b80' })],
       ['purgeUpload', () => ({ id: 'u80', repositoryId: big })],
@@ -279,6 +307,7 @@ const bigTables = [
   ...['repositories', 'blobs', 'links', 'manifests', 'manifest_contents', 'manifest_blobs'],
   ...['manifest_children', 'wanted', 'tags', 'tag_history', 'uploads', 'candidates'],
   ...['freed_locations', 'feed_names', 'job_runs', 'job_log', 'stray_locations', 'jobs'],
+  ...['feed_blobs', 'repository_sizes'],
 ]
 
 /** Lines of a plan that go through a whole big table, or through a whole index of one. */
@@ -360,6 +389,22 @@ async function fill({ run, storeId, feedId, db }: DatabaseContent, big: number) 
     `insert into freed_locations (store_id, location, since)
      ${n} select ${storeId}, 'f' || i, i from n`,
   ]
+  // As if what the triggers append were folded. They are not made for so much at once.
+  const triggers = (state: string) =>
+    ['blobs', 'links', 'manifests', 'manifest_blobs'].map(
+      (table) => `alter table ${table} ${state} trigger user`,
+    )
+  if (db.dialect === 'postgres') {
+    statements.unshift(...triggers('disable'))
+    statements.push(...triggers('enable'))
+  }
+  statements.push(
+    'delete from size_changes',
+    `insert into repository_sizes select id, 1, 1, 1, 1, 1 from repositories
+     where id not in (select repository_id from repository_sizes)`,
+    `insert into feed_blobs (feed_id, store_id, digest, bytes, links)
+     select ${feedId}, store_id, digest, 1, 2 from blobs`,
+  )
   for (const statement of statements) await run(statement)
   // One a second; the newest are the last.
   await run(`with recursive n(i) as (select 1 union all select i + 1 from n where i < ${eventCount})

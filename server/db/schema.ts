@@ -3,13 +3,14 @@ import type { AccessSchema } from './access-schema.ts'
 import type { CleanupSchema } from './cleanup-schema.ts'
 import type { JobSchema } from './job-schema.ts'
 import type { PullSchema } from './pull-schema.ts'
+import type { SizeSchema } from './size-schema.ts'
 
 /**
  * The tables, one interface each. Times are whole milliseconds of the database's clock
  * (`now_ms()`), truth values are 0 and 1, digests are `sha256:…` texts. `reference` columns end in
  * `_id`. What each guard is for stands in docs/decisions/0001-clean-up-protocol.md.
  */
-export interface Schema extends AccessSchema, CleanupSchema, JobSchema, PullSchema {
+export interface Schema extends AccessSchema, CleanupSchema, JobSchema, PullSchema, SizeSchema {
   stores: StoreRow
   feeds: FeedRow
   feed_names: FeedNameRow

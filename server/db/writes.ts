@@ -41,6 +41,13 @@ import { prunePulls, recordPulls } from './pulls.ts'
 import { recoverAdministrator } from './recovery.ts'
 import { deleteRefreshToken, insertRefreshToken } from './refresh-tokens.ts'
 import { deleteRepositoryContent, retireRepository } from './repository-deletion.ts'
+import { removeJudgedImage, removeJudgedTag } from './retention-removal.ts'
+import {
+  deleteRetentionRule,
+  insertRetentionRule,
+  orderRetentionRules,
+  updateRetentionRule,
+} from './retention-rules.ts'
 import { importSecurity, recordExport } from './security-import.ts'
 import {
   deleteEndedSessions,
@@ -50,6 +57,7 @@ import {
   touchSessions,
 } from './sessions.ts'
 import { changeSetting, setSetting } from './settings.ts'
+import { foldSizes } from './size-folding.ts'
 import { ensureStore, setStoreMarker } from './stores.ts'
 import { forgetStrays, noteStrays, takeStrays } from './stray-locations.ts'
 import { createTag, deleteTag } from './tags.ts'
@@ -93,6 +101,7 @@ export const writes: Readonly<Record<string, Write>> = {
   deletePurgedUploads,
   deleteRefreshToken,
   deleteRepositoryContent,
+  deleteRetentionRule,
   deleteSessions,
   deleteTag,
   deleteTask,
@@ -106,6 +115,7 @@ export const writes: Readonly<Record<string, Write>> = {
   forgetFreedLocations,
   forgetScope,
   forgetStrays,
+  foldSizes,
   forkUpload,
   importSecurity,
   insertApiKey,
@@ -115,6 +125,7 @@ export const writes: Readonly<Record<string, Write>> = {
   insertGroup,
   insertPermission,
   insertRefreshToken,
+  insertRetentionRule,
   insertSession,
   insertTask,
   insertUpload,
@@ -125,6 +136,7 @@ export const writes: Readonly<Record<string, Write>> = {
   mountBlob,
   noteStrays,
   orderDirectories,
+  orderRetentionRules,
   promiseBlob,
   promiseManifest,
   pruneEvents,
@@ -142,6 +154,8 @@ export const writes: Readonly<Record<string, Write>> = {
   recoverAdministrator,
   releaseRun,
   requestRun,
+  removeJudgedImage,
+  removeJudgedTag,
   retireFeed,
   retireRepository,
   rotateApiKey,
@@ -160,6 +174,7 @@ export const writes: Readonly<Record<string, Write>> = {
   updateFeedGroup,
   updateGroup,
   updateJob,
+  updateRetentionRule,
   updateTask,
   updateUser,
 }

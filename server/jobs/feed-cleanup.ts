@@ -8,6 +8,7 @@ import type { Settings } from '../registry/settings.ts'
 import { cleanStore } from '../registry/storage-cleanup.ts'
 import type { Stores } from '../registry/stores.ts'
 import type { Uploads } from '../registry/uploads.ts'
+import { applyRules } from './retention-step.ts'
 
 /** What every step of a registry's clean-up is given. */
 export interface FeedCleanup {
@@ -18,15 +19,11 @@ export interface FeedCleanup {
   readonly report: CleanupReport
 }
 
-/** Removes images by the rules of a registry; between uploads and garbage. */
-export type RetentionStep = (cleanup: FeedCleanup) => Promise<void>
-
 export interface FeedCleanupDeps {
   readonly db: Db
   readonly stores: Stores
   readonly settings: Settings
   readonly uploads: Uploads
-  readonly retention?: RetentionStep
 }
 
 const hourMs = 3_600_000
@@ -44,7 +41,7 @@ export async function cleanUpFeed(
   const { feed, report } = cleanup
   const does = (name: string) => (step === null || step === name) && !report.signal.aborted
   if (does('uploads')) await purgeUploads(deps, cleanup)
-  if (does('retention')) await deps.retention?.(cleanup)
+  if (does('retention')) await applyRules(deps, cleanup)
   const shared = { ...deps, ...cleanup, graceMs: deps.settings.graceMs() }
   const pass = async () => {
     const garbage = does('garbage') ? await collectGarbage(shared, feed.id) : 0

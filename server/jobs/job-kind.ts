@@ -23,7 +23,7 @@ export const jobKinds = {
     scope: 'feed',
     schedule: (feedId) => `${(feedId * 37) % 60} ${1 + (feedId % 3)} * * *`,
     onDemand: true,
-    steps: ['uploads', 'garbage', 'storage'],
+    steps: ['uploads', 'retention', 'garbage', 'storage'],
     dryRun: true,
   },
   // Once a month: a damaged blob shows at the next pull at the latest, but nobody may pull it.

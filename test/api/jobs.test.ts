@@ -92,7 +92,9 @@ test('what makes no sense to ask for is refused, and says why', async () => {
   expect(await mistake('job=None', 404)).toContain('FeedCleanup')
   expect(await mistake('job=FeedCleanup')).toContain('name it')
   expect(await mistake('job=StorageCleanup&feed=main')).toContain("server's job")
-  expect(await mistake('job=FeedCleanup&feed=main&step=all')).toContain('uploads, garbage, storage')
+  expect(await mistake('job=FeedCleanup&feed=main&step=all')).toContain(
+    'uploads, retention, garbage, storage',
+  )
   expect(await mistake('job=FeedIntegrity&feed=main&dryRun=true')).toContain('cannot be tried')
   expect(await mistake('job=FeedDeletion&feed=main')).toContain('by hand')
   await call('GET', '/api/jobs/log?run=999999', undefined, 404)

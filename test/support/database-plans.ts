@@ -5,6 +5,11 @@ import { previewBlobs } from '../../server/db/blob-cleanup.ts'
 import { isLocationNamed } from '../../server/db/blobs.ts'
 import { findNextScope, listDueCandidates } from '../../server/db/candidates.ts'
 import type { Queries } from '../../server/db/database.ts'
+import {
+  findReleasedBytes,
+  sumExclusiveInFeed,
+  sumExclusiveInRepository,
+} from '../../server/db/exclusive-blobs.ts'
 import { findFeedByKey } from '../../server/db/feeds.ts'
 import { listFreedLocations } from '../../server/db/freed-locations.ts'
 import {
@@ -21,6 +26,7 @@ import { listLog } from '../../server/db/job-log.ts'
 import { listRuns } from '../../server/db/job-runs.ts'
 import { listDueJobs, listJobs } from '../../server/db/jobs.ts'
 import { needsKeepAlive } from '../../server/db/keep-alive.ts'
+import { listDependants, listHeldImages } from '../../server/db/leaving-images.ts'
 import { previewLinks } from '../../server/db/link-cleanup.ts'
 import {
   findLinkedBlob,
@@ -47,8 +53,22 @@ import {
   listCounters,
   listRepositoryRows,
 } from '../../server/db/repository-pages.ts'
+import {
+  listEdges,
+  listJudgedRepositories,
+  listRetentionManifests,
+  listTagFacts,
+  readOwnBytes,
+} from '../../server/db/retention-facts.ts'
+import { listRetentionRules } from '../../server/db/retention-rules.ts'
 import { searchRepositories } from '../../server/db/search.ts'
 import { findSetting } from '../../server/db/settings.ts'
+import {
+  listImageBytes,
+  listImages,
+  listRepositorySums,
+  listTaggedImages,
+} from '../../server/db/sizes.ts'
 import { listUnnamed } from '../../server/db/stray-locations.ts'
 import { findTagAhead, listTagMoves, listTagRecords } from '../../server/db/tag-pages.ts'
 import { listTags } from '../../server/db/tags.ts'
@@ -73,6 +93,7 @@ export const reads = {
   findManifestByTag,
   findManifestIdByDigest,
   findManifestIdByTag,
+  findReleasedBytes,
   findWholeManifest,
   findRepository: (db: Queries, { feedId, name }: Named) => findRepository(db, feedId, name),
   findNextScope,
@@ -111,6 +132,13 @@ export const reads = {
   listUnexamined,
   listUntagged,
   searchRepositories,
+  listDependants,
+  listEdges,
+  listHeldImages,
+  listImageBytes,
+  listImages,
+  listJudgedRepositories,
+  listRetentionManifests,
   listBlobUsers: (db: Queries, key: LinkKey) => listBlobUsers(db, key, 10),
   listMountSources,
   listFreedLocations,
@@ -121,12 +149,19 @@ export const reads = {
   listReferrers,
   listRepositories,
   listRuns,
+  listRepositorySums,
+  listRetentionRules,
+  listTagFacts,
+  listTaggedImages,
   listTags,
   listUnnamed,
   needsKeepAlive,
   previewBlobs,
   previewLinks,
   previewOrphans,
+  readOwnBytes,
+  sumExclusiveInFeed,
+  sumExclusiveInRepository,
 }
 
 export interface ExplainedStatement {

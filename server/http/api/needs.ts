@@ -142,6 +142,15 @@ export const needs: Needs = {
   registries: { list: anyone, get: partOfFeed },
   repositories: { list: partOfFeed, get: viewer, previewDelete: remover, delete: remover },
   search: { find: anyone },
+  retention: {
+    list: manager('query', 'feed'),
+    create: manager('query', 'feed'),
+    update: manager('query', 'feed'),
+    order: manager('query', 'feed'),
+    delete: manager('query', 'feed'),
+    preview: manager('query', 'feed'),
+    try: manager('query', 'feed'),
+  },
   securityGroups: {
     add: administrator,
     update: administrator,
@@ -185,6 +194,16 @@ export const needs: Needs = {
           : inRepository('query', 'Feeds_AddPackage'),
     },
     delete: remover,
+  },
+  sizes: {
+    server: administrator,
+    feeds: administrator,
+    feed: manager('query', 'feed'),
+    repositories: manager('query', 'feed'),
+    tags: manager('query', 'feed'),
+    images: manager('query', 'feed'),
+    // Whether another registry holds the same blob can be told from it.
+    freed: administrator,
   },
 }
 

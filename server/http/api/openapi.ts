@@ -67,6 +67,7 @@ const descriptions: Readonly<Record<Resource, string>> = {
   privileges: 'What somebody may do, with the rule that decides.',
   registries: 'Registries with what is in them.',
   repositories: 'Repositories of a registry.',
+  retention: 'Rules by which images are deleted by themselves.',
   search: 'Registries, repositories, tags and digests by a part of their name.',
   securityGroups: 'Groups of users.',
   securityPermissions: 'Permissions and restrictions.',
@@ -75,6 +76,7 @@ const descriptions: Readonly<Record<Resource, string>> = {
   securityUsers: 'Users of this server and of its directories.',
   sessions: 'Logging in and out of the pages.',
   settings: 'Settings that can be changed while the server runs.',
+  sizes: 'How large everything is, and what deleting would free.',
   tags: 'Tags of a repository.',
 }
 
