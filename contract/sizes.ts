@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { Sizes } from './browse.ts'
 import { namedPage } from './page.ts'
 import { route } from './route.ts'
 import { name } from './words.ts'
@@ -7,12 +8,8 @@ const bytes = z.int().min(0)
 
 const sums = {
   manifests: z.int(),
-  manifestBytes: bytes.meta({ description: 'Of manifests, which lie in the database.' }),
-  logicalBytes: bytes.meta({
-    description: 'Blobs that the manifests refer to, for each of them anew.',
-  }),
   blobs: z.int(),
-  deduplicatedBytes: bytes.meta({ description: 'Blobs, each once.' }),
+  ...Sizes.shape,
 }
 
 const imageSizes = {

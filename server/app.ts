@@ -187,7 +187,7 @@ async function openServer(
   const identity = await openIdentity({ config, closers, slowsDown, ...foundation })
   const { authenticator, directories, passwords, principals, records, sessions, tokens } = identity
   const onAnswered = identity.keyUsage.answered
-  const { pulls, registryCounting } = openBrowsing({ db, log, stores, now, closers })
+  const { pulls, registryCounting, sizeFolding } = openBrowsing({ db, log, stores, now, closers })
   const watch = watchBaseUrl(log)
   const baseUrlWarning = () => watch.warning()
   const checking = openChecks({ config, db, stores, settings, baseUrlWarning, now })
@@ -212,7 +212,7 @@ async function openServer(
   const apiDeps: ApiDeps = {
     ...files,
     ...{ ...login, authenticator, db, directories, onAnswered, passwords, version },
-    ...{ stores, registryCounting, selfTest: checking.selfTest },
+    ...{ stores, registryCounting, sizeFolding, selfTest: checking.selfTest },
     configuredBaseUrl: config.baseUrl,
     dataDir: config.dataDir,
     defaultStoreId: stores.defaultStoreId,

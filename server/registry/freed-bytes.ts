@@ -28,19 +28,22 @@ export interface Freed {
 const maxImages = 10_000
 const maxBlobs = 50_000
 
+export interface Leaving {
+  readonly repositoryId: number
+  readonly tags: readonly string[]
+  readonly digests: readonly string[]
+  /** Of tags: their images stay. */
+  readonly tagsAlone?: boolean
+  /** Also images that an index lists. */
+  readonly force?: boolean
+}
+
 /**
  * What would be freed if these tags were deleted, and with each its image when it was the last; and
  * these images. An image that an index lists, and that is not named too, stays. Throws
  * REQUEST_INVALID when that is more than can be looked up at once.
  */
-export async function measureFreed(
-  { db }: { readonly db: Db },
-  input: {
-    readonly repositoryId: number
-    readonly tags: readonly string[]
-    readonly digests: readonly string[]
-  },
-): Promise<Freed> {
+export async function measureFreed({ db }: { readonly db: Db }, input: Leaving): Promise<Freed> {
   const { repositoryId } = input
   const leaving = await findLeaving(db.read, input)
   const references = await countReferences(db.read, [...leaving])
@@ -55,16 +58,16 @@ export async function measureFreed(
   return { images: leaving.size, bytes }
 }
 
-async function findLeaving(
-  db: Queries,
-  input: Parameters<typeof measureFreed>[1],
-): Promise<ReadonlySet<number>> {
-  const { repositoryId } = input
+async function findLeaving(db: Queries, input: Leaving): Promise<ReadonlySet<number>> {
+  const { repositoryId, tagsAlone = false, force = false } = input
   const found = await findNamedImages(db, input)
   const named = new Set(found.named)
   const untagged = new Set(input.tags)
   const leaving = new Map<number, HeldImage>()
-  let next = await listHeldImages(db, { repositoryId, ids: [...named, ...found.tagged] })
+  let next = await listHeldImages(db, {
+    repositoryId,
+    ids: [...named, ...(tagsAlone ? [] : found.tagged)],
+  })
   for (let going = settle(next); going.length > 0; going = settle(next)) {
     for (const image of going) {
       leaving.set(image.id, image)
@@ -85,6 +88,7 @@ async function findLeaving(
   function settle(images: readonly HeldImage[]): HeldImage[] {
     return images.filter((image) => {
       if (leaving.has(image.id)) return false
+      if (force && named.has(image.id)) return true
       if (!image.parents.every((id) => leaving.has(id) || named.has(id))) return false
       if (named.has(image.id)) return true
       const isHeld = image.tags.some((tag) => !untagged.has(tag))

@@ -29,9 +29,36 @@ export async function foldAllSizes(
   }
 }
 
+/** Sums that are at most five seconds old, however many pages look. */
+export interface SizeFolding {
+  freshen(): Promise<void>
+}
+
+const maxAgeMs = 5000
+
+export function openSizeFolding(db: Db, monotonicMs = () => performance.now()): SizeFolding {
+  let last: { readonly at: number; readonly folded: Promise<void> } | undefined
+  return {
+    freshen() {
+      if (last !== undefined && monotonicMs() - last.at < maxAgeMs) return last.folded
+      const folded = foldAllSizes({ db })
+      last = { at: monotonicMs(), folded }
+      folded.catch(() => {
+        last = undefined
+      })
+      return folded
+    },
+  }
+}
+
 /** As of now. */
 export async function readFeedSize({ db }: { readonly db: Db }, feedId: number): Promise<Sizes> {
   await foldAllSizes({ db })
+  return await findFeedSize({ db }, feedId)
+}
+
+/** As it was last added up. */
+export async function findFeedSize({ db }: { readonly db: Db }, feedId: number): Promise<Sizes> {
   return sizesOf((await findFeedSums(db.read, feedId)) ?? {})
 }
 

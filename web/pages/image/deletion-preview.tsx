@@ -4,7 +4,7 @@ import type { DeletionPreview } from '../../../contract/deletions.ts'
 import { formatSize } from '../../parts/size.tsx'
 import { shortDigest } from '../../reference.ts'
 
-const because = { tag: 'has the tag', index: 'is listed by' } as const
+const because = { tag: 'has the tag', index: 'is listed by', subject: 'refers to' } as const
 
 /** What a deletion takes, what stays, and why. */
 export function DeletionPreviewView({ preview }: { readonly preview: DeletionPreview }) {
