@@ -36,10 +36,11 @@ export async function listBlobsToCheck(
     .selectFrom('blobs')
     .select(columns)
     .select(
-      sql<number>`case when exists (
+      // With a limit: else PostgreSQL may read all links once for all rows.
+      sql<number>`coalesce((
         select 1 from links l join repositories r on r.id = l.repository_id
         where l.store_id = blobs.store_id and l.digest = blobs.digest
-          and r.feed_id = ${page.feedId}) then 1 else 0 end`.as('inFeed'),
+          and r.feed_id = ${page.feedId} limit 1), 0)`.as('inFeed'),
     )
     .where('store_id', '=', page.storeId)
     .where('digest', '>', page.after)

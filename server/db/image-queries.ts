@@ -165,26 +165,6 @@ export async function listReferrerRows(
     .execute()
 }
 
-/** The image that another one is about; undefined: none that is there. */
-export async function findSubject(
-  db: Queries,
-  { id, repositoryId }: { readonly id: number; readonly repositoryId: number },
-): Promise<string | undefined> {
-  const row = await db
-    .selectFrom('manifests')
-    .innerJoin('manifests as subjects', (join) =>
-      join
-        .onRef('subjects.repository_id', '=', 'manifests.repository_id')
-        .onRef('subjects.digest', '=', 'manifests.subject'),
-    )
-    .select('subjects.digest')
-    .where('manifests.id', '=', id)
-    .where('subjects.repository_id', '=', repositoryId)
-    .whereRef('subjects.id', '<>', 'manifests.id')
-    .executeTakeFirst()
-  return row?.digest
-}
-
 /** A blob that a manifest refers to, and who else has it. */
 export interface BlobUse {
   readonly digest: string

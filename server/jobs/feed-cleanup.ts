@@ -64,15 +64,14 @@ async function purgeUploads(
     report.count('bytesFreed', offsetBytes)
   }
   if (dryRun) return previewUploads(db, { idleMs: hours * hourMs, feedId: feed.id, tell })
-  await uploads.purgeIdle(
-    hours * hourMs,
-    { feedId: feed.id },
-    {
+  await uploads.purgeIdle(hours * hourMs, {
+    feedId: feed.id,
+    report: {
       signal: report.signal,
       purged: tell,
       failed: ({ id }, error) => report.fault(`The upload ${id} could not be removed`, error),
     },
-  )
+  })
 }
 
 async function previewUploads(

@@ -1,6 +1,5 @@
 import type { Db } from '../db/database.ts'
 import {
-  findSubject,
   type ImageRow,
   listChildren,
   listImageRows,
@@ -9,6 +8,7 @@ import {
   listTagsOf,
 } from '../db/image-queries.ts'
 import { deleteManifest } from '../db/manifest-deletion.ts'
+import { findSubject } from '../db/manifest-relatives.ts'
 import { findManifestByTag } from '../db/manifests.ts'
 import { listSignatures } from '../db/signatures.ts'
 import { deleteTag } from '../db/tags.ts'

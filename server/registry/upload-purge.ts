@@ -20,6 +20,10 @@ export interface PurgeScope {
   readonly repositoryId?: number
 }
 
+export interface Purge extends PurgeScope {
+  readonly report?: PurgeReport
+}
+
 /** Told of each upload; without it, what goes wrong with one is thrown. */
 export interface PurgeReport {
   readonly signal: AbortSignal
@@ -31,7 +35,6 @@ export interface PurgeDeps {
   readonly db: Db
   /** Removes the bytes, then the rows. */
   readonly remove: (uploads: readonly PurgedUpload[]) => Promise<void>
-  readonly report?: PurgeReport | undefined
 }
 
 const batchSize = 100
@@ -41,16 +44,16 @@ const removalsAtOnce = 8
 export async function purgeIdleUploads(
   deps: PurgeDeps,
   idleMs: number,
-  within: PurgeScope = {},
+  { report, ...within }: Purge,
 ): Promise<PurgeTotal> {
-  const { db, report } = deps
+  const { db } = deps
   const isStopped = () => report?.signal.aborted === true
   let uploads = 0
   let bytes = 0
   const take = async (batch: readonly PurgedUpload[]) => {
     for (let at = 0; at < batch.length; at += removalsAtOnce) {
       const some = batch.slice(at, at + removalsAtOnce)
-      const gone = await Promise.all(some.map((upload) => removeOne(deps, upload)))
+      const gone = await Promise.all(some.map((upload) => removeOne({ ...deps, report }, upload)))
       uploads += gone.filter((each) => each !== null).length
       bytes += gone.reduce<number>((sum, each) => sum + (each ?? 0), 0)
     }
@@ -69,7 +72,10 @@ export async function purgeIdleUploads(
 }
 
 /** Its bytes; null when it could not be removed, which is left for the next time. */
-async function removeOne({ remove, report }: PurgeDeps, upload: PurgedUpload) {
+async function removeOne(
+  { remove, report }: PurgeDeps & { readonly report: PurgeReport | undefined },
+  upload: PurgedUpload,
+) {
   try {
     await remove([upload])
     report?.purged(upload)
