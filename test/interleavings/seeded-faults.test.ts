@@ -3,6 +3,7 @@ import { cleanLinks } from '../../server/db/link-cleanup.ts'
 import { findPromise } from '../../server/db/links.ts'
 import { findManifestByDigest } from '../../server/db/manifests.ts'
 import { cleanOrphans } from '../../server/db/orphan-cleanup.ts'
+import { purgeIdle } from '../../server/db/upload-purge.ts'
 import { digestFor } from '../support/database-content.ts'
 import { describeDatabases } from '../support/databases.ts'
 import { type Operation, operations } from './operations.ts'
@@ -45,7 +46,8 @@ const headManifestWithoutLease = broken('HEAD manifest lost', async (caller, { a
 })
 
 /** The bytes go although a row names them by now. */
-const purgeOfBytesInUse = broken('purge uploads', async (_caller, { disk }) => {
+const purgeOfBytesInUse = broken('purge uploads', async (caller, { disk }) => {
+  await caller.write(purgeIdle, { idleMs: graceMs, limit: 100 })
   disk.clear()
   return 'purged'
 })
