@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Queries } from './database.ts'
+import { selectReferencedBlobs } from './manifest-references.ts'
 import { chunksOf } from './sql.ts'
 
 /** A manifest as the pages show it. */
@@ -185,18 +186,7 @@ export async function listBlobUses(
   limits: { readonly users: number; readonly repositories: number },
 ): Promise<BlobUse[]> {
   const { manifestId, repositoryId } = key
-  return await db
-    .selectFrom('manifest_blobs')
-    .innerJoin('links', (join) =>
-      join
-        .onRef('links.repository_id', '=', 'manifest_blobs.repository_id')
-        .onRef('links.digest', '=', 'manifest_blobs.digest'),
-    )
-    .innerJoin('blobs', (join) =>
-      join
-        .onRef('blobs.store_id', '=', 'links.store_id')
-        .onRef('blobs.digest', '=', 'links.digest'),
-    )
+  return await selectReferencedBlobs(db)
     .select([
       'manifest_blobs.digest',
       'manifest_blobs.role',

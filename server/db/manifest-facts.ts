@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Queries } from './database.ts'
+import { selectReferencedBlobs } from './manifest-references.ts'
 import { type Params, prepared } from './prepared.ts'
 import { chunksOf } from './sql.ts'
 
@@ -29,18 +30,7 @@ export async function listUnexamined(
 }
 
 const configBlob = prepared((db, p: Params<{ id: number }>) =>
-  db
-    .selectFrom('manifest_blobs')
-    .innerJoin('links', (join) =>
-      join
-        .onRef('links.repository_id', '=', 'manifest_blobs.repository_id')
-        .onRef('links.digest', '=', 'manifest_blobs.digest'),
-    )
-    .innerJoin('blobs', (join) =>
-      join
-        .onRef('blobs.store_id', '=', 'links.store_id')
-        .onRef('blobs.digest', '=', 'links.digest'),
-    )
+  selectReferencedBlobs(db)
     .select(['blobs.store_id as storeId', 'blobs.location', 'blobs.size_bytes as sizeBytes'])
     .where('manifest_blobs.manifest_id', '=', p.id)
     .where('manifest_blobs.role', '=', sql.lit('config'))

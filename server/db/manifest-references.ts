@@ -199,3 +199,19 @@ function inOrder(digests: readonly string[]): OfDigest[] {
 function setOf(rows: readonly OfDigest[]): Set<string> {
   return new Set(rows.map((row) => row.digest))
 }
+
+/** What manifests refer to, with the blobs that are meant. */
+export function selectReferencedBlobs(db: Queries) {
+  return db
+    .selectFrom('manifest_blobs')
+    .innerJoin('links', (join) =>
+      join
+        .onRef('links.repository_id', '=', 'manifest_blobs.repository_id')
+        .onRef('links.digest', '=', 'manifest_blobs.digest'),
+    )
+    .innerJoin('blobs', (join) =>
+      join
+        .onRef('blobs.store_id', '=', 'links.store_id')
+        .onRef('blobs.digest', '=', 'links.digest'),
+    )
+}

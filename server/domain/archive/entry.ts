@@ -19,6 +19,7 @@ export interface LayerEntry {
   readonly gid: number
   /** Seconds since 1970; null: unknown. */
   readonly mtime: number | null
+  /** Of a symlink as written; of a hard link the path of the other one. */
   readonly linkTarget: string | null
   /** `major:minor` */
   readonly device: string | null
@@ -32,24 +33,12 @@ export interface LayerEntry {
 export type FileChange = 'added' | 'changed' | 'deleted'
 
 /** A file of an image, or what one of its layers did. */
-export interface ImageEntry {
-  readonly path: string
+export interface ImageEntry extends Omit<LayerEntry, 'type'> {
   readonly type: FileType
-  readonly sizeBytes: number
-  readonly mode: number
-  readonly uid: number
-  readonly gid: number
-  readonly mtime: number | null
-  /** Of a symlink as written; of a hard link the path of the other one. */
-  readonly linkTarget: string | null
-  readonly device: string | null
-  readonly sparse: boolean
-  readonly sha256: string | null
   /** The number of the layer that it comes from, the lowest is 0; of what was deleted, that deleted it. */
   readonly layer: number
   /** Where its content is: of a hard link perhaps in a lower layer. */
   readonly contentLayer: number
-  readonly offsetBytes: number
   /** Null: the layer has the same again, or has a folder only for its content. */
   readonly change: FileChange | null
   /** In a layer's own view: whether the whole image shows something else there. */

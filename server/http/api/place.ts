@@ -1,5 +1,4 @@
 import { findRepository } from '../../db/repositories.ts'
-import { parseDigest } from '../../domain/digest.ts'
 import { isRefusal, parseField, RegistryError, refuseField } from '../../domain/errors.ts'
 import { parseReference, parseRepositoryName, type Reference } from '../../domain/reference.ts'
 import { findFeed } from '../../registry/feeds.ts'
@@ -32,10 +31,6 @@ export function referenceOf(field: string, text: string): Reference {
     }
     throw error
   }
-}
-
-export function digestReference(text: string): Reference {
-  return { kind: 'digest', digest: parseDigest(text) }
 }
 
 export function isoOf(timeMs: number): string {
