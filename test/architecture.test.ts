@@ -31,12 +31,12 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   'server/registry': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/upstream'],
-    // For what reads layers in a thread of its own.
-    packages: ['tsx', 'zstddec'],
+    // For what reads layers in a thread of its own; ranges of versions.
+    packages: ['semver', 'tsx', 'zstddec'],
   },
   'server/jobs': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/registry'],
-    packages: [],
+    packages: ['croner'],
   },
   'server/http': {
     rooms: [
@@ -89,7 +89,14 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   /** What the command line composes when nothing is served. */
   'server/administration': {
-    rooms: ['server/domain', 'server/db', 'server/auth', 'server/registry', 'server/config'],
+    rooms: [
+      'server/domain',
+      'server/db',
+      'server/auth',
+      'server/registry',
+      'server/jobs',
+      'server/config',
+    ],
     packages: [],
   },
   'server/commands': {

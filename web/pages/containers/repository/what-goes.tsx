@@ -92,6 +92,7 @@ function reason(because: string, by: readonly string[]): string {
   const names = by.map((name) => (name.includes(':') ? shortDigest(name) : name)).join(', ')
   if (because === 'tag') return `the tag ${names} points at it`
   if (because === 'index') return `the index ${names} lists it`
+  if (because === 'subject') return `it refers to ${names}, which stays`
   return 'it was pushed or asked for a moment ago'
 }
 
