@@ -7,7 +7,7 @@ import { shortDigest } from '../../../reference.ts'
 
 /** A deletion in words: what goes, what follows it, what stays. */
 export function WhatGoes({ preview }: { readonly preview: DeletionPreview }) {
-  const { tags, images, untagged, orphans, kept, refused, missing } = preview
+  const { tags, images, untagged, orphans, kept, refused, missing, freedBytes } = preview
   const also = tags.filter(({ asked }) => !asked)
   const asked = tags.filter((tag) => tag.asked)
   return (
@@ -52,6 +52,12 @@ export function WhatGoes({ preview }: { readonly preview: DeletionPreview }) {
         )}
       />
       <Part title="Not there any more" items={missing} />
+      {freedBytes !== null && (
+        <Text size="sm">
+          Clean-up frees {formatSize(freedBytes)}, {inWords(preview.graceSeconds)} later at the
+          earliest. Layers that other images use stay.
+        </Text>
+      )}
       {!preview.isComplete && (
         <Text size="sm">An image has more than 1,000 relatives. The rest is not listed here.</Text>
       )}
