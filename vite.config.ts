@@ -37,6 +37,7 @@ export default defineConfig({
   build: {
     outDir: folder,
     emptyOutDir: true,
+    license: { fileName: 'licenses.md' },
     // Nothing inline: the policy of the pages takes files only.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

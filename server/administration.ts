@@ -118,6 +118,17 @@ export async function openAdministration(
   const { dataDir } = config
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const db = await openDatabase({ url: config.databaseUrl })
+  return {
+    ...administrationOf(db, dataDir),
+    [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
+  }
+}
+
+/** The same on a database that is open; nothing is closed. */
+export function administrationOf(
+  db: Db,
+  dataDir: string,
+): Omit<Administration, keyof AsyncDisposable> {
   const deps = { db, by }
   return {
     feeds: feedsOf(db),
@@ -140,7 +151,6 @@ export async function openAdministration(
       delete: (id) => deletePermission(deps, id),
     },
     jobs: jobsOf(db),
-    [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
   }
 }
 

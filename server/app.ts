@@ -49,6 +49,8 @@ export interface App extends AsyncDisposable {
 /** What tests put in place of the real thing. */
 export interface AppOverrides {
   readonly log?: Log
+  /** Open already; it stays open. */
+  readonly db?: Db
   /** How often bytes that arrive are vouched for within one request. */
   readonly checkpointMs?: number
   /** How long clients may do nothing. */
@@ -123,7 +125,8 @@ async function openFoundation(
   closers.push(() => metrics[Symbol.dispose]())
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
   if (config.databaseUrl.startsWith('sqlite:')) keep(await lockData(config.dataDir))
-  const db = measureDb(keep(await openDatabase({ url: config.databaseUrl, log })), metrics)
+  const opened = overrides.db ?? keep(await openDatabase({ url: config.databaseUrl, log }))
+  const db = measureDb(opened, metrics)
   const openDisk = async (folder: string, expectedId: string | null) => {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     keep(await lockStore(folder))

@@ -130,7 +130,7 @@ const rooms: Readonly<Record<string, Room>> = {
 /** Anyone may name the types of these; their values are handed over by `app` and `main`. */
 const typesForAll = ['server/config', 'server/log', 'server/metrics']
 /** The only files that may read the environment. */
-const environmentReaders = ['server/config.ts', 'server/main.ts', 'server/start.cts']
+const environmentReaders = ['server/config.ts', 'server/main.ts', 'server/start.cjs']
 const bannedNames = /^(utils?|helpers?|common|types|misc|shared)$/
 const maxLines = 300
 

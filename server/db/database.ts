@@ -1,6 +1,5 @@
 import type { Kysely } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
-import { openPostgres } from './postgres.ts'
 import type { Schema } from './schema.ts'
 import { openSqlite } from './sqlite-database.ts'
 import {
@@ -56,6 +55,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Db> {
     return openSqlite({ file, log, writes })
   }
   if (/^postgres(ql)?:/.test(url)) {
+    // Its driver is loaded where it is needed: each command would wait for it.
+    const { openPostgres } = await import('./postgres.ts')
     return openPostgres({ url, log, writes })
   }
   throw new RegistryError(

@@ -185,7 +185,12 @@ export interface WriteTable {
   readonly writes: Readonly<Record<string, Write>>
 }
 
-export const serverWrites: WriteTable = { module: import.meta.url, writes }
+/** Its module by the name that it has when built, too (vite.server.config.ts). */
+export const serverWrites: WriteTable = {
+  module: new URL(import.meta.url.endsWith('.ts') ? 'writes.ts' : 'writes.js', import.meta.url)
+    .href,
+  writes,
+}
 
 /** The name under which a write is listed. Throws when it is not: it could not be found again. */
 export function nameOf(write: Write, table: WriteTable): string {

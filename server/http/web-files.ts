@@ -32,7 +32,7 @@ const suffixes: Readonly<Record<Coding, string>> = { br: '.br', gzip: '.gz', ide
 /** Where the build puts them: beside the built server, or below the project's folder. */
 export const builtWebFolder = path.resolve(
   import.meta.dirname,
-  import.meta.filename.endsWith('.ts') ? '../../dist/web' : '../../web',
+  import.meta.filename.endsWith('.ts') ? '../../dist/web' : '../web',
 )
 
 /** Reads them all, 1 to 2 MB; undefined when nothing is built. Nothing else is ever served. */

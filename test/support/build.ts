@@ -3,7 +3,10 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runSuccessfully } from './command.ts'
 
-const sources = ['server', 'contract', 'web', 'package.json', 'tsconfig.json', 'vite.config.ts']
+const sources = [
+  ...['server', 'contract', 'web', 'package.json', 'package-lock.json', 'tsconfig.json'],
+  ...['vite.config.ts', 'vite.server.config.ts'],
+]
 const stampFile = 'node_modules/.entrepot-build'
 const lockFolder = 'node_modules/.entrepot-build.lock'
 const staleAfterSeconds = 360

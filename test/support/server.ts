@@ -1,9 +1,11 @@
+import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll } from 'vitest'
-import { type Administration, openAdministration } from '../../server/administration.ts'
+import { administrationOf } from '../../server/administration.ts'
 import { type AppOverrides, openApp } from '../../server/app.ts'
 import type { Config } from '../../server/config.ts'
+import { openDatabase } from '../../server/db/database.ts'
 import type { FeedChanges } from '../../server/registry/feeds.ts'
 import type { Table } from './rows.ts'
 import { makeTemporaryFolder } from './temporary-folder.ts'
@@ -55,19 +57,20 @@ export async function startServer(
     diskReserveBytes: 0,
     ...overrides,
   }
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
+  const db = await openDatabase({ url: config.databaseUrl })
   // Tests send wrong passwords by the dozen; those of the back-off itself say so.
   // Whether somebody has built the pages makes no difference to tests but those of the pages.
-  const app = await openApp(config, { slowsDown: false, webFolder: null, ...appOverrides })
-  const administration = await openAdministration(config)
+  const app = await openApp(config, { db, slowsDown: false, webFolder: null, ...appOverrides })
   return {
     url: app.url,
     config,
     admin: basic('Admin', adminPassword),
     adminPassword,
-    ...administer(administration),
+    ...administer(administrationOf(db, config.dataDir)),
     async [Symbol.asyncDispose]() {
-      await administration[Symbol.asyncDispose]()
       await app[Symbol.asyncDispose]()
+      await db[Symbol.asyncDispose]()
       await folder[Symbol.asyncDispose]()
     },
   }
@@ -76,7 +79,7 @@ export async function startServer(
 /** Feeds and rights are looked up anew after a second. */
 const rememberedMs = 1100
 
-function administer({ feeds, keys }: Administration) {
+function administer({ feeds, keys }: ReturnType<typeof administrationOf>) {
   return {
     async createFeed(name: string, settings: FeedChanges = {}) {
       const { alternateNames = [], ...changes } = settings
