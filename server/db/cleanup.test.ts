@@ -1,14 +1,17 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
+  addContent,
+  contentWrites,
   type DatabaseContent,
   digestFor,
   hourMs,
-  openContent,
+  statementsThatAge,
 } from '../../test/support/database-content.ts'
 import { listViolations } from '../../test/support/database-invariants.ts'
 import { describeDatabases } from '../../test/support/databases.ts'
 import { cleanBlobs, previewBlobs } from './blob-cleanup.ts'
 import { findNextScope, forgetScope } from './candidates.ts'
+import type { Db } from './database.ts'
 import { forgetFreedLocations, listFreedLocations } from './freed-locations.ts'
 import { cleanLinks, previewLinks } from './link-cleanup.ts'
 import { deleteLink, promiseBlob } from './links.ts'
@@ -21,10 +24,14 @@ import { commitUpload } from './uploads.ts'
 const graceMs = hourMs
 
 describeDatabases('clean-up', (databases) => {
+  let db: Db
   let content: DatabaseContent
   let app = 0
+  beforeAll(async () => {
+    db = await databases.open({ writes: contentWrites })
+  })
   beforeEach(async () => {
-    content = await openContent(databases)
+    content = await addContent(db)
     await content.pushBlob('config')
     app = await content.repositoryId('app')
   })
@@ -37,21 +44,14 @@ describeDatabases('clean-up', (databases) => {
     listFreedLocations(content.db.read, { ...pick, storeId: content.storeId, after: null })
   /** As if so much time had gone by, for all that is there. */
   const pass = async (ms: number) => {
-    for (const statement of [
-      `update links set lease_until = lease_until - ${ms}, promised_at = promised_at - ${ms}`,
-      `update manifests set lease_until = lease_until - ${ms},
-        promised_at = promised_at - ${ms}, orphaned_since = orphaned_since - ${ms}`,
-      `update candidates set due = due - ${ms}`,
-      `update freed_locations set since = since - ${ms}`,
-    ]) {
-      await content.run(statement)
-    }
+    for (const statement of statementsThatAge(ms)) await content.run(statement)
   }
   const candidates = async (kind: 'link' | 'manifest' | 'blob') => {
     const rows = await content.db.read
       .selectFrom('candidates')
       .select('digest')
       .where('kind', '=', kind)
+      .where('scope_id', '=', kind === 'blob' ? content.storeId : app)
       .execute()
     return rows.map((row) => row.digest)
   }
@@ -140,7 +140,11 @@ describeDatabases('clean-up', (databases) => {
       await pass(10 * graceMs)
       expect((await orphans()).removed).toEqual([])
       expect(await listViolations(content.db.read)).toEqual([])
-      const left = await content.db.read.selectFrom('manifests').select('digest').execute()
+      const left = await content.db.read
+        .selectFrom('manifests')
+        .select('digest')
+        .where('repository_id', '=', app)
+        .execute()
       expect(left.map((row) => row.digest).sort()).toEqual(
         ['three', 'four', 'other'].map(digestFor).sort(),
       )

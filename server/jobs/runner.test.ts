@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { openContent } from '../../test/support/database-content.ts'
 import { describeDatabases } from '../../test/support/databases.ts'
 import type { Db } from '../db/database.ts'
@@ -14,9 +14,14 @@ const log = { info: () => {}, error: () => {} }
 
 describeDatabases('the runner of jobs', (databases) => {
   let db: Db
-  beforeEach(async () => {
+  beforeAll(async () => {
     db = (await openContent(databases)).db
   })
+  let lastFeedId = 0
+  const newFeedId = () => {
+    lastFeedId += 1
+    return lastFeedId
+  }
 
   /** Every kind does the same. */
   const runner = (work: JobWork, times: { leaseMs?: number; beatMs?: number } = {}) => {
@@ -24,8 +29,8 @@ describeDatabases('the runner of jobs', (databases) => {
     const all = Object.fromEntries(names.map((name) => [name, work])) as Record<JobName, JobWork>
     return new JobRunner({ db, log, work: all, leaseMs: 5000, beatMs: 10, ...times })
   }
-  const ask = (feedId = 7, kind: JobName = 'FeedCleanup') =>
-    db.write(requestRun, { kind, feedId, feedName: `feed ${feedId}`, params: {}, by })
+  const ask = (feedId = newFeedId(), params: Record<string, string> = {}) =>
+    db.write(requestRun, { kind: 'FeedCleanup', feedId, feedName: `feed ${feedId}`, params, by })
   const until = async (id: number, state: string) => {
     for (;;) {
       const run = await findRun(db.read, id)
@@ -35,8 +40,9 @@ describeDatabases('the runner of jobs', (databases) => {
   }
 
   test('runs what was asked for, and keeps what it tells', async () => {
-    const { id } = await ask()
-    expect(await ask()).toEqual({ id })
+    const feedId = newFeedId()
+    const { id } = await ask(feedId)
+    expect(await ask(feedId)).toEqual({ id })
     await using jobs = runner(async (_, report) => {
       report.info('one')
       report.fault('the second', new Error('is broken'))
@@ -54,10 +60,10 @@ describeDatabases('the runner of jobs', (databases) => {
   })
 
   test('what fails is told, and the next one runs', async () => {
-    const first = await ask(1)
-    const second = await ask(2)
+    const first = await ask()
+    const second = await ask()
     await using jobs = runner(async (run) => {
-      if (run.feedId === 1) throw new Error('no luck')
+      if (run.id === first.id) throw new Error('no luck')
     })
     await jobs.wake()
     expect(await until(first.id, 'failed')).toMatchObject({ error: 'no luck', errorCount: 1 })
@@ -77,11 +83,8 @@ describeDatabases('the runner of jobs', (databases) => {
     }
     const runners = Array.from({ length: 4 }, () => runner(work))
     const ids: number[] = []
-    for (let at = 0; at < 8; at += 1) {
-      const params = { step: `${at}` }
-      const run = { kind: 'FeedCleanup', feedId: 7, feedName: null, params, by }
-      ids.push((await db.write(requestRun, run)).id)
-    }
+    const feedId = newFeedId()
+    for (let at = 0; at < 8; at += 1) ids.push((await ask(feedId, { step: `${at}` })).id)
     while (done.length < ids.length) {
       await Promise.all(runners.map((each) => each.wake()))
       await sleep(1)
@@ -120,7 +123,7 @@ describeDatabases('the runner of jobs', (databases) => {
     )
     await slow.wake()
     await sleep(20)
-    const other = { owner: 'other', leaseMs: 60_000, busyKinds: [] }
+    const other = { owner: 'other', leaseMs: 3_600_000, busyKinds: [] }
     expect((await db.write(claimRun, other))?.id).toBe(id)
     while (!stopped) await sleep(5)
     await sleep(20)
@@ -128,9 +131,9 @@ describeDatabases('the runner of jobs', (databases) => {
   })
 
   test('is cancelled while it waits, and while it runs', async () => {
-    const waiting = await ask(1)
+    const waiting = await ask()
     expect(await db.write(cancelRun, { id: waiting.id, by })).toBe('cancelled')
-    const { id } = await ask(2)
+    const { id } = await ask()
     await using jobs = runner(async (_, report) => {
       while (!report.signal.aborted) await sleep(5)
     })

@@ -1,6 +1,12 @@
-import { beforeEach, expect, test } from 'vitest'
-import { type DatabaseContent, hourMs, openContent } from '../../test/support/database-content.ts'
+import { beforeAll, beforeEach, expect, test } from 'vitest'
+import {
+  addContent,
+  contentWrites,
+  type DatabaseContent,
+  hourMs,
+} from '../../test/support/database-content.ts'
 import { describeDatabases } from '../../test/support/databases.ts'
+import type { Db } from '../db/database.ts'
 import { insertRetentionRule } from '../db/retention-rules.ts'
 import { createTag } from '../db/tags.ts'
 import type { RetentionRule } from '../domain/retention-rule.ts'
@@ -13,9 +19,13 @@ const by = { name: 'tests', address: null }
 const pushed = { graceMs: -1000 }
 
 describeDatabases('retention', (databases) => {
+  let db: Db
   let content: DatabaseContent
+  beforeAll(async () => {
+    db = await databases.open({ writes: contentWrites })
+  })
   beforeEach(async () => {
-    content = await openContent(databases)
+    content = await addContent(db)
   })
 
   const addRule = (fields: RuleFields) => {
@@ -31,7 +41,7 @@ describeDatabases('retention', (databases) => {
       items.push(item)
       options.onItem?.(item)
     }
-    const { db, feedId } = content
+    const { feedId } = content
     const dryRun = options.dryRun ?? false
     const counts = await runRetention({ db, graceMs: () => 0 }, { feedId, dryRun, onItem })
     return { counts, items: items.map(shown) }
@@ -61,6 +71,7 @@ describeDatabases('retention', (databases) => {
         .selectFrom('tags')
         .innerJoin('repositories', 'repositories.id', 'tags.repository_id')
         .select(['repositories.name as repository', 'tags.name'])
+        .where('repositories.feed_id', '=', content.feedId)
         .orderBy('repositories.name')
         .orderBy('tags.name')
         .execute()
@@ -126,6 +137,7 @@ describeDatabases('retention', (databases) => {
     const orphans = await content.db.read
       .selectFrom('manifests')
       .select('digest')
+      .where('repository_id', '=', await content.repositoryId('app'))
       .where('orphaned_since', 'is not', null)
       .execute()
     expect(orphans).toHaveLength(3)
@@ -137,7 +149,7 @@ describeDatabases('retention', (databases) => {
     }
     await content.pushImage('held', { tags: ['held'] })
     await addRule({ tags: ['*'] })
-    const { feedId, db } = content
+    const { feedId } = content
     const repositoryId = await content.repositoryId('app')
     const tagged = await content.pushImage('tagged', { tags: ['tagged'], ...pushed })
     const items: RetentionItem[] = []
@@ -192,6 +204,9 @@ describeDatabases('retention', (databases) => {
     await addRule({ tags: ['*'] })
     const errors: unknown[] = []
     const { counts } = await run({ onItem: ({ error }) => error && errors.push(error) })
+    await content.run(
+      databases.dialect === 'sqlite' ? 'drop trigger broken' : 'drop rule broken on wanted',
+    )
     expect(counts[0]).toMatchObject({ tags: 3, images: 3, failed: 2 })
     expect(errors).toHaveLength(2)
     expect(await tagsLeft()).toEqual(['app:bad'])

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto'
-import { expect, test } from 'vitest'
+import { beforeAll, beforeEach, expect, test } from 'vitest'
 import {
+  addContent,
+  contentWrites,
   type DatabaseContent,
   digestFor,
-  openContent,
 } from '../../test/support/database-content.ts'
 import { describeDatabases } from '../../test/support/databases.ts'
 import { type Random, seededRandom } from '../../test/support/random.ts'
 import { mountBlob } from '../db/blobs.ts'
+import type { Db } from '../db/database.ts'
 import { deleteFeedContent } from '../db/feed-content.ts'
 import { retireFeed } from '../db/feeds.ts'
 import { deleteLink } from '../db/links.ts'
@@ -22,7 +24,6 @@ import { pageImageSizes, pageRepositorySizes, readServerSizes } from './size-pag
 import { foldAllSizes, readFeedSize } from './sizes.ts'
 
 const seed = Number(process.env.ENTREPOT_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32))
-const given = process.env.ENTREPOT_TEST_STEPS
 
 interface Rows {
   readonly repositories: readonly { id: number; feed_id: number; name: string; listed: 0 | 1 }[]
@@ -39,11 +40,18 @@ interface Rows {
 }
 
 describeDatabases(`sizes (ENTREPOT_TEST_SEED=${seed})`, (databases) => {
-  const steps = Number(given ?? (databases.dialect === 'sqlite' ? 10_000 : 400))
+  const steps = Number(process.env.ENTREPOT_TEST_STEPS ?? 300)
+  let db: Db
+  let content: DatabaseContent
+  beforeAll(async () => {
+    db = await databases.open({ writes: contentWrites })
+  })
+  beforeEach(async () => {
+    content = await addContent(db)
+  })
 
   test('are what adding up says, after every step', { timeout: 3_600_000 }, async () => {
     const random = seededRandom(seed)
-    const content = await openContent(databases)
     const history = await openHistory(content, random)
     const told: string[] = []
     for (let step = 0; step < steps; step += 1) {
@@ -60,7 +68,6 @@ describeDatabases(`sizes (ENTREPOT_TEST_SEED=${seed})`, (databases) => {
   })
 
   test('add up when several fold at once, in small parts', async () => {
-    const content = await openContent(databases)
     const pushes = Array.from({ length: 20 }, (_, at) =>
       content.pushImage(`image ${at}`, { repository: `r${at % 3}`, tags: [`t${at}`] }),
     )
@@ -70,7 +77,6 @@ describeDatabases(`sizes (ENTREPOT_TEST_SEED=${seed})`, (databases) => {
   })
 
   test('of what was there before are those of the migration', async () => {
-    const content = await openContent(databases)
     await content.pushImage('one', { tags: ['t'] })
     await content.pushImage('one', { repository: 'other', tags: ['t'] })
     await foldAllSizes(content)
@@ -90,7 +96,6 @@ describeDatabases(`sizes (ENTREPOT_TEST_SEED=${seed})`, (databases) => {
   })
 
   test('of a feed that is deleted go with it', async () => {
-    const content = await openContent(databases)
     const gone = await content.addFeed()
     await content.pushImage('shared', { feedId: gone, tags: ['t'] })
     await content.pushImage('shared', { tags: ['t'] })

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { JobInfo, LogLine, RunInfo } from '../../contract/jobs.ts'
 import { askApi } from '../support/api-call.ts'
 import { descriptor, image, index } from '../support/content.ts'
 import { pushImage, pushManifest } from '../support/push.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { send } from '../support/wire.ts'
+
+// Only what never ends runs into it.
+vi.setConfig({ testTimeout: 120_000 })
 
 let server: TestServer
 beforeAll(async () => {

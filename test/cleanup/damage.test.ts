@@ -1,13 +1,13 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { LogLine, RunInfo } from '../../contract/jobs.ts'
+import type { RunInfo } from '../../contract/jobs.ts'
 import { image } from '../support/content.ts'
 import { pushImage } from '../support/push.ts'
-import { sha256 } from '../support/registry-client.ts'
 import { startServer, type TestServer } from '../support/server.ts'
-import { runJob } from './cleaner.ts'
-import { demand, manage, openWorld, type World } from './world.ts'
+import { logOf, runJob, runJobWithFaults } from './cleaner.ts'
+import { fileOf, flipByte } from './stored-files.ts'
+import { demand, openWorld, type World } from './world.ts'
 
 let server: TestServer
 let world: World
@@ -23,32 +23,12 @@ afterAll(() => server[Symbol.asyncDispose]())
 const table = () => ({ url: server.url, callers: { admin: server.admin } })
 const store = () => path.join(server.config.dataDir, 'store')
 
-/** Where the bytes with this digest are. */
-function fileOf(digest: string): string {
-  const files = readdirSync(path.join(store(), 'blobs'), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.join(entry.parentPath, entry.name))
-  const found = files.find((file) => sha256(readFileSync(file)) === digest)
-  if (found === undefined) throw new Error(`no file has ${digest}`)
-  return found
-}
-
-async function logOf({ run }: RunInfo): Promise<string> {
-  const lines = await manage<LogLine[]>(world, 'GET', `/api/jobs/log?run=${run}&count=1000`)
-  return lines.map(({ message }) => message).join('\n')
-}
-
 async function headOf(digest: string): Promise<number> {
   const path = `/v2/main/app/blobs/${digest}`
   return (await demand(world, { method: 'HEAD', path }, [200, 404])).status
 }
 
-/** Damage is an error of the run, which the cleaner takes for a fault. */
-async function runWithFaults(query: string): Promise<RunInfo> {
-  const run = await runJob(world, query)
-  world.faults.length = 0
-  return run
-}
+const runWithFaults = (query: string): Promise<RunInfo> => runJobWithFaults(world, query)
 
 test('a flipped byte and a missing file are found, named, and healed by a push', async () => {
   const whole = image('whole')
@@ -57,17 +37,14 @@ test('a flipped byte and a missing file are found, named, and healed by a push',
   await pushImage(table(), 'main/app', hurt, ['v1'])
   const [flipped, missing] = hurt.layers
   if (!flipped || !missing) throw new Error('the image has two layers')
-  const file = fileOf(flipped.digest)
-  const bytes = readFileSync(file)
-  bytes[7] = (bytes[7] ?? 0) ^ 1
-  rmSync(file)
-  writeFileSync(file, bytes)
-  rmSync(fileOf(missing.digest))
+  const { dataDir } = server.config
+  flipByte(fileOf(dataDir, flipped.digest))
+  rmSync(fileOf(dataDir, missing.digest))
   expect(await headOf(flipped.digest)).toBe(200)
 
   const found = await runWithFaults('job=FeedIntegrity&feed=main')
   expect(found).toMatchObject({ state: 'succeeded', errors: 2, counts: { damaged: 2, checked: 6 } })
-  const log = await logOf(found)
+  const log = await logOf(world, found)
   expect(log).toContain(flipped.digest)
   expect(log).toContain(missing.digest)
   expect(log).toContain(`main/app:v1 (${hurt.manifest.digest})`)
@@ -86,7 +63,7 @@ test('what was marked and is whole again comes back by itself', async () => {
   await pushImage(table(), 'main/app', restored, ['restored'])
   const [layer] = restored.layers
   if (!layer) throw new Error('the image has layers')
-  const file = fileOf(layer.digest)
+  const file = fileOf(server.config.dataDir, layer.digest)
   rmSync(file)
   const missed = await runWithFaults('job=StorageReconcile')
   expect(missed).toMatchObject({ errors: 1, counts: { damaged: 1 } })

@@ -1,14 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { readFileSync } from 'node:fs'
 import { sha256 } from '../support/registry-client.ts'
-import { runJob } from './cleaner.ts'
+import { cleanUntilQuiet } from './cleaner.ts'
 import type { Client } from './client.ts'
 import type { KnownManifest, Ledger } from './ledger.ts'
+import { storedFiles } from './stored-files.ts'
 import { count, demand, type World } from './world.ts'
-
-/** Levels that wait for each other: indexes in indexes, signatures, links, bytes. */
-const mostRounds = 12
 
 export interface Rest {
   readonly world: World
@@ -20,12 +16,7 @@ export interface Rest {
 /** Cleans up with nobody about until nothing goes any more; what is wrong then, in words. */
 export async function checkLeftovers(rest: Rest): Promise<string[]> {
   const { world, feeds } = rest
-  for (let quiet = 0, round = 0; quiet < 3 && round < mostRounds; round += 1) {
-    await sleep(world.graceMs * 1.2)
-    const runs = []
-    for (const feed of feeds) runs.push(await runJob(world, `job=FeedCleanup&feed=${feed}`))
-    quiet = runs.every(({ counts }) => Object.keys(counts).length === 0) ? quiet + 1 : 0
-  }
+  await cleanUntilQuiet(world, feeds)
   return [...(await checkManifests(rest)), ...checkStore(rest)]
 }
 
@@ -69,15 +60,11 @@ async function checkManifest(world: World, known: Known): Promise<string[]> {
 function checkStore({ clients, dataDir }: Rest): string[] {
   const ledgers = clients.flatMap((client) => [...client.ledgers.values()])
   const reachable = new Set(ledgers.flatMap((each) => each.of('kept')).flatMap((m) => m.blobs))
-  const store = path.join(dataDir, 'store')
-  const files = readdirSync(path.join(store, 'blobs'), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => sha256(readFileSync(path.join(entry.parentPath, entry.name))))
+  const files = storedFiles(dataDir).map((file) => sha256(readFileSync(file)))
   const found = new Set(files)
   return [
     ...[...reachable].filter((digest) => !found.has(digest)).map((digest) => `lost: ${digest}`),
     ...[...found].filter((digest) => !reachable.has(digest)).map((digest) => `left: ${digest}`),
     ...(found.size === files.length ? [] : [`${files.length - found.size} files are there twice`]),
-    ...readdirSync(path.join(store, 'uploads')).map((name) => `staged: ${name}`),
   ]
 }
