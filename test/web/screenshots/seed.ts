@@ -18,6 +18,9 @@ const users = [
 /** A company's worth of who may do what. */
 export async function seed(server: TestServer): Promise<void> {
   const client = clientOf(server.url, server.admin)
+  // What is pushed from now on may go at once.
+  const grace = { name: 'Cleanup.GraceSeconds', value: '0' }
+  await call(client, api.settings.set, { query: grace })
   await server.createFeed('public', { description: 'Images that anybody may pull.' })
   await server.createFeed('payment', { description: 'Of the payment team.' })
   for (const name of ['developers', 'release managers', 'build servers', 'auditors']) {
@@ -72,7 +75,7 @@ export async function seedCleanUp({ url, admin }: TestServer): Promise<void> {
   const query = { feed: 'main' }
   for (const body of [
     { tags: ['pr-*', 'snapshot-*'], notPulledForDays: 30, fewerPullsThan: 5 },
-    { repositories: ['team/**'], tags: ['*'], keepNewest: { count: 1, by: 'version' as const } },
+    { repositories: ['team/**'], tags: ['*'], keepNewest: { count: 1, by: 'pushed' as const } },
     { deletes: 'untagged' as const, pushedBeforeDays: 14, enabled: false },
   ]) {
     await call(client, api.retention.create, { query, body })

@@ -13,7 +13,7 @@ export function Jobs({ feed }: { readonly feed?: string }) {
     <Stack gap="lg">
       <section aria-labelledby="jobs">
         <Title order={2} id="jobs" mb="xs">
-          Jobs
+          Schedules
         </Title>
         <JobTable {...whose} />
       </section>

@@ -20,7 +20,9 @@ export function RunLog({ run, feed }: { readonly run: RunInfo; readonly feed?: s
   return (
     <section aria-label="Log">
       <Group justify="space-between" mb="xs">
-        <Title order={3}>Log</Title>
+        <Title order={3} fz="md">
+          Log
+        </Title>
         {run.errors > 0 && (
           <Switch
             label="Only errors"

@@ -9,7 +9,6 @@ import {
   TagsInput,
   Text,
   TextInput,
-  Title,
 } from '@mantine/core'
 import { type UseFormReturnType, useForm } from '@mantine/form'
 import { useState } from 'react'
@@ -68,9 +67,9 @@ function WhatGoes({ form }: { readonly form: Form }) {
   const ofTags = form.values.deletes === 'tags'
   return (
     <Stack gap="xs" component="fieldset" className="criteria">
-      <Title order={3} component="legend">
+      <Text component="legend" fw={600}>
         Only what is all of this
-      </Title>
+      </Text>
       <TagsInput
         label="In repositories"
         description="team/* or team/**; none: in all. Press Enter after each."
@@ -120,9 +119,9 @@ function WhatStays({ form }: { readonly form: Form }) {
   const ofTags = form.values.deletes === 'tags'
   return (
     <Stack gap="xs" component="fieldset" className="criteria">
-      <Title order={3} component="legend">
+      <Text component="legend" fw={600}>
         And never
-      </Title>
+      </Text>
       <Group gap="sm" align="flex-end">
         <Amount
           form={form}
