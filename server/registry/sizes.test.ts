@@ -40,7 +40,9 @@ interface Rows {
 }
 
 describeDatabases(`sizes (ENTREPOT_TEST_SEED=${seed})`, (databases) => {
-  const steps = Number(process.env.ENTREPOT_TEST_STEPS ?? 300)
+  const steps = Number(
+    process.env.ENTREPOT_TEST_STEPS ?? (databases.dialect === 'sqlite' ? 300 : 100),
+  )
   let db: Db
   let content: DatabaseContent
   beforeAll(async () => {

@@ -15,7 +15,10 @@ beforeAll(async () => {
   server = await startServer({}, { jobTimes: { tickMs: 50, beatMs: 50 } })
   await call('POST', '/api/settings/set?name=Cleanup.GraceSeconds&value=0')
 })
-afterAll(() => server[Symbol.asyncDispose]())
+afterAll(async () => {
+  vi.resetConfig()
+  await server[Symbol.asyncDispose]()
+})
 
 async function call<T>(method: string, target: string, json?: unknown, status = 200): Promise<T> {
   const headers = { authorization: server.admin }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { listViolations } from '../support/database-invariants.ts'
 import { describeDatabases } from '../support/databases.ts'
@@ -7,7 +8,7 @@ import { makeLayers } from './blobs.ts'
 import { cleanUntil } from './cleaner.ts'
 import { Client } from './client.ts'
 import { checkLeftovers } from './leftovers.ts'
-import { demand, openWorld } from './world.ts'
+import { demand, openWorld, type World } from './world.ts'
 
 const seed = Number(process.env.ENTREPOT_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32))
 const everydaySeconds = process.env.CI === undefined ? 10 : 40
@@ -19,7 +20,7 @@ const repositories = ['main/app', 'main/team/app', 'other/app']
 
 describeDatabases(`clean-up without a pause (ENTREPOT_TEST_SEED=${seed})`, (databases) => {
   test(`takes nothing that somebody holds, in ${seconds} seconds, and all else`, {
-    timeout: 300_000 + 3000 * seconds,
+    timeout: 600_000 + 3000 * seconds,
   }, async () => {
     const sqlite = databases.dialect === 'sqlite'
     await using server = await startServer(sqlite ? {} : { databaseUrl: await databases.newUrl() })
@@ -33,10 +34,11 @@ describeDatabases(`clean-up without a pause (ENTREPOT_TEST_SEED=${seed})`, (data
     const clients = Array.from({ length: clientCount }, (_, number) => {
       return new Client({ world, random: seededRandom(seed + number), number, layers })
     })
-    const stop = AbortSignal.timeout(1000 * seconds)
+    const stop = new AbortController()
     await Promise.all([
-      ...clients.map((client) => client.actUntil(stop)),
-      cleanUntil(world, feeds, stop),
+      ...clients.map((client) => client.actUntil(stop.signal)),
+      cleanUntil(world, feeds, stop.signal),
+      stopWhenEnough(world, stop),
     ])
     expect(world.faults).toEqual([])
     const db = await databases.open({ url: config.databaseUrl })
@@ -51,10 +53,24 @@ describeDatabases(`clean-up without a pause (ENTREPOT_TEST_SEED=${seed})`, (data
     for (const table of ['candidates', 'freed_locations', 'uploads'] as const) {
       expect(await db.read.selectFrom(table).selectAll().execute()).toEqual([])
     }
-    // A run in which nothing was taken, or hardly anything pushed, shows nothing.
-    expect(world.counts.get('cleaned manifests') ?? 0).toBeGreaterThan(0)
-    expect(world.counts.get('cleaned bytesFreed') ?? 0).toBeGreaterThan(0)
-    expect(world.counts.get('image') ?? 0).toBeGreaterThan(clientCount)
+    expect(tooLittleOf(world)).toEqual([])
     world.agent.destroy()
   })
 })
+
+/** Where nothing was taken, or hardly anything pushed, nothing is shown: a busy machine takes longer. */
+async function stopWhenEnough(world: World, stop: AbortController): Promise<void> {
+  const latest = Date.now() + 1000 * (seconds + 120)
+  await sleep(1000 * seconds)
+  while (tooLittleOf(world).length > 0 && world.faults.length === 0 && Date.now() < latest) {
+    await sleep(100)
+  }
+  stop.abort()
+}
+
+function tooLittleOf({ counts }: World): string[] {
+  const least = { 'cleaned manifests': 1, 'cleaned bytesFreed': 1, image: clientCount + 1 }
+  return Object.entries(least)
+    .filter(([what, number]) => (counts.get(what) ?? 0) < number)
+    .map(([what]) => what)
+}

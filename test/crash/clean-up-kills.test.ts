@@ -16,7 +16,7 @@ import { basicAuthorization } from '../support/registry-client.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 
 const seed = Number(process.env.ENTREPOT_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32))
-const kills = Number(process.env.ENTREPOT_TEST_KILLS ?? (process.env.CI === undefined ? 3 : 12))
+const kills = Number(process.env.ENTREPOT_TEST_KILLS ?? (process.env.CI === undefined ? 3 : 8))
 const graceSeconds = 1
 const feeds = ['main', 'other']
 const repositories = ['main/app', 'main/team/app', 'other/app']
