@@ -5,7 +5,7 @@ import { CopyButton } from '../../parts/copy.tsx'
 import { SourceText } from '../../parts/source-text.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
 import type { ShownImage } from './image-queries.ts'
-import { indentJson, tokenizeJson } from './json-tokens.ts'
+import { indentJson, type JsonToken, tokenizeJson } from './json-tokens.ts'
 
 interface Document {
   readonly name: string
@@ -13,6 +13,9 @@ interface Document {
   readonly digest: string
   readonly text: string
 }
+
+/** Beyond this the colours would cost more than they help. */
+const maxColoured = 300_000
 
 /** What was pushed, for reading; copied as it was pushed. */
 export function ManifestTab({ shown }: { readonly shown: ShownImage }) {
@@ -61,9 +64,14 @@ function documentsOf({ top, image, platform }: ShownImage): readonly Document[] 
   return documents
 }
 
+function tokensOf(text: string): readonly JsonToken[] {
+  const shown = indentJson(text)
+  return shown.length > maxColoured ? [{ kind: 'plain', text: shown }] : tokenizeJson(shown)
+}
+
 function JsonView({ document }: { readonly document: Document }) {
   const { text, digest, label } = document
-  const tokens = useMemo(() => tokenizeJson(indentJson(text)), [text])
+  const tokens = useMemo(() => tokensOf(text), [text])
   return (
     <>
       <Text size="sm" c="dimmed" className="mono">
