@@ -1,5 +1,6 @@
 import { Table, Title } from '@mantine/core'
 import type { Comparison } from '../../../contract/images.ts'
+import { visible } from '../../parts/visible.ts'
 
 /** What was and what is, by name. Nothing where nothing differs. */
 export function ChangeTable(props: {
@@ -25,10 +26,14 @@ export function ChangeTable(props: {
             {changes.map(({ name, left, right }) => (
               <Table.Tr key={name}>
                 <Table.Th scope="row" className="mono">
-                  {name}
+                  {visible(name)}
                 </Table.Th>
-                <Table.Td className="mono">{left === null ? '–' : <del>{left}</del>}</Table.Td>
-                <Table.Td className="mono">{right === null ? '–' : <ins>{right}</ins>}</Table.Td>
+                <Table.Td className="mono">
+                  {left === null ? '–' : <del>{visible(left)}</del>}
+                </Table.Td>
+                <Table.Td className="mono">
+                  {right === null ? '–' : <ins>{visible(right)}</ins>}
+                </Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>

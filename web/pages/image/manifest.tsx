@@ -4,6 +4,7 @@ import { useAddressState } from '../../parts/address-state.ts'
 import { CopyButton } from '../../parts/copy.tsx'
 import { SourceText } from '../../parts/source-text.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
+import { visible } from '../../parts/visible.ts'
 import type { ShownImage } from './image-queries.ts'
 import { indentJson, type JsonToken, tokenizeJson } from './json-tokens.ts'
 
@@ -82,7 +83,7 @@ function JsonView({ document }: { readonly document: Document }) {
           {tokens.map(({ kind, text }, at) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: a text is cut the same way each time.
             <span key={at} className={`json-${kind}`}>
-              {text}
+              {visible(text)}
             </span>
           ))}
         </SourceText>

@@ -2,6 +2,7 @@ import { Badge, Stack, Table, Text, Title } from '@mantine/core'
 import type { FileList } from '../../../../contract/image-files.ts'
 import type { ImageDetails } from '../../../../contract/images.ts'
 import { Size } from '../../../parts/size.tsx'
+import { visible } from '../../../parts/visible.ts'
 import { formatCommand } from '../layer-command.ts'
 
 /** Before a file is chosen: what each layer did, and what cannot be shown. */
@@ -60,7 +61,7 @@ export function FolderSummary(props: { readonly image: ImageDetails; readonly ro
             {problems.map(({ path, message }, at) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: paths may come twice.
               <li key={at}>
-                <span className="mono">{path}</span>: {message}
+                <span className="mono">{visible(path)}</span>: {message}
               </li>
             ))}
           </ul>
