@@ -8,7 +8,7 @@ import type { Table } from '../support/rows.ts'
 import { openSignedIn } from '../support/signed-in.ts'
 import { send } from '../support/wire.ts'
 
-const patience = { timeout: 60_000 }
+const patience = { timeout: 120_000 }
 
 describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, patience, () => {
   let demo: DemoImages
