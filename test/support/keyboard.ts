@@ -27,12 +27,13 @@ export async function walkByKeyboard(page: Page): Promise<readonly string[]> {
   for (;;) {
     const arrows = await page.evaluate(() => globalThis.keyboardWalk.enterNextWidget())
     if (arrows === null) break
+    await press(page, 'Home', 1)
     await press(page, arrows.key, arrows.count)
   }
   return await page.evaluate(() => globalThis.keyboardWalk.end())
 }
 
-const keyCodes = { Tab: 9, ArrowRight: 39, ArrowDown: 40 } as const
+const keyCodes = { Tab: 9, Home: 36, ArrowRight: 39, ArrowDown: 40 } as const
 
 /** Real keys, one after another, without waiting for the news of each: that is most of the time. */
 async function press(page: Page, key: keyof typeof keyCodes, times: number): Promise<void> {
@@ -94,7 +95,7 @@ function watch(): void {
     return [element, ...labels, ...beside]
   }
   const hasRing = (element: Element) =>
-    drawn(element).some((one) => {
+    [...drawn(element), ...element.children].some((one) => {
       const style = getComputedStyle(one)
       const outlined = style.outlineStyle !== 'none' && Number.parseFloat(style.outlineWidth) > 0
       return outlined || (one === element && style.boxShadow !== 'none')
@@ -118,9 +119,13 @@ function watch(): void {
     [...scope().querySelectorAll<HTMLElement>(`${native},[tabindex]`)].filter(
       (one) => one.tabIndex >= 0 && !isOff(one) && isShown(one) && !isFurtherRadio(one),
     )
+  /** Day, month, year and calendar are stops of the browser's own, with its own marks. */
+  const isPartOfDate = (at: Element) =>
+    at === stops.at(-1) && at.matches('[type=date],[type=time],[type=datetime-local]')
   const look = () => {
     const at = document.activeElement
     if (at === null || at === document.body) return undefined
+    if (isPartOfDate(at)) return at
     if (!isInSight(at)) findings.add(`the focus is out of sight: ${name(at)}`)
     else if (!hasRing(at)) findings.add(`the focus has no ring: ${name(at)}`)
     return at
@@ -129,6 +134,7 @@ function watch(): void {
     const at = look()
     if (walking !== undefined) return
     if (at === undefined) return
+    if (isPartOfDate(at)) return
     if (at === stops.at(-1) && stopsOf().length > 1) findings.add(`Tab is held by ${name(at)}`)
     stops.push(at)
   }
@@ -170,8 +176,14 @@ function watch(): void {
       reached.some((stop) => one.contains(stop) || stop.contains(one))
     return fieldsOf(element).some(touches)
   }
+  /** The arrows that numbers are drawn with: the field itself takes those of the keyboard. */
+  const isSpinner = (element: Element) =>
+    element.closest('[aria-hidden=true]') !== null &&
+    element.matches('[tabindex="-1"]') &&
+    stops.some((stop) => stop.matches('input') && stop.parentElement?.contains(element))
   const isSpared = (element: Element) =>
     isOff(element) ||
+    isSpinner(element) ||
     // A browser's own keys go through radio buttons.
     fieldsOf(element).some(
       (one) =>
@@ -223,7 +235,9 @@ function watch(): void {
       removeEventListener('click', onClick, true)
       judge()
       if (document.activeElement instanceof HTMLElement) document.activeElement.blur()
-      if (focusedBefore instanceof HTMLElement) focusedBefore.focus()
+      // A field that opens its list when it is focused would lay that over the page.
+      const opens = focusedBefore?.hasAttribute('aria-haspopup')
+      if (focusedBefore instanceof HTMLElement && !opens) focusedBefore.focus()
       return [...findings]
     },
   }
