@@ -14,6 +14,9 @@ import { ClientSetup } from '../../setup/client-setup.tsx'
 import { PasswordForm } from '../account/password-form.tsx'
 import { FirstPush } from './first-push.tsx'
 
+/** The steps are told, not chosen: the library would make each a button that does nothing. */
+const asWords = { component: 'div' }
+
 /** After the first sign-in, with the password that the first start made up: from there to an image. */
 export function WelcomePage() {
   const { user, generatedPassword } = useWhoami()
@@ -24,14 +27,20 @@ export function WelcomePage() {
       <Text>Three steps to the first image. You can leave at any time and come back.</Text>
       <Stepper active={active} orientation="vertical" allowNextStepsSelect={false}>
         <Stepper.Step
+          {...asWords}
           label="Set your password"
           description="The generated one is in a log and a file."
         />
         <Stepper.Step
+          {...asWords}
           label="Make a registry"
           description="Images of a team or a product together."
         />
-        <Stepper.Step label="Push an image" description="From the machine that has it." />
+        <Stepper.Step
+          {...asWords}
+          label="Push an image"
+          description="From the machine that has it."
+        />
       </Stepper>
       {active === 0 && user && <PasswordForm userName={user.name} />}
       {active === 1 && <RegistryStep onReady={setFeed} />}
