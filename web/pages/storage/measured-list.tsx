@@ -46,9 +46,7 @@ export function MeasuredList<R extends Route>(props: {
   }
   const rows = [...read(data.items)].sort((a, b) => bytesOf(b, measure) - bytesOf(a, measure))
   if (rows.length === 0) return empty
-  const parts = rows.map((row) => ({
-    ...{ name: row.name, bytes: bytesOf(row, measure), to: addressOf(row.name) },
-  }))
+  const parts = rows.map((row) => ({ name: row.name, bytes: bytesOf(row, measure) }))
   return (
     <Stack gap="sm">
       <Group gap="xs">

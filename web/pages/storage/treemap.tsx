@@ -1,5 +1,4 @@
 import { Tooltip } from '@mantine/core'
-import { Link } from '@tanstack/react-router'
 import { hierarchy, treemap } from 'd3-hierarchy'
 import { formatSize } from '../../parts/size.tsx'
 import './storage.css'
@@ -7,8 +6,6 @@ import './storage.css'
 export interface Part {
   readonly name: string
   readonly bytes: number
-  /** Where its own page is. */
-  readonly to: string
 }
 
 const width = 1000
@@ -17,8 +14,8 @@ const height = 280
 const namedShare = 0.015
 
 /**
- * Parts as areas, the largest first. The table beside it says the same in words: for screen readers
- * and the keyboard the picture is left out.
+ * Parts as areas, the largest first. The table beside it says the same in words and has the links:
+ * screen readers pass over the picture.
  */
 export function Treemap({ parts }: { readonly parts: readonly Part[] }) {
   const tree = hierarchy<{ parts?: readonly Part[] } & Partial<Part>>({ parts }, ({ parts }) =>
@@ -31,11 +28,9 @@ export function Treemap({ parts }: { readonly parts: readonly Part[] }) {
   const leaves = treemap<typeof tree.data>().size([width, height])(tree).leaves()
   return (
     <div className="treemap" aria-hidden="true">
-      {leaves.map(({ data: { name = '', to = '' }, value = 0, x0, y0, x1, y1 }) => (
+      {leaves.map(({ data: { name = '' }, value = 0, x0, y0, x1, y1 }) => (
         <Tooltip key={name} label={`${name}: ${formatSize(value)}`}>
-          <Link
-            to={to}
-            tabIndex={-1}
+          <div
             className="treemap-part"
             style={{
               left: percent(x0, width),
@@ -49,7 +44,7 @@ export function Treemap({ parts }: { readonly parts: readonly Part[] }) {
                 {name} {formatSize(value)}
               </span>
             )}
-          </Link>
+          </div>
         </Tooltip>
       ))}
     </div>
