@@ -18,7 +18,7 @@ export interface GarbageDeps {
 
 /** A manifest locks its layers, children and referrers: few at once. */
 const manifestsAtOnce = 10
-const linksAtOnce = 100
+const linksAtOnce = 200
 const forgottenAtOnce = 500
 
 /**

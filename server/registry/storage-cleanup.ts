@@ -20,8 +20,8 @@ export interface StorageCleanupDeps {
   readonly report: CleanupReport
 }
 
-const blobsAtOnce = 200
-const locationsAtOnce = 200
+const blobsAtOnce = 400
+const locationsAtOnce = 500
 const mostFaults = 100
 
 /**
