@@ -15,7 +15,7 @@ import { PasswordForm } from '../account/password-form.tsx'
 import { FirstPush } from './first-push.tsx'
 
 /** The steps are told, not chosen: the library would make each a button that does nothing. */
-const asWords = { component: 'div' }
+const asWords = { component: 'div', style: { cursor: 'auto' } }
 
 /** After the first sign-in, with the password that the first start made up: from there to an image. */
 export function WelcomePage() {
