@@ -58,7 +58,9 @@ export const theme = createTheme({
       styles: { description: { color: 'var(--mantine-color-dimmed)' } },
     }),
     // Most fields are needed: those that are not say so.
-    PasswordInput: PasswordInput.extend({ defaultProps: { withAsterisk: false } }),
+    PasswordInput: PasswordInput.extend({
+      defaultProps: { withAsterisk: false, visibilityToggleFocusable: true },
+    }),
     Textarea: Textarea.extend({ defaultProps: { withAsterisk: false } }),
     TextInput: TextInput.extend({ defaultProps: { withAsterisk: false } }),
   },

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
 import type { Config } from '../../server/config.ts'
 import { buildServer, projectFolder } from './build.ts'
 import { findChromium, launchChromium } from './chromium.ts'
+import { expectKeyboardReaches } from './keyboard.ts'
 import { startServer, type TestServer } from './server.ts'
 import { openSignedIn } from './signed-in.ts'
 
@@ -135,8 +136,12 @@ function listen(page: Page, url: string, complaints: string[]): void {
   })
 }
 
-/** Fails on what axe calls serious or critical; in dark, which differs in colours alone, on those. */
+/**
+ * Fails on what axe calls serious or critical (in dark, which differs in colours alone, on those)
+ * and on what the keyboard does not reach.
+ */
 export async function expectAccessible(page: Page): Promise<void> {
+  await expectKeyboardReaches(page)
   await expectNoFinding(page, 'light', {})
   await expectNoFinding(page, 'dark', { runOnly: ['color-contrast'] })
   await page.emulateMedia({ colorScheme: null })

@@ -4,7 +4,7 @@ import { chromium, expectAccessible, usePages } from '../support/pages.ts'
 import { pushImage } from '../support/push.ts'
 import { openSignedIn } from '../support/signed-in.ts'
 
-const patience = { timeout: 60_000 }
+const patience = { timeout: 120_000 }
 
 describe.skipIf(chromium.skip)(`the files of an image ${chromium.reason}`, patience, () => {
   let demo: DemoImages

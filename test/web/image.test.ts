@@ -8,7 +8,7 @@ import type { Table } from '../support/rows.ts'
 import { openSignedIn } from '../support/signed-in.ts'
 import { send } from '../support/wire.ts'
 
-const patience = { timeout: 60_000 }
+const patience = { timeout: 120_000 }
 
 describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, patience, () => {
   let demo: DemoImages
@@ -146,6 +146,15 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, patien
   test('on a phone nothing is wider than it', async () => {
     const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
     const page = await openSignedIn(await pages.visit(phone), pages.server(), here)
+    await page.locator('.shell-lines .copy').waitFor()
+    const overlap = await page.evaluate(() => {
+      const range = document.createRange()
+      range.selectNodeContents(document.querySelector('.shell-lines pre') ?? document.body)
+      const button = document.querySelector('.shell-lines .copy')?.getBoundingClientRect()
+      const lines = [...range.getClientRects()].map(({ right }) => right)
+      return Math.max(...lines) - (button?.left ?? 0)
+    })
+    expect(overlap).toBeLessThanOrEqual(0)
     for (const name of ['Overview', 'Layers', 'Files', 'Manifest', 'Referrers', 'History']) {
       await tab(page, name).click()
       await page.waitForLoadState('networkidle')

@@ -1,4 +1,4 @@
-import { Button, Menu, useMantineColorScheme } from '@mantine/core'
+import { Button, Group, Menu, useMantineColorScheme } from '@mantine/core'
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useRouterState } from '@tanstack/react-router'
 import { Icon } from '../parts/icon.tsx'
@@ -22,13 +22,11 @@ export function UserMenu() {
   return (
     <Menu position="bottom-end" width={240}>
       <Menu.Target>
-        <Button
-          variant="default"
-          size="xs"
-          leftSection={<Icon name="account" size={16} />}
-          aria-label={`Account of ${name}`}
-        >
-          <span className="user-name">{name}</span>
+        <Button variant="default" size="xs" px={10} aria-label={`Account of ${name}`}>
+          <Group gap="xs" wrap="nowrap">
+            <Icon name="account" size={18} />
+            <span className="user-name">{name}</span>
+          </Group>
         </Button>
       </Menu.Target>
       <Menu.Dropdown>

@@ -4,6 +4,7 @@ import { useFreshKeys } from './fresh-keys.ts'
 import { Icon } from './icon.tsx'
 import { linesOf, noGroup, type RowGroups } from './row-groups.ts'
 import { useRowKeys } from './row-keys.ts'
+import { WideTable } from './wide-table.tsx'
 
 export interface Column<Row> {
   readonly title: string
@@ -32,7 +33,7 @@ export function DataTable<Row>(props: {
   const current = useRowKeys(lines.length)
   const fresh = useFreshKeys(rows.map(keyOf))
   return (
-    <Table.ScrollContainer minWidth={600} type="native">
+    <WideTable label={caption} minWidth={600}>
       <Table highlightOnHover verticalSpacing="xs">
         <Table.Caption hidden>{caption}</Table.Caption>
         <Table.Thead>
@@ -69,7 +70,7 @@ export function DataTable<Row>(props: {
           })}
         </Table.Tbody>
       </Table>
-    </Table.ScrollContainer>
+    </WideTable>
   )
 }
 

@@ -124,6 +124,10 @@ function Field(props: {
   if (setting.valueType === 'boolean') {
     return <Select {...common} allowDeselect={false} data={['true', 'false']} />
   }
-  if (setting.valueType === 'integer') return <NumberInput {...common} allowDecimal={false} />
+  if (setting.valueType === 'integer') {
+    // A text as before: else leaving the field would already be a change.
+    const change = (value: string | number) => form.setFieldValue('value', String(value))
+    return <NumberInput {...common} onChange={change} allowDecimal={false} />
+  }
   return <TextInput {...common} />
 }

@@ -1,5 +1,7 @@
 import { Table, Title } from '@mantine/core'
 import type { Comparison } from '../../../contract/images.ts'
+import { visible } from '../../parts/visible.ts'
+import { WideTable } from '../../parts/wide-table.tsx'
 
 /** What was and what is, by name. Nothing where nothing differs. */
 export function ChangeTable(props: {
@@ -11,7 +13,7 @@ export function ChangeTable(props: {
   return (
     <section aria-label={title}>
       <Title order={2}>{title}</Title>
-      <Table.ScrollContainer minWidth={480} type="native">
+      <WideTable label={`${title}, was and is`} minWidth={480}>
         <Table className="text-table" verticalSpacing={4}>
           <Table.Caption hidden>{title}</Table.Caption>
           <Table.Thead>
@@ -25,15 +27,19 @@ export function ChangeTable(props: {
             {changes.map(({ name, left, right }) => (
               <Table.Tr key={name}>
                 <Table.Th scope="row" className="mono">
-                  {name}
+                  {visible(name)}
                 </Table.Th>
-                <Table.Td className="mono">{left === null ? '–' : <del>{left}</del>}</Table.Td>
-                <Table.Td className="mono">{right === null ? '–' : <ins>{right}</ins>}</Table.Td>
+                <Table.Td className="mono">
+                  {left === null ? '–' : <del>{visible(left)}</del>}
+                </Table.Td>
+                <Table.Td className="mono">
+                  {right === null ? '–' : <ins>{visible(right)}</ins>}
+                </Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
         </Table>
-      </Table.ScrollContainer>
+      </WideTable>
     </section>
   )
 }

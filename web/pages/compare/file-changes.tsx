@@ -5,6 +5,7 @@ import type { FileComparison, FileDifference } from '../../../contract/image-fil
 import { useAddressState } from '../../parts/address-state.ts'
 import { formatSize } from '../../parts/size.tsx'
 import { Waiting } from '../../parts/states.tsx'
+import { visible } from '../../parts/visible.ts'
 import { useFilePages } from '../image/files/file-pages.ts'
 import { Reading } from '../image/files/reading.tsx'
 
@@ -85,7 +86,7 @@ function Difference(props: { readonly difference: FileDifference; readonly files
       <Badge color={color} className="change-mark">
         {word}
       </Badge>
-      <span className="mono file-name">/{path}</span>
+      <span className="mono file-name">{visible(`/${path}`)}</span>
       <span className="file-facts">{factsOf(difference)}</span>
     </>
   )

@@ -4,6 +4,7 @@ import { useMemo } from 'react'
 import type { FileDetails } from '../../../contract/image-files.ts'
 import { SourceText } from '../../parts/source-text.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
+import { visible } from '../../parts/visible.ts'
 import { type FilesPlace, useFile } from '../image/files/file-pages.ts'
 import type { ComparedFiles } from './file-changes.tsx'
 
@@ -74,7 +75,7 @@ function Hunk({ hunk }: { readonly hunk: StructuredPatchHunk }) {
         return (
           // biome-ignore lint/suspicious/noArrayIndexKey: a text is cut the same way each time.
           <span key={at} className={kind}>
-            {`${line}\n`}
+            {`${visible(line)}\n`}
           </span>
         )
       })}

@@ -31,3 +31,23 @@ test('names, strings, numbers and words are told apart', () => {
 })
 
 test('what is no JSON is not touched', () => expect(indentJson('{"a":')).toBe('{"a":'))
+
+test.for([
+  text.replace('-2.5e3', '-2500'),
+  '{"empty":{},"none":[ ],"deep":[[{"a":[]}]],"text":"{,}:[]"}',
+  '[]',
+  '"only"',
+  ' 12 ',
+] as const)('%s is indented as ever', (json) => {
+  expect(indentJson(json)).toBe(JSON.stringify(JSON.parse(json), null, 2))
+})
+
+test('what JSON would lose when read and written is shown as it was pushed', () => {
+  const pushed = '{"size":1,"size":12345678901234567890,"one":1.0,"escape":"\\u003c","__proto__":2}'
+  expect(indentJson(pushed).replaceAll(/\n */g, '').replaceAll(': ', ':')).toBe(pushed)
+})
+
+test('what is deep does not grow with its depth squared', () => {
+  const deep = `${'['.repeat(5000)}${']'.repeat(5000)}`
+  expect(indentJson(deep).length).toBeLessThan(100 * deep.length)
+})

@@ -3,7 +3,14 @@ export interface JsonToken {
   readonly text: string
 }
 
-const token = /("(?:[^"\\]|\\.)*")(\s*:)?|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|\b(true|false|null)\b/g
+const string = /"[^"\\]*(?:\\.[^"\\]*)*"/
+const token = new RegExp(
+  `(${string.source})(\\s*:)?|(-?\\d+(?:\\.\\d+)?(?:[eE][+-]?\\d+)?)|\\b(true|false|null)\\b`,
+  'g',
+)
+const piece = new RegExp(`${string.source}|[{}[\\],:]|[^\\s{}[\\],:"]+`, 'g')
+/** What is deeper stands below each other: each level would make all that is in it longer. */
+const maxIndent = 40
 
 /** The pieces of a JSON text, which together are the text. */
 export function tokenizeJson(text: string): readonly JsonToken[] {
@@ -23,11 +30,33 @@ export function tokenizeJson(text: string): readonly JsonToken[] {
   return tokens
 }
 
-/** Two spaces deep; what is no JSON stays as it is. */
+/**
+ * Two spaces deep, and each piece as it was written: a name that is there twice stays there twice,
+ * and a long number keeps its digits. What is no JSON stays as it is.
+ */
 export function indentJson(text: string): string {
+  if (!isJson(text)) return text
+  let depth = 0
+  let before = ''
+  const pieces: string[] = []
+  const line = () => `\n${'  '.repeat(Math.min(depth, maxIndent))}`
+  for (const [found] of text.matchAll(piece)) {
+    const opened = before === '{' || before === '['
+    const closes = found === '}' || found === ']'
+    if (closes) depth -= 1
+    if (before === ',' || opened !== closes) pieces.push(line())
+    pieces.push(found === ':' ? ': ' : found)
+    if (found === '{' || found === '[') depth += 1
+    before = found
+  }
+  return pieces.join('')
+}
+
+function isJson(text: string): boolean {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2)
+    JSON.parse(text)
+    return true
   } catch {
-    return text
+    return false
   }
 }

@@ -6,6 +6,7 @@ import { useAddressState } from '../../parts/address-state.ts'
 import { CopyButton } from '../../parts/copy.tsx'
 import { type Column, DataTable } from '../../parts/data-table.tsx'
 import { formatSize, Size } from '../../parts/size.tsx'
+import { visible } from '../../parts/visible.ts'
 import { addressOf, shortDigest } from '../../reference.ts'
 import { formatCommand } from './layer-command.ts'
 
@@ -117,7 +118,7 @@ function Command({ layer }: { readonly layer: ImageLayer }) {
   if (layer.command === null) {
     return (
       <Text span inherit c="dimmed">
-        {layer.comment ?? 'not said'}
+        {layer.comment === null ? 'not said' : visible(layer.comment)}
       </Text>
     )
   }

@@ -4,8 +4,9 @@ import { useAddressState } from '../../parts/address-state.ts'
 import { CopyButton } from '../../parts/copy.tsx'
 import { SourceText } from '../../parts/source-text.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
+import { visible } from '../../parts/visible.ts'
 import type { ShownImage } from './image-queries.ts'
-import { indentJson, tokenizeJson } from './json-tokens.ts'
+import { indentJson, type JsonToken, tokenizeJson } from './json-tokens.ts'
 
 interface Document {
   readonly name: string
@@ -13,6 +14,9 @@ interface Document {
   readonly digest: string
   readonly text: string
 }
+
+/** Beyond this the colours would cost more than they help. */
+const maxColoured = 300_000
 
 /** What was pushed, for reading; copied as it was pushed. */
 export function ManifestTab({ shown }: { readonly shown: ShownImage }) {
@@ -61,9 +65,14 @@ function documentsOf({ top, image, platform }: ShownImage): readonly Document[] 
   return documents
 }
 
+function tokensOf(text: string): readonly JsonToken[] {
+  const shown = indentJson(text)
+  return shown.length > maxColoured ? [{ kind: 'plain', text: shown }] : tokenizeJson(shown)
+}
+
 function JsonView({ document }: { readonly document: Document }) {
   const { text, digest, label } = document
-  const tokens = useMemo(() => tokenizeJson(indentJson(text)), [text])
+  const tokens = useMemo(() => tokensOf(text), [text])
   return (
     <>
       <Text size="sm" c="dimmed" className="mono">
@@ -74,7 +83,7 @@ function JsonView({ document }: { readonly document: Document }) {
           {tokens.map(({ kind, text }, at) => (
             // biome-ignore lint/suspicious/noArrayIndexKey: a text is cut the same way each time.
             <span key={at} className={`json-${kind}`}>
-              {text}
+              {visible(text)}
             </span>
           ))}
         </SourceText>

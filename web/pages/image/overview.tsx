@@ -9,6 +9,7 @@ import { Facts } from '../../parts/facts.tsx'
 import { Size } from '../../parts/size.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
+import { visible } from '../../parts/visible.ts'
 import { addressOf } from '../../reference.ts'
 import type { ShownImage } from './image-queries.ts'
 import { isAttestation } from './platforms.ts'
@@ -129,14 +130,14 @@ function Configuration({ config }: { readonly config: ImageConfig }) {
 }
 
 function StartFacts({ config }: { readonly config: ImageConfig }) {
-  const mono = (text: string | null) => text && <span className="mono">{text}</span>
+  const mono = (text: string | null) => text && <span className="mono">{visible(text)}</span>
   const json = (words: readonly string[] | null) => mono(words && JSON.stringify(words))
   return (
     <Facts
       facts={{
         Platform: config.platform,
         Created: config.created && createdAt(config.created),
-        Author: config.author,
+        Author: config.author && visible(config.author),
         'Entry point': json(config.entrypoint),
         Command: json(config.cmd),
         User: mono(config.user) || 'root, as nothing else is said',
@@ -152,7 +153,7 @@ function StartFacts({ config }: { readonly config: ImageConfig }) {
 /** The image may say anything; builds that can be repeated say 1970. */
 function createdAt(text: string): ReactNode {
   const time = Date.parse(text)
-  if (Number.isNaN(time)) return text
+  if (Number.isNaN(time)) return visible(text)
   return time <= 0 ? 'not said' : <Time at={new Date(time).toISOString()} />
 }
 
@@ -176,12 +177,13 @@ function TextTable(props: {
       <Table className="text-table" verticalSpacing={4}>
         <Table.Caption hidden>{props.title}</Table.Caption>
         <Table.Tbody>
-          {props.rows.map(([name, value]) => (
-            <Table.Tr key={name}>
+          {props.rows.map(([name, value], at) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: a name may be there twice.
+            <Table.Tr key={at}>
               <Table.Th scope="row" className="mono">
-                {name}
+                {visible(name)}
               </Table.Th>
-              <Table.Td className="mono">{value}</Table.Td>
+              <Table.Td className="mono">{visible(value)}</Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>

@@ -7,6 +7,7 @@ import { DigestLink } from '../../parts/digest-link.tsx'
 import { PagedList } from '../../parts/paged-list.tsx'
 import { Size } from '../../parts/size.tsx'
 import { Empty } from '../../parts/states.tsx'
+import { visible } from '../../parts/visible.ts'
 import { addressOf } from '../../reference.ts'
 import type { ShownImage } from './image-queries.ts'
 import { isAttestation } from './platforms.ts'
@@ -71,7 +72,7 @@ function columnsFor({ feed, repository }: ImageDetails): readonly Column<Referre
     {
       title: 'Artifact type',
       render: ({ artifactType, mediaType }) => (
-        <span className="mono">{artifactType ?? mediaType}</span>
+        <span className="mono">{visible(artifactType ?? mediaType)}</span>
       ),
     },
     {
@@ -89,7 +90,7 @@ function columnsFor({ feed, repository }: ImageDetails): readonly Column<Referre
           )}
           {Object.entries(annotations).map(([name, value]) => (
             <div key={name} className="mono annotation">
-              {name}: {value}
+              {visible(name)}: {visible(value)}
             </div>
           ))}
         </>

@@ -90,7 +90,7 @@ function Content(props: {
 function Filters(props: { readonly order: Order; readonly platforms: readonly string[] }) {
   const [{ search = '' }, setAddress] = useAddressState()
   return (
-    <Group gap="xs" mb="sm">
+    <Group gap="xs" mb="sm" className="tag-filters">
       <SearchField
         label="Filter tags"
         value={search}
@@ -138,7 +138,7 @@ function Actions(props: {
   const compare = useCompare(repository)
   const [deleting, setDeleting] = useState(false)
   return (
-    <Group gap="xs" mb="xs" role="group" aria-label="Chosen tags" mih={34}>
+    <Group gap="xs" mb="xs" role="group" aria-label="Chosen tags" mih={34} className="tag-actions">
       {repository.canDelete && (
         <Button
           size="xs"

@@ -1,6 +1,7 @@
 import { Badge } from '@mantine/core'
 import type { FileEntry } from '../../../../contract/image-files.ts'
 import { formatSize } from '../../../parts/size.tsx'
+import { visible } from '../../../parts/visible.ts'
 
 const colors = { added: 'green', changed: 'yellow', deleted: 'red' } as const
 
@@ -10,7 +11,7 @@ export function FileMarks(props: { readonly entry: FileEntry; readonly inLayer: 
   return (
     <span className="file-marks">
       {type === 'symlink' && linkTarget !== null && (
-        <span className="file-link">→ {linkTarget}</span>
+        <span className="file-link">→ {visible(linkTarget)}</span>
       )}
       {props.inLayer && change !== null && (
         <Badge size="xs" color={colors[change]}>

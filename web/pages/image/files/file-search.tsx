@@ -1,6 +1,7 @@
 import { Button, Stack, Text, UnstyledButton } from '@mantine/core'
 import { api } from '../../../../contract/api.ts'
 import type { FileList } from '../../../../contract/image-files.ts'
+import { visible } from '../../../parts/visible.ts'
 import { FileMarks } from './file-marks.tsx'
 import { type FilesPlace, useFilePages } from './file-pages.ts'
 import { Reading } from './reading.tsx'
@@ -32,7 +33,7 @@ export function FileSearch(props: {
                   aria-current={entry.path === selected}
                   onClick={() => onSelect(entry.path)}
                 >
-                  <span className="file-name">{entry.path}</span>
+                  <span className="file-name">{visible(entry.path)}</span>
                   <FileMarks entry={entry} inLayer={place.layer !== undefined} />
                 </UnstyledButton>
               </li>

@@ -1,5 +1,6 @@
 import { Fragment, type ReactNode, useEffect, useState } from 'react'
 import { SourceText } from '../../../parts/source-text.tsx'
+import { visible } from '../../../parts/visible.ts'
 import { languageOf } from './language.ts'
 
 /** More than this is read as it is: colours would cost more than they help. */
@@ -25,7 +26,7 @@ export function FileText({ name, text }: { readonly name: string; readonly text:
   }, [name, text])
   return (
     <SourceText className="file-text" label={name}>
-      {tree ? <Nodes nodes={tree.children} /> : text}
+      {tree ? <Nodes nodes={tree.children} /> : visible(text)}
     </SourceText>
   )
 }
@@ -34,7 +35,7 @@ export function FileText({ name, text }: { readonly name: string; readonly text:
 function Nodes({ nodes }: { readonly nodes: Tree['children'] }): ReactNode {
   return nodes.map((node, at) => {
     // biome-ignore-start lint/suspicious/noArrayIndexKey: a text is cut the same way each time.
-    if (node.type === 'text') return <Fragment key={at}>{node.value}</Fragment>
+    if (node.type === 'text') return <Fragment key={at}>{visible(node.value)}</Fragment>
     if (node.type !== 'element') return null
     const classes = node.properties.className
     return (

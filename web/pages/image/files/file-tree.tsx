@@ -3,6 +3,7 @@ import { type KeyboardEvent, useEffect, useRef, useState } from 'react'
 import { api } from '../../../../contract/api.ts'
 import type { FileEntry } from '../../../../contract/image-files.ts'
 import { Icon } from '../../../parts/icon.tsx'
+import { visible } from '../../../parts/visible.ts'
 import { FileMarks } from './file-marks.tsx'
 import { type FilesPlace, useFilePages } from './file-pages.ts'
 import { treeMove } from './tree-keys.ts'
@@ -98,7 +99,7 @@ function Item(props: {
         <span className="file-twist" data-open={isOpen || undefined}>
           {isFolder && <Icon name="next" size={12} />}
         </span>
-        <span className="file-name">{name}</span>
+        <span className="file-name">{visible(name)}</span>
         {entry && <FileMarks entry={entry} inLayer={tree.place.layer !== undefined} />}
       </div>
       {isOpen && <Folder tree={tree} path={path} level={level + 1} />}

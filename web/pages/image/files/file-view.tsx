@@ -9,6 +9,7 @@ import { Facts } from '../../../parts/facts.tsx'
 import { Size } from '../../../parts/size.tsx'
 import { Waiting } from '../../../parts/states.tsx'
 import { Time } from '../../../parts/time.tsx'
+import { visible } from '../../../parts/visible.ts'
 import { formatCommand } from '../layer-command.ts'
 import { formatMode } from './file-mode.ts'
 import { type FilesPlace, useFile } from './file-pages.ts'
@@ -37,7 +38,7 @@ export function FileView(props: {
     <Stack gap="sm">
       <Group gap={4} wrap="nowrap" className="file-heading">
         <Title order={2} className="mono">
-          /{path}
+          {visible(`/${path}`)}
         </Title>
         <CopyButton text={`/${path}`} label="Copy the path" />
       </Group>
@@ -107,7 +108,7 @@ function EntryFacts({ entry, image }: { readonly entry: FileEntry; readonly imag
     <Facts
       facts={{
         What: typeNames[type],
-        'Leads to': linkTarget !== null && <span className="mono">{linkTarget}</span>,
+        'Leads to': linkTarget !== null && <span className="mono">{visible(linkTarget)}</span>,
         Size: isThere && type === 'file' && <Size bytes={sizeBytes} />,
         Mode: isThere && <span className="mono">{formatMode(mode, type)}</span>,
         Owner: isThere && `user ${uid}, group ${gid}`,

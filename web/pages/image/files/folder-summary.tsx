@@ -2,6 +2,8 @@ import { Badge, Stack, Table, Text, Title } from '@mantine/core'
 import type { FileList } from '../../../../contract/image-files.ts'
 import type { ImageDetails } from '../../../../contract/images.ts'
 import { Size } from '../../../parts/size.tsx'
+import { visible } from '../../../parts/visible.ts'
+import { WideTable } from '../../../parts/wide-table.tsx'
 import { formatCommand } from '../layer-command.ts'
 
 /** Before a file is chosen: what each layer did, and what cannot be shown. */
@@ -11,7 +13,7 @@ export function FolderSummary(props: { readonly image: ImageDetails; readonly ro
   return (
     <Stack gap="sm">
       <Title order={2}>What the layers did</Title>
-      <Table.ScrollContainer minWidth={420} type="native">
+      <WideTable label="What the layers did" minWidth={420}>
         <Table verticalSpacing={4}>
           <Table.Caption hidden>What the layers did</Table.Caption>
           <Table.Thead>
@@ -47,7 +49,7 @@ export function FolderSummary(props: { readonly image: ImageDetails; readonly ro
             })}
           </Table.Tbody>
         </Table>
-      </Table.ScrollContainer>
+      </WideTable>
       <Text size="sm" c="dimmed">
         Choose a file at the left to see what is in it.
       </Text>
@@ -60,7 +62,7 @@ export function FolderSummary(props: { readonly image: ImageDetails; readonly ro
             {problems.map(({ path, message }, at) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: paths may come twice.
               <li key={at}>
-                <span className="mono">{path}</span>: {message}
+                <span className="mono">{visible(path)}</span>: {message}
               </li>
             ))}
           </ul>
