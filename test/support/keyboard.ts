@@ -135,7 +135,9 @@ function watch(): void {
     if (walking !== undefined) return
     if (at === undefined) return
     if (isPartOfDate(at)) return
-    if (at === stops.at(-1) && stopsOf().length > 1) findings.add(`Tab is held by ${name(at)}`)
+    // Once may be the way around the page, through the browser.
+    const isHeld = at === stops.at(-1) && at === stops.at(-2)
+    if (isHeld && stopsOf().length > 1) findings.add(`Tab is held by ${name(at)}`)
     stops.push(at)
   }
   // Arrows may choose what they come to: that would change the page.
@@ -217,7 +219,8 @@ function watch(): void {
     countStops: () => stopsOf().length,
     goesOn: () => stops.length > 0 && new Set(stops).size === stops.length,
     enterNextWidget() {
-      const widget = unreached(usable)
+      const widget = unreached('*')
+        .filter(isClickable)
         .map(widgetOf)
         .find((one): one is Element => one !== null && !entered.has(one))
       if (widget === undefined) return null

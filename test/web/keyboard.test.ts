@@ -49,7 +49,6 @@ describePages('the check that the keyboard reaches what the mouse does', () => {
     ],
   ] as const)('it finds: %s: %s', async ([finding, body]) => {
     const findings = await walk(body)
-    expect(findings).not.toEqual([])
-    expect(findings[0]).toContain(finding)
+    expect(findings.join('\n')).toContain(finding)
   })
 })

@@ -87,7 +87,7 @@ describe.skipIf(chromium.skip)(`a repository ${chromium.reason}`, { timeout: 300
   })
 
   test('images go with all their tags; the preview names the tags, children and what stays', async () => {
-    await pushIndex(table(), 'main/deep', ['amd64', 'arm64'], ['1.0', 'latest'])
+    const list = await pushIndex(table(), 'main/deep', ['amd64', 'arm64'], ['1.0', 'latest'])
     await pushImage(table(), 'main/deep', image('stays'), ['0.9'])
     const { page, openSignedIn } = await pages.visit()
     await openSignedIn('/containers/main/deep')
@@ -98,7 +98,10 @@ describe.skipIf(chromium.skip)(`a repository ${chromium.reason}`, { timeout: 300
     await dialog.getByText(/^latest →/).waitFor()
     expect(await dialog.getByText(/child of sha256:/).count()).toBe(2)
     await expectAccessible(page)
-    await dialog.getByRole('button', { name: 'Delete 1 image and 2 tags' }).click()
+    // What comes while somebody reads is told, too.
+    await pushManifest(table(), 'main/deep', list, 'late')
+    await dialog.getByText(/^late →/).waitFor()
+    await dialog.getByRole('button', { name: 'Delete 1 image and 3 tags' }).click()
     await pollNames(page).toEqual(['0.9'])
     await page.getByText('The audit log has it.').waitFor()
   })

@@ -1,4 +1,12 @@
-import { Anchor, Button, Stack, Stepper, Text, TextInput } from '@mantine/core'
+import {
+  Anchor,
+  Button,
+  Stack,
+  Stepper,
+  type StepperStepProps,
+  Text,
+  TextInput,
+} from '@mantine/core'
 import { useForm } from '@mantine/form'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
@@ -14,8 +22,12 @@ import { ClientSetup } from '../../setup/client-setup.tsx'
 import { PasswordForm } from '../account/password-form.tsx'
 import { FirstPush } from './first-push.tsx'
 
-/** The steps are told, not chosen: the library would make each a button that does nothing. */
-const asWords = { component: 'div' }
+const asWords = { component: 'div', style: { cursor: 'auto' } }
+
+/** Told, not chosen: the library would make it a button that does nothing. */
+function Step({ onClick: _, ...step }: StepperStepProps) {
+  return <Stepper.Step {...step} {...asWords} />
+}
 
 /** After the first sign-in, with the password that the first start made up: from there to an image. */
 export function WelcomePage() {
@@ -26,21 +38,9 @@ export function WelcomePage() {
     <Page title="Welcome to Entrepot">
       <Text>Three steps to the first image. You can leave at any time and come back.</Text>
       <Stepper active={active} orientation="vertical" allowNextStepsSelect={false}>
-        <Stepper.Step
-          {...asWords}
-          label="Set your password"
-          description="The generated one is in a log and a file."
-        />
-        <Stepper.Step
-          {...asWords}
-          label="Make a registry"
-          description="Images of a team or a product together."
-        />
-        <Stepper.Step
-          {...asWords}
-          label="Push an image"
-          description="From the machine that has it."
-        />
+        <Step label="Set your password" description="The generated one is in a log and a file." />
+        <Step label="Make a registry" description="Images of a team or a product together." />
+        <Step label="Push an image" description="From the machine that has it." />
       </Stepper>
       {active === 0 && user && <PasswordForm userName={user.name} />}
       {active === 1 && <RegistryStep onReady={setFeed} />}

@@ -9,6 +9,7 @@ import type { RepositoryDetails } from '../../../../contract/repositories.ts'
 import { client } from '../../../call.ts'
 import { counted } from '../../../parts/count.tsx'
 import { Failure, Waiting } from '../../../parts/states.tsx'
+import { pollMs } from '../../../queries/query-client.ts'
 import { useRemoval } from '../../../queries/removal.ts'
 import { WhatGoes } from './what-goes.tsx'
 
@@ -47,6 +48,8 @@ export function DeleteDialog(props: {
     queryFn: ({ signal }) => call({ ...client, signal }, api.deletions.preview, { body }),
     placeholderData: keepPreviousData,
     staleTime: 0,
+    // Pushes go on while somebody reads: what is shown is what would go now.
+    refetchInterval: pollMs,
   })
   const run = useRemoval(api.deletions.run, refreshed, async (done) => {
     notifications.show({ message: outcomeOf(done), autoClose: 8000 })
