@@ -10,7 +10,8 @@ export default defineConfig({
     isolate: false,
     // Most tests wait for programs and disks: two files at once are good even for two processors.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // These end what hangs. A busy machine is slow, which is no fault of a test.
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
   },
 })

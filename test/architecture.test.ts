@@ -19,9 +19,10 @@ interface Room {
 const rooms: Readonly<Record<string, Room>> = {
   contract: { rooms: [], packages: ['zod'], pure: true },
   'server/domain': { rooms: [], packages: [], pure: true },
+  'server/from-source': { rooms: [], packages: ['esbuild'] },
   'server/db': {
-    rooms: ['server/domain'],
-    packages: ['kysely', 'pg', '@photostructure/sqlite', 'tsx'],
+    rooms: ['server/domain', 'server/from-source'],
+    packages: ['kysely', 'pg', '@photostructure/sqlite'],
   },
   'server/blobs': { rooms: ['server/domain'], packages: [] },
   'server/upstream': { rooms: ['server/domain'], packages: [] },
@@ -30,9 +31,8 @@ const rooms: Readonly<Record<string, Room>> = {
     packages: ['jose', 'ldapts', 'openid-client'],
   },
   'server/registry': {
-    rooms: ['server/domain', 'server/db', 'server/blobs', 'server/upstream'],
-    // For what reads layers in a thread of its own; ranges of versions.
-    packages: ['semver', 'tsx', 'zstddec'],
+    rooms: ['server/domain', 'server/db', 'server/blobs', 'server/upstream', 'server/from-source'],
+    packages: ['semver', 'zstddec'],
   },
   'server/jobs': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/registry'],

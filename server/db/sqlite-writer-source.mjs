@@ -1,15 +1,11 @@
-// The writer thread when the server runs from its TypeScript source. It loads it as CommonJS: the
-// loader for modules takes more than twice as long, at every start.
-import { createRequire } from 'node:module'
+// The writer thread when the server runs from its TypeScript source.
 import { fileURLToPath } from 'node:url'
 import { parentPort, workerData } from 'node:worker_threads'
-import { register } from 'tsx/cjs/api'
+import { importFromSource } from '../from-source.mjs'
 
-register()
-const require = createRequire(import.meta.url)
-const { runWriter } = require('./sqlite-writer-loop.ts')
-await runWriter({
-  ...workerData,
-  port: parentPort,
-  load: async (module) => require(fileURLToPath(module)),
-})
+const { runWriter, writes } = await importFromSource(`
+  import { runWriter } from './db/sqlite-writer-loop.ts'
+  import { writes } from ${JSON.stringify(fileURLToPath(workerData.writesModule))}
+  export { runWriter, writes }
+`)
+await runWriter({ ...workerData, port: parentPort, load: async () => ({ writes }) })

@@ -46,7 +46,9 @@ export function usePages(
 ) {
   let browser: Browser
   let server: TestServer
-  let visitors: BrowserContext[] = []
+  let visitors: { readonly context: BrowserContext; readonly isPlain: boolean }[] = []
+  /** Profiles that are as new, but have the pages' files in their cache: loading them is most of a test. */
+  const idle: BrowserContext[] = []
   const complaints: string[] = []
   let expected: RegExp[] = []
 
@@ -58,7 +60,10 @@ export function usePages(
     await setUp(server)
   }, 360_000)
   afterEach(async () => {
-    await Promise.all(visitors.map((context) => context.close()))
+    for (const { context, isPlain } of visitors) {
+      if (isPlain) idle.push(await forgetAll(context, server.url))
+      else await context.close()
+    }
     visitors = []
     const unexpected = complaints
       .splice(0)
@@ -71,19 +76,23 @@ export function usePages(
     await server?.[Symbol.asyncDispose]()
   })
 
+  const newContext = async (options: BrowserContextOptions = {}) => {
+    const manners = { baseURL: server.url, reducedMotion: 'reduce' } as const
+    const context = await browser.newContext({ ...manners, ...options })
+    context.setDefaultTimeout(30_000)
+    return context
+  }
+
   return {
     server: () => server,
     browser: () => browser,
     /** What this test brings about on purpose, such as the browser's word of a 401. */
     expectComplaint: (pattern: RegExp) => void expected.push(pattern),
     /** Somebody new, with nothing remembered. */
-    async visit(options: BrowserContextOptions = {}): Promise<Visitor> {
-      const context = await browser.newContext({
-        ...{ baseURL: server.url, reducedMotion: 'reduce' },
-        ...options,
-      })
-      visitors.push(context)
-      context.setDefaultTimeout(30_000)
+    async visit(options?: BrowserContextOptions): Promise<Visitor> {
+      const isPlain = options === undefined
+      const context = (isPlain && idle.pop()) || (await newContext(options))
+      visitors.push({ context, isPlain })
       const page = await context.newPage()
       listen(page, server.url, complaints)
       return {
@@ -95,6 +104,22 @@ export function usePages(
       }
     },
   }
+}
+
+/** Closes its pages and takes away all that they kept, but for the files that they loaded. */
+async function forgetAll(context: BrowserContext, origin: string): Promise<BrowserContext> {
+  const [first, ...others] = context.pages()
+  await Promise.all(others.map((page) => page.close()))
+  if (first !== undefined) {
+    await first.goto('about:blank')
+    const debug = await context.newCDPSession(first)
+    const storageTypes = 'cookies,local_storage,indexeddb,cache_storage,service_workers'
+    await debug.send('Storage.clearDataForOrigin', { origin, storageTypes })
+    await first.close()
+  }
+  await context.clearCookies()
+  await context.clearPermissions()
+  return context
 }
 
 function listen(page: Page, url: string, complaints: string[]): void {

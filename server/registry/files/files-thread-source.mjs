@@ -1,9 +1,8 @@
-// The same when the server runs from its TypeScript source (see db/sqlite-writer-source.mjs).
-import { createRequire } from 'node:module'
+// A thread that reads layers, when the server runs from its TypeScript source.
 import { parentPort } from 'node:worker_threads'
-import { register } from 'tsx/cjs/api'
+import { importFromSource } from '../../from-source.mjs'
 
-register()
-const require = createRequire(import.meta.url)
-const { serveJobs } = require('./thread-loop.ts')
+const { serveJobs } = await importFromSource(
+  `export { serveJobs } from './registry/files/thread-loop.ts'`,
+)
 serveJobs(parentPort)
