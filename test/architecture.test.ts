@@ -120,6 +120,7 @@ const rooms: Readonly<Record<string, Room>> = {
       '@tanstack/react-query',
       '@tanstack/react-router',
       'diff',
+      'd3-hierarchy',
       'get-nonce',
       'highlight.js',
       'lowlight',
