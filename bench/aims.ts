@@ -1,4 +1,5 @@
 import { type Result, summarize } from './result.ts'
+import type { Subject } from './row.ts'
 
 /** What a row should reach, from the project's budgets: an aim, not a promise. */
 export interface Aim {
@@ -10,6 +11,7 @@ export interface Aim {
 export type Figure =
   | 'times the peer'
   | 'share of bare'
+  | 'times baseline'
   | 'p99 times baseline'
   | 'p99 ms'
   | 'loop p99 ms'
@@ -24,6 +26,7 @@ export interface Verdict extends Aim {
 const readers: Readonly<Record<Figure, (result: Result) => number | undefined>> = {
   'times the peer': timesPeer,
   'share of bare': (result) => ratio(median(result, 'entrepot'), median(result, 'bare')),
+  'times baseline': (result) => ratio(median(result, 'entrepot'), median(result, 'baseline')),
   'p99 times baseline': ({ samples }) =>
     ratio(summarize(samples.entrepot)?.p99Ms?.median, summarize(samples.baseline)?.p99Ms?.median),
   'p99 ms': ({ samples }) => summarize(samples.entrepot)?.p99Ms?.median,
@@ -46,7 +49,7 @@ export function timesPeer(result: Result): number | undefined {
   return result.better === 'more' ? ratio(own, peer) : ratio(peer, own)
 }
 
-function median({ samples }: Result, subject: 'entrepot' | 'bare' | 'docker-registry') {
+function median({ samples }: Result, subject: Subject) {
   return summarize(samples[subject])?.value.median
 }
 

@@ -11,6 +11,8 @@ export interface Filling extends Disposable {
   addRepositories(nameOf: NameOf, count: number): void
   /** So many blobs, linked to a repository. */
   addBlobs(repository: string, count: number): void
+  /** So many blobs that nothing refers to, due for clean-up, and the locations of their bytes. */
+  addGarbage(repository: string, count: number): string[]
   /** Digests of manifests from all over the repository. */
   pickDigests(repository: string, count: number): string[]
 }
@@ -64,6 +66,19 @@ export function openFilling(file: string): Filling {
       exec(numbers(count))
       for (const statement of blobRows(idOf(repository))) exec(statement)
       exec('drop table temp.made')
+    },
+    addGarbage: (repository, count) => {
+      exec(insertRepository(repository))
+      exec(numbers(count))
+      for (const statement of blobRows(idOf(repository))) exec(statement)
+      exec(`insert into candidates (kind, scope_id, digest, due)
+        select 'link', ${idOf(repository)}, config, now_ms() - 1000 from temp.made`)
+      const { rows } = connection.query<{ location: string }>(
+        'select location from blobs where digest in (select config from temp.made)',
+        [],
+      )
+      exec('drop table temp.made')
+      return rows.map(({ location }) => location)
     },
     pickDigests: (repository, count) =>
       connection

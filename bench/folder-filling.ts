@@ -1,5 +1,6 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { finishedPath, layoutOf, shardOf } from '../server/blobs/file-layout.ts'
 import type { NameOf } from './database-filling.ts'
 
 /**
@@ -29,4 +30,14 @@ export function makeRepositoryFolders(folder: string, nameOf: NameOf, count: num
     mkdirSync(path.dirname(repository), { recursive: true })
     symlinkSync(shared, repository)
   }
+}
+
+/** The bytes of blobs in the store beside this database, a thousand each. */
+export function makeBlobFiles(databaseFile: string, locations: readonly string[]): void {
+  const layout = layoutOf(path.join(path.dirname(databaseFile), 'store'))
+  const bytes = Buffer.alloc(1000)
+  for (const shard of new Set(locations.map(shardOf))) {
+    mkdirSync(path.join(layout.blobs, shard), { recursive: true })
+  }
+  for (const location of locations) writeFileSync(finishedPath(layout, location), bytes)
 }

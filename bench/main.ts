@@ -5,6 +5,7 @@ import { measureRow, type Result } from './result.ts'
 import type { Row } from './row.ts'
 import { blobGetLarge, blobGetSmall } from './rows/blob-get.ts'
 import { browsePages } from './rows/browse.ts'
+import { cleanUp, cleanUpIdle, pullsWhileCleaning } from './rows/clean-up.ts'
 import { manifestDelete } from './rows/manifest-delete.ts'
 import { manifestGet, manifestHead } from './rows/manifest-get.ts'
 import { manifestPut } from './rows/manifest-put.ts'
@@ -33,6 +34,9 @@ const rows: readonly Row[] = [
   catalogPage,
   browsePages,
   manifestDelete,
+  cleanUp,
+  pullsWhileCleaning,
+  cleanUpIdle,
   memoryIdle,
   memoryPush,
   start,

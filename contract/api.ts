@@ -7,9 +7,11 @@ import { feeds } from './feeds.ts'
 import { health } from './health.ts'
 import { imageFiles } from './image-files.ts'
 import { images } from './images.ts'
+import { jobs } from './jobs.ts'
 import { privileges } from './privileges.ts'
 import { registries } from './registries.ts'
 import { repositories } from './repositories.ts'
+import { retention } from './retention.ts'
 import { search } from './search.ts'
 import { securityGroups } from './security-groups.ts'
 import { securityPermissions } from './security-permissions.ts'
@@ -18,6 +20,7 @@ import { securityTransfer } from './security-transfer.ts'
 import { securityUsers } from './security-users.ts'
 import { sessions } from './sessions.ts'
 import { settings } from './settings.ts'
+import { sizes } from './sizes.ts'
 import { tags } from './tags.ts'
 
 /** The whole management API: the route tables by resource. */
@@ -31,10 +34,12 @@ export const api = {
   health,
   images,
   imageFiles,
+  jobs,
   privileges,
   registries,
   repositories,
   search,
+  retention,
   securityGroups,
   securityPermissions,
   securityTasks,
@@ -43,6 +48,7 @@ export const api = {
   sessions,
   settings,
   tags,
+  sizes,
 } as const
 
 export type Api = typeof api

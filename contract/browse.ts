@@ -63,3 +63,12 @@ export const daily = z
 export const bytes = z.int().nullable().meta({
   description: 'Manifest, configuration and layers, of an index of all its images, each once.',
 })
+
+/** How large a repository or registry is. */
+export const Sizes = z.object({
+  manifestBytes: z.int().meta({ description: 'Of manifests, which lie in the database.' }),
+  logicalBytes: z.int().meta({
+    description: 'Blobs that the manifests refer to, for each of them anew.',
+  }),
+  deduplicatedBytes: z.int().meta({ description: 'Blobs, each once.' }),
+})

@@ -20,13 +20,14 @@ const what = z.strictObject({
     .meta({ description: 'Also images that an index lists: it then has a hole.' }),
 })
 
-const because = z.enum(['tag', 'index'])
+const because = z.enum(['tag', 'index', 'subject'])
 
 /** What a deletion takes, in the order of the request. */
 export const DeletionPreview = z.object({
-  tags: z
-    .array(z.object({ name: z.string(), digest: z.string(), asked: z.boolean() }))
-    .meta({ description: 'All that go; those not asked for point at an image that goes.' }),
+  tags: z.array(z.object({ name: z.string(), digest: z.string(), asked: z.boolean() })).meta({
+    description:
+      'All that go; those not asked for point at an image that goes, or are signatures of one.',
+  }),
   images: z.array(
     z.object({ digest: z.string(), mediaType: z.string(), sizeBytes: z.int().nullable() }),
   ),
@@ -51,6 +52,10 @@ export const DeletionPreview = z.object({
   missing: z.array(z.string()).meta({ description: 'Tags and digests that are not there.' }),
   isComplete: z.boolean().meta({
     description: 'False: an image has more than 1,000 relatives; the rest is not listed.',
+  }),
+  freedBytes: z.int().nullable().meta({
+    description:
+      'What clean-up frees then. Null for all but administrators, since it tells what other registries hold; and where it is too much to look up.',
   }),
   graceSeconds: z.int().meta({ description: 'How long clean-up waits before it takes orphans.' }),
 })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Done, daily, Pulls } from './browse.ts'
+import { Done, daily, Pulls, Sizes } from './browse.ts'
 import { namedPage } from './page.ts'
 import { route } from './route.ts'
 import { name } from './words.ts'
@@ -17,6 +17,7 @@ export const RegistryOverview = z.object({
   images: z.int().meta({ description: 'Manifests of any kind.' }),
   lastPush: Done.nullable(),
   pulls: Pulls,
+  sizes: Sizes.nullable().meta({ description: 'Null for who may view only some of it.' }),
   daily,
   public: z.boolean().meta({ description: 'Whether Anonymous may pull from all of it.' }),
   partly: z
@@ -31,7 +32,7 @@ export const registries = {
   list: route('GET', '/api/containers/registries/list', {
     summary: 'Registries with what is in them, by name',
     description:
-      'Those that the caller may view, each with what the caller may view of it. Counts are up to 5 seconds old.',
+      'Those that the caller may view, each with what the caller may view of it. Counts and sizes are up to 5 seconds old.',
     query: z.strictObject({ ...namedPage }),
     reply: z.array(RegistryOverview),
     paged: true,

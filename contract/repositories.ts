@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { cursor, Done, daily, inRepository, order, Pulls, search } from './browse.ts'
+import { cursor, Done, daily, inRepository, order, Pulls, Sizes, search } from './browse.ts'
 import { namedPage } from './page.ts'
 import { route } from './route.ts'
 import { name, time } from './words.ts'
@@ -12,6 +12,7 @@ export const RepositoryInfo = z.object({
   created: time,
   lastPush: Done.nullable(),
   pulls: Pulls,
+  sizes: Sizes.meta({ description: 'Up to 5 seconds old.' }),
 })
 export type RepositoryInfo = z.infer<typeof RepositoryInfo>
 
@@ -64,14 +65,21 @@ export const repositories = {
   previewDelete: route('GET', '/api/containers/repositories/preview-delete', {
     summary: 'What deleting a repository takes',
     query: z.strictObject(inRepository),
-    reply: RepositoryDeletion,
+    reply: RepositoryDeletion.extend({
+      freedBytes: z.int().nullable().meta({
+        description:
+          'What clean-up frees then. Null for all but administrators, since it tells what other registries hold; and of more than a million blobs.',
+      }),
+    }),
   }),
   delete: route('POST', '/api/containers/repositories/delete', {
     summary: 'Delete a repository with everything in it',
     description:
-      'It is gone at once, pushes under way included; its rows are removed afterwards, its bytes by clean-up.',
+      'It is gone at once, pushes under way included; a job removes its rows, clean-up its bytes.',
     also: ['DELETE'],
     query: z.strictObject(inRepository),
-    reply: RepositoryDeletion,
+    reply: RepositoryDeletion.extend({
+      run: z.int().meta({ description: 'Of the job that removes what it had.' }),
+    }),
   }),
 }

@@ -32,12 +32,14 @@ import {
 import type { Config } from './config.ts'
 import { type Db, openDatabase } from './db/database.ts'
 import type { Actor } from './domain/actor.ts'
+import { getRun, listJobInfos, runJob, stopRun } from './jobs/jobs.ts'
 import {
   changeFeed,
   createFeed,
   deleteFeed,
   type Feed,
   type FeedChanges,
+  getFeed,
   listFeeds,
   type NewFeed,
 } from './registry/feeds.ts'
@@ -81,6 +83,30 @@ export interface Administration extends AsyncDisposable {
     /** False when there is no such permission. */
     delete(id: number): Promise<boolean>
   }
+  /** The work is done by a server that runs. */
+  readonly jobs: {
+    list(): Promise<readonly JobSummary[]>
+    run(asked: {
+      readonly job: string
+      readonly feed: string | null
+      readonly step: string | null
+      readonly dryRun: boolean
+    }): Promise<{ id: number }>
+    cancel(run: number): Promise<void>
+  }
+}
+
+/** A job by the names of things; times are ISO 8601, UTC. */
+export interface JobSummary {
+  readonly job: string
+  /** Null: the server's. */
+  readonly feed: string | null
+  readonly schedule: string
+  readonly timeZone: string
+  readonly enabled: boolean
+  readonly nextRun: string | null
+  /** How its last run ended, or that it goes on. */
+  readonly lastRun: string | null
 }
 
 const by: Actor = { name: 'command line', address: null }
@@ -124,6 +150,7 @@ export function administrationOf(
       add: (permission) => addPermission(deps, permission),
       delete: (id) => deletePermission(deps, id),
     },
+    jobs: jobsOf(db),
   }
 }
 
@@ -137,6 +164,33 @@ function feedsOf(db: Db): Administration['feeds'] {
     },
     set: (name, changes) => changeFeed(deps, name, changes),
     delete: (name) => deleteFeed(deps, name),
+  }
+}
+
+function jobsOf(db: Db): Administration['jobs'] {
+  return {
+    async list() {
+      const found = await all((after: number = 0) =>
+        listJobInfos({ db }, { feedId: null, after, count: pageSize }),
+      )
+      const names = new Map((await listFeeds(db)).map(({ id, name }) => [id, name]))
+      return found.map((job) => ({
+        job: job.kind,
+        feed: names.get(job.feedId) ?? null,
+        schedule: job.schedule,
+        timeZone: job.timeZone,
+        enabled: job.enabled === 1,
+        nextRun: job.nextRunAt === null ? null : new Date(job.nextRunAt).toISOString(),
+        lastRun: job.lastRun?.state ?? null,
+      }))
+    },
+    async run({ feed, ...asked }) {
+      const of = feed === null ? null : await getFeed(db, feed)
+      return runJob({ db, by }, { ...asked, feed: of })
+    },
+    async cancel(run) {
+      await stopRun({ db, by }, await getRun({ db }, { run, feedId: null }))
+    },
   }
 }
 

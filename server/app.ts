@@ -4,6 +4,7 @@ import { openBrowsing } from './app/browsing.ts'
 import { openChecks } from './app/checks.ts'
 import { openFiles } from './app/files.ts'
 import { openIdentity } from './app/identity.ts'
+import { type JobTimes, type OpenJobs, openJobs } from './app/jobs.ts'
 import { startSweeping } from './app/sweeping.ts'
 import type { Authenticator } from './auth/authenticate.ts'
 import { createFirstAdministrator, type FirstAdministrator } from './auth/first-administrator.ts'
@@ -60,6 +61,8 @@ export interface AppOverrides {
   readonly files?: Partial<FileLimits>
   /** False: nobody has to wait after failed logins. */
   readonly slowsDown?: boolean
+  /** How often jobs are looked at. */
+  readonly jobTimes?: Partial<JobTimes>
 }
 
 /** What the parts are made from; closed in the opposite order of opening. */
@@ -71,6 +74,7 @@ interface Foundation {
   readonly settings: Settings
   readonly feeds: Feeds
   readonly uploads: Uploads
+  readonly jobs: OpenJobs
 }
 
 type Closers = (() => PromiseLike<void> | void)[]
@@ -90,6 +94,7 @@ export async function openApp(config: Config, overrides: AppOverrides = {}): Pro
     const server = await openServer(config, foundation, { ...overrides, closers })
     closers.push(() => server[Symbol.asyncDispose]())
     closers.push(startSweeping(foundation))
+    foundation.jobs.start()
     foundation.log.info(
       { url: server.url, dataDir: config.dataDir, version: readVersion() },
       'Entrepot serves',
@@ -138,7 +143,8 @@ async function openFoundation(
   const uploads = keep(
     new Uploads({ db, stores, settings, ...(checkpointMs !== undefined && { checkpointMs }) }),
   )
-  return { log, metrics, db, stores, settings, uploads, feeds: openFeeds(db) }
+  const jobs = keep(openJobs({ db, log, settings, stores, uploads }, overrides.jobTimes))
+  return { log, metrics, db, stores, settings, uploads, jobs, feeds: openFeeds(db) }
 }
 
 async function lockData(dataDir: string): Promise<ProcessLock> {
@@ -184,7 +190,7 @@ async function openServer(
   const identity = await openIdentity({ config, closers, slowsDown, ...foundation })
   const { authenticator, directories, passwords, principals, records, sessions, tokens } = identity
   const onAnswered = identity.keyUsage.answered
-  const { pulls, registryCounting } = openBrowsing({ db, log, stores, now, closers })
+  const { pulls, registryCounting, sizeFolding } = openBrowsing({ db, log, stores, now, closers })
   const watch = watchBaseUrl(log)
   const baseUrlWarning = () => watch.warning()
   const checking = openChecks({ config, db, stores, settings, baseUrlWarning, now })
@@ -209,10 +215,11 @@ async function openServer(
   const apiDeps: ApiDeps = {
     ...files,
     ...{ ...login, authenticator, db, directories, onAnswered, passwords, version },
-    ...{ stores, registryCounting, selfTest: checking.selfTest },
+    ...{ stores, registryCounting, sizeFolding, selfTest: checking.selfTest },
     configuredBaseUrl: config.baseUrl,
     dataDir: config.dataDir,
     defaultStoreId: stores.defaultStoreId,
+    wakeJobs: () => foundation.jobs.wake(),
   }
   const server = await openHttpServer({
     config,

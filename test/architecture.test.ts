@@ -32,11 +32,12 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   'server/registry': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/upstream', 'server/from-source'],
-    packages: ['zstddec'],
+    // What reads layers in a thread of its own; ranges of versions.
+    packages: ['semver', 'zstddec'],
   },
   'server/jobs': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/registry'],
-    packages: [],
+    packages: ['croner'],
   },
   'server/http': {
     rooms: [
@@ -89,7 +90,14 @@ const rooms: Readonly<Record<string, Room>> = {
   },
   /** What the command line composes when nothing is served. */
   'server/administration': {
-    rooms: ['server/domain', 'server/db', 'server/auth', 'server/registry', 'server/config'],
+    rooms: [
+      'server/domain',
+      'server/db',
+      'server/auth',
+      'server/registry',
+      'server/jobs',
+      'server/config',
+    ],
     packages: [],
   },
   'server/commands': {
@@ -112,6 +120,7 @@ const rooms: Readonly<Record<string, Room>> = {
       '@tanstack/react-query',
       '@tanstack/react-router',
       'diff',
+      'd3-hierarchy',
       'get-nonce',
       'highlight.js',
       'lowlight',

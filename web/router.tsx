@@ -179,6 +179,18 @@ const health = createRoute({
   component: lazyRouteComponent(() => import('./pages/administration/health.tsx'), 'HealthPage'),
 })
 
+const jobs = createRoute({
+  getParentRoute: () => administration,
+  path: '/jobs',
+  component: lazyRouteComponent(() => import('./pages/administration/jobs.tsx'), 'JobsPage'),
+})
+
+const storage = createRoute({
+  getParentRoute: () => administration,
+  path: '/storage',
+  component: lazyRouteComponent(() => import('./pages/administration/storage.tsx'), 'StoragePage'),
+})
+
 const administrationPages = [
   overview,
   userList,
@@ -189,6 +201,8 @@ const administrationPages = [
   keys,
   directories,
   settings,
+  jobs,
+  storage,
   audit,
   health,
 ] as const

@@ -3,12 +3,14 @@ import type { Log } from '../log.ts'
 import { startExamining } from '../registry/image-facts.ts'
 import { openPulls, type Pulls } from '../registry/pulls.ts'
 import { openRegistryCounting, type RegistryCounting } from '../registry/registry-counts.ts'
+import { openSizeFolding, type SizeFolding } from '../registry/sizes.ts'
 import type { Stores } from '../registry/stores.ts'
 
 /** What the pages show beyond what is pushed: counts of pulls, sums, facts of manifests. */
 export interface Browsing {
   readonly pulls: Pulls
   readonly registryCounting: RegistryCounting
+  readonly sizeFolding: SizeFolding
 }
 
 export interface BrowsingDeps {
@@ -29,5 +31,9 @@ export function openBrowsing({ db, log, stores, now, closers }: BrowsingDeps): B
   const onError = (err: unknown) =>
     log.error({ err }, 'Platforms and sizes of images could not be looked up yet')
   closers.push(startExamining({ db, stores }, { onError }))
-  return { pulls, registryCounting: openRegistryCounting(db) }
+  return {
+    pulls,
+    registryCounting: openRegistryCounting(db),
+    sizeFolding: openSizeFolding(db),
+  }
 }

@@ -2,18 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pruneKeyRequests } from '../auth/key-usage.ts'
 import type { Db } from '../db/database.ts'
 import { pruneEvents } from '../db/events.ts'
+import { pruneRuns } from '../db/job-log.ts'
 import type { Log } from '../log.ts'
-import { removeDeletedFeeds } from '../registry/feeds.ts'
 import { pruneOldPulls } from '../registry/pulls.ts'
-import { removeDeletedRepositories } from '../registry/repositories.ts'
 import type { Settings } from '../registry/settings.ts'
-import type { Uploads } from '../registry/uploads.ts'
+import { foldAllSizes } from '../registry/sizes.ts'
 
 export interface SweepDeps {
   readonly db: Db
   readonly log: Log
   readonly settings: Settings
-  readonly uploads: Uploads
 }
 
 const intervalMs = 30_000
@@ -24,8 +22,8 @@ const pauseMs = 20
 const maxBatches = 50
 
 /**
- * Removes, every half minute, what nobody needs any more: the content of deleted feeds, of those
- * too that another process deleted, and what audit and keys' request logs kept for long enough.
+ * Removes, every half minute, what was kept for long enough: of the audit, the request logs of keys,
+ * and the history of jobs; and adds up sizes.
  */
 export function startSweeping(deps: SweepDeps): () => Promise<void> {
   const stop = new AbortController()
@@ -56,19 +54,6 @@ interface Job {
 
 const jobs: readonly Job[] = [
   {
-    work: ({ db, uploads }) =>
-      removeDeletedFeeds({ db, purgeUploads: (feedId) => uploads.purgeIdle(0, { feedId }) }),
-    failure: 'The content of a deleted registry could not be removed yet',
-  },
-  {
-    work: ({ db, uploads }) =>
-      removeDeletedRepositories({
-        db,
-        purgeUploads: (repositoryId) => uploads.purgeIdle(0, { repositoryId }),
-      }),
-    failure: 'The content of a deleted repository could not be removed yet',
-  },
-  {
     work({ db, settings }, stop) {
       const maxAgeMs = dayMs * settings.integer('Audit.RetentionDays')
       const prune = async () =>
@@ -78,12 +63,24 @@ const jobs: readonly Job[] = [
     failure: 'Old entries of the audit could not be removed yet',
   },
   {
+    work({ db, settings }, stop) {
+      const maxAgeMs = dayMs * settings.integer('Jobs.HistoryDays')
+      const prune = async () => (await db.write(pruneRuns, { maxAgeMs, limit: pruneBatch })) > 0
+      return inBatches(prune, stop)
+    },
+    failure: 'Old runs of jobs could not be removed yet',
+  },
+  {
     work: ({ db }, stop) => inBatches(() => pruneKeyRequests({ db }), stop),
     failure: 'Old requests of API keys could not be removed yet',
   },
   {
     work: ({ db }, stop) => inBatches(() => pruneOldPulls({ db }, Date.now()), stop),
     failure: 'Counts of pulls of long ago could not be removed yet',
+  },
+  {
+    work: ({ db }, stop) => foldAllSizes({ db }, stop),
+    failure: 'Sizes could not be added up yet',
   },
 ]
 

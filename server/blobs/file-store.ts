@@ -22,7 +22,7 @@ import { openMarker, type StoreMarker } from './store-marker.ts'
 import { WriteBehind } from './write-behind.ts'
 
 /** Removals at once: the rest of the process needs threads for its files too. */
-const removalsAtOnce = 2
+const removalsAtOnce = 32
 const poolLimits = { maxLarge: 48, maxKept: 16 }
 
 export interface FileStoreOptions {

@@ -96,6 +96,9 @@ test.for([
   'permission list',
   'permission add',
   'permission delete',
+  'job list',
+  'job run',
+  'job cancel',
   'whoami',
   'version',
 ])('entrepot %s has help', async (words) => {

@@ -1,6 +1,7 @@
 import type { Command } from './command.ts'
 import { feedCommands } from './feed.ts'
 import { groupCommands } from './group.ts'
+import { jobCommands } from './job.ts'
 import { keyCommands } from './key.ts'
 import { permissionCommands } from './permission.ts'
 import { serveCommand } from './serve.ts'
@@ -16,6 +17,7 @@ export const commands: readonly Command[] = [
   ...userCommands,
   ...groupCommands,
   ...permissionCommands,
+  ...jobCommands,
   whoamiCommand,
   versionCommand,
 ]

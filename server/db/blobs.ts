@@ -30,7 +30,7 @@ const upsert = prepared((db, p: Params<NewBlob>) =>
         .columns(['store_id', 'digest'])
         .doUpdateSet((eb) => ({ state: eb.ref('blobs.state') })),
     )
-    .returning('location'),
+    .returning(['location', 'size_bytes']),
 )
 
 /**
@@ -50,7 +50,12 @@ export async function adoptBlob(trx: Queries, input: NewBlob): Promise<void> {
     .execute()
   await trx
     .insertInto('freed_locations')
-    .values({ store_id: storeId, location: row.location, since: nowMs })
+    .values({
+      store_id: storeId,
+      location: row.location,
+      since: nowMs,
+      size_bytes: row.size_bytes,
+    })
     .execute()
 }
 

@@ -182,7 +182,7 @@ async function removeFeed(content: DatabaseContent, feedId: number) {
   let removed = 1
   while (removed > 0) {
     await content.db.write(purgeIdle, { idleMs: 0, limit: 100, feedId })
-    const purged = await listPurgingUploads(content.db.read, 100)
+    const purged = await listPurgingUploads(content.db.read, { limit: 100, after: '' })
     await content.db.write(deletePurgedUploads, { ids: purged.map(({ id }) => id) })
     removed = await content.db.write(deleteFeedContent, { feedId, limit: 5 }).then(
       (answer) => answer.removed,

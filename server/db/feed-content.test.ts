@@ -59,18 +59,27 @@ describeDatabases('the content of a deleted feed', (databases) => {
     const kept = await content.pushImage('kept', { tags: ['v1'] })
     await content.pushBlob('a cache')
     const feedId = await fill()
+    const ids = await Promise.all(
+      ['b', 'a/nested', 'a'].map((name) => content.repositoryId(name, feedId)),
+    )
     await content.db.write(retireFeed, { id: feedId, by: 'ann' })
     await purge(feedId)
     const steps = await empty(feedId, 2)
-    // Of three repositories four manifests, three links and three moves each; and one empty one.
-    expect(steps.reduce((sum, step) => sum + step)).toBe(3 * (4 + 3 + 3) + 4)
-    expect(steps).toHaveLength(3 * (2 + 2 + 2) + 4)
+    // Of three repositories four manifests, three links, three moves and three candidates each; and
+    // one empty one.
+    expect(steps.reduce((sum, step) => sum + step)).toBe(3 * (4 + 3 + 3 + 3) + 4)
+    expect(steps).toHaveLength(3 * (2 + 2 + 2 + 2) + 4)
     const { read } = content.db
     expect(await listRetiredFeeds(read)).not.toContain(feedId)
     const gone = [
       read.selectFrom('feeds').select('id').where('id', '=', feedId),
       read.selectFrom('repositories').select('id').where('feed_id', '=', feedId),
       read.selectFrom('uploads').select('id'),
+      read
+        .selectFrom('candidates')
+        .select('id')
+        .where('kind', 'in', ['link', 'manifest'])
+        .where('scope_id', 'in', ids),
     ]
     for (const query of gone) expect(await query.execute()).toEqual([])
     const blobs = await read

@@ -9,7 +9,7 @@ export interface RemovedContent {
 }
 
 /**
- * Removes up to `limit` manifests, then links, then history, of one repository of a feed that was
+ * Removes up to `limit` manifests, then links, history and candidates, of one repository of a feed that was
  * retired; with nothing left, the repository, and after the last one the feed. Call it until
  * `removed` is 0; several may. Uploads must have been purged before: CONFLICT while there are any,
  * and for a feed that was not retired. The bytes are freed by the clean-up of their store.
@@ -32,6 +32,7 @@ export async function deleteFeedContent(
     .executeTakeFirst()
   if (!repository) {
     await trx.deleteFrom('api_keys').where('feed_id', '=', input.feedId).execute()
+    await trx.deleteFrom('jobs').where('feed_id', '=', input.feedId).execute()
     await trx.deleteFrom('feeds').where('id', '=', input.feedId).execute()
     return { removed: 0 }
   }
@@ -44,7 +45,7 @@ export async function deleteContent(
   repositoryId: number,
   limit: number,
 ): Promise<number> {
-  for (const part of [deleteManifests, deleteLinks, deleteHistory]) {
+  for (const part of [deleteManifests, deleteLinks, deleteHistory, deleteCandidates]) {
     const removed = await part(trx, repositoryId, limit)
     if (removed > 0) return removed
   }
@@ -97,6 +98,19 @@ async function deleteLinks(trx: Queries, repositoryId: number, limit: number) {
     })
   }
   return links.length
+}
+
+async function deleteCandidates(trx: Queries, repositoryId: number, limit: number) {
+  const rows = await trx
+    .selectFrom('candidates')
+    .select('id')
+    .where('kind', 'in', ['link', 'manifest'])
+    .where('scope_id', '=', repositoryId)
+    .limit(limit)
+    .execute()
+  const ids = rows.map((row) => row.id)
+  if (ids.length > 0) await trx.deleteFrom('candidates').where('id', 'in', ids).execute()
+  return ids.length
 }
 
 async function deleteHistory(trx: Queries, repositoryId: number, limit: number) {

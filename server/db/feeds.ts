@@ -198,6 +198,7 @@ export async function retireFeed(
   const names = await lockFeed(trx, input.id)
   await trx.deleteFrom('feed_names').where('feed_id', '=', input.id).execute()
   await trx.deleteFrom('permissions').where('feed_id', '=', input.id).execute()
+  await trx.deleteFrom('jobs').where('feed_id', '=', input.id).execute()
   await trx
     .updateTable('feeds')
     .set({ active: 0, feed_group_id: null })

@@ -3,9 +3,10 @@ import { noteCandidates } from './candidates.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { forgetFacts } from './manifest-facts.ts'
+import { findRelatives, lockRelatives, maxForced, type Relatives } from './manifest-relatives.ts'
 import { lockRepository, relistRepository } from './repositories.ts'
 import { chunksOf, nowMs } from './sql.ts'
-import { insertTagHistory } from './tags.ts'
+import { deleteTag, insertTagHistory } from './tags.ts'
 
 export interface ManifestDeletion {
   readonly repositoryId: number
@@ -15,44 +16,43 @@ export interface ManifestDeletion {
   readonly address?: string | null
   /** Also while indexes list it: they then wait for it, as sparse ones do. */
   readonly force?: boolean
-}
-
-/** Indexes that one deletion may leave with a hole. */
-const maxForced = 1000
-
-interface Relative {
-  readonly id: number
-  readonly digest: string
-}
-
-interface Relatives {
-  readonly id: number
-  /** Indexes that list it; all of them only for a deletion that is forced. */
-  readonly parents: readonly Relative[]
-  readonly blobs: readonly string[]
-  /** Children and referrers. */
-  readonly dependants: readonly Relative[]
+  /** Tags of signatures that stay without their image. */
+  readonly keptSignatures?: readonly string[]
 }
 
 /**
- * Deletes a manifest and its tags. Its children and referrers become orphans unless a tag or another
- * parent holds them. Undefined when it is not there; IN_USE, naming them, while an index lists it,
+ * Deletes a manifest with its tags and those of its signatures. Its children, referrers and signatures
+ * become orphans unless a tag or another parent holds them. Undefined when it is not there; IN_USE, naming them, while an index lists it,
  * unless it is forced.
  */
 export async function deleteManifest(
   trx: Queries,
   input: ManifestDeletion,
 ): Promise<{ tags: string[] } | undefined> {
-  const { feedId, name: repository } = await lockRepository(trx, input.repositoryId)
+  const repository = await lockRepository(trx, input.repositoryId)
   const relatives = await findRelatives(trx, input)
   if (!relatives) return undefined
-  await lockRelatives(trx, input, relatives)
+  await lockRelatives(trx, input.repositoryId, [{ digest: input.digest, relatives }])
   if (input.force === true) await leaveParents(trx, input, relatives)
   else refuseChild(relatives.parents)
+  return removeManifest(trx, input, { relatives, repository })
+}
+
+/** The same for one that may go: the repository and all of its relatives are locked. */
+export async function removeManifest(
+  trx: Queries,
+  input: ManifestDeletion,
+  locked: {
+    readonly relatives: Relatives
+    readonly repository: { readonly feedId: number; readonly name: string }
+  },
+): Promise<{ tags: string[] }> {
+  const { relatives, repository } = locked
   const tags = await deleteTags(trx, input, relatives.id)
+  const signatures = await deleteSignatures(trx, input, relatives)
   await deleteEdges(trx, relatives.id)
   await releaseLinks(trx, input, relatives.blobs)
-  await orphan(trx, input, relatives.dependants)
+  await orphan(trx, input, relatives)
   await trx.deleteFrom('manifest_contents').where('manifest_id', '=', relatives.id).execute()
   await trx.deleteFrom('manifests').where('id', '=', relatives.id).execute()
   await relistRepository(trx, input.repositoryId, { tags: tags.length, manifests: 1 })
@@ -60,8 +60,8 @@ export async function deleteManifest(
     kind: 'manifest.deleted',
     by: input.by,
     address: input.address ?? null,
-    feedId,
-    repository,
+    feedId: repository.feedId,
+    repository: repository.name,
     detail: {
       digest: input.digest,
       tags,
@@ -70,76 +70,7 @@ export async function deleteManifest(
       }),
     },
   })
-  return { tags }
-}
-
-async function findRelatives(
-  trx: Queries,
-  { repositoryId, digest, force = false }: ManifestDeletion,
-): Promise<Relatives | undefined> {
-  const self = await trx
-    .selectFrom('manifests')
-    .select('id')
-    .where('repository_id', '=', repositoryId)
-    .where('digest', '=', digest)
-    .executeTakeFirst()
-  if (!self) return undefined
-  const blobs = await trx
-    .selectFrom('manifest_blobs')
-    .select('digest')
-    .where('manifest_id', '=', self.id)
-    .execute()
-  const children = await trx
-    .selectFrom('manifest_children')
-    .innerJoin('manifests', 'manifests.id', 'manifest_children.child_id')
-    .select(['manifests.id', 'manifests.digest'])
-    .where('manifest_children.parent_id', '=', self.id)
-    .execute()
-  const referrers = await trx
-    .selectFrom('manifests')
-    .select(['id', 'digest'])
-    .where('repository_id', '=', repositoryId)
-    .where('subject', '=', digest)
-    .execute()
-  const parents = await trx
-    .selectFrom('manifest_children')
-    .innerJoin('manifests', 'manifests.id', 'manifest_children.parent_id')
-    .select(['manifests.id', 'manifests.digest'])
-    .where('manifest_children.child_id', '=', self.id)
-    .limit(force ? maxForced + 1 : 10)
-    .execute()
-  return {
-    id: self.id,
-    parents: parents.filter((row) => row.id !== self.id),
-    blobs: blobs.map((row) => row.digest).sort(),
-    dependants: [...children, ...referrers].filter((row) => row.id !== self.id),
-  }
-}
-
-/** Links first, then manifests, each in the order of their digests: HEAD takes no repository lock. */
-async function lockRelatives(trx: Queries, input: ManifestDeletion, relatives: Relatives) {
-  for (const chunk of chunksOf(relatives.blobs)) {
-    await trx
-      .selectFrom('links')
-      .select('digest')
-      .where('repository_id', '=', input.repositoryId)
-      .where('digest', 'in', chunk)
-      .orderBy('digest')
-      .forNoKeyUpdate()
-      .execute()
-  }
-  const related = [...relatives.dependants, ...relatives.parents]
-  const digests = [input.digest, ...related.map((row) => row.digest)].sort()
-  for (const chunk of chunksOf([...new Set(digests)])) {
-    await trx
-      .selectFrom('manifests')
-      .select('id')
-      .where('repository_id', '=', input.repositoryId)
-      .where('digest', 'in', chunk)
-      .orderBy('digest')
-      .forNoKeyUpdate()
-      .execute()
-  }
+  return { tags: [...tags, ...signatures] }
 }
 
 function refuseChild(parents: Relatives['parents']) {
@@ -193,6 +124,20 @@ async function deleteTags(trx: Queries, input: ManifestDeletion, id: number): Pr
   return tags
 }
 
+/** Those that are gone: tags of cosign's that speak of the image. */
+async function deleteSignatures(
+  trx: Queries,
+  { repositoryId, by, address = null, keptSignatures = [] }: ManifestDeletion,
+  { signatures }: Relatives,
+): Promise<string[]> {
+  const deleted: string[] = []
+  for (const tag of signatures) {
+    if (keptSignatures.includes(tag)) continue
+    if (await deleteTag(trx, { repositoryId, tag, by, address })) deleted.push(tag)
+  }
+  return deleted
+}
+
 async function deleteEdges(trx: Queries, id: number) {
   await trx.deleteFrom('manifest_blobs').where('manifest_id', '=', id).execute()
   await trx.deleteFrom('manifest_children').where('parent_id', '=', id).execute()
@@ -218,7 +163,11 @@ async function releaseLinks(trx: Queries, input: ManifestDeletion, blobs: readon
   })
 }
 
-async function orphan(trx: Queries, input: ManifestDeletion, dependants: Relatives['dependants']) {
+/**
+ * What nobody holds any more: no tag, no other parent, and no subject that is there. A signature
+ * that the index listed too still signs its image: it goes with that one.
+ */
+async function orphan(trx: Queries, input: ManifestDeletion, { id, dependants }: Relatives) {
   for (const chunk of chunksOf(dependants)) {
     const orphans = await trx
       .updateTable('manifests')
@@ -237,6 +186,17 @@ async function orphan(trx: Queries, input: ManifestDeletion, dependants: Relativ
             selectFrom('manifest_children')
               .select('parent_id')
               .whereRef('child_id', '=', 'manifests.id'),
+          ),
+        ),
+      )
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('manifests as subjects')
+              .select('subjects.id')
+              .whereRef('subjects.repository_id', '=', 'manifests.repository_id')
+              .whereRef('subjects.digest', '=', 'manifests.subject')
+              .where('subjects.id', '<>', id),
           ),
         ),
       )

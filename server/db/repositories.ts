@@ -25,6 +25,17 @@ export async function findRepository(
   return byName.find(db, { feedId, name })
 }
 
+const byId = prepared((db, p: Params<{ id: number }>) =>
+  db.selectFrom('repositories').select(['id', 'feed_id as feedId', 'name']).where('id', '=', p.id),
+)
+
+export async function findRepositoryById(
+  db: Queries,
+  id: number,
+): Promise<{ id: number; feedId: number; name: string } | undefined> {
+  return byId.find(db, { id })
+}
+
 const inFeed = prepared((db, p: Params<{ feedId: number; name: string }>) =>
   db
     .selectFrom('feeds')

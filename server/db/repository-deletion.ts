@@ -1,24 +1,34 @@
 import { sql } from 'kysely'
+import type { Actor } from '../domain/actor.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { deleteContent, type RemovedContent } from './feed-content.ts'
+import { insertRun } from './job-runs.ts'
 import { lockRepository } from './repositories.ts'
 
 /** What a deleted repository had. */
 export interface RetiredRepository {
   readonly tags: number
   readonly manifests: number
+  /** Of the job that removes its content. */
+  readonly run: number
 }
 
 /**
- * Takes the repository's name away: unreachable at once, its content is removed afterwards, and
- * who pushes to the name begins a new one. Throws NAME_UNKNOWN when it is gone.
+ * Takes the repository's name away: unreachable at once, a job removes its content, and who pushes
+ * to the name begins a new one. Throws NAME_UNKNOWN when it is gone.
  */
 export async function retireRepository(
   trx: Queries,
-  input: { readonly id: number; readonly by: string; readonly address?: string | null },
+  input: {
+    readonly id: number
+    /** Of the job. */
+    readonly kind: string
+    readonly feedName: string
+    readonly by: Actor
+  },
 ): Promise<RetiredRepository> {
-  const { id, by, address = null } = input
+  const { id, kind, feedName, by } = input
   const { feedId, name } = await lockRepository(trx, id)
   const { tag_count: tags, manifest_count: manifests } = await trx
     .selectFrom('repositories')
@@ -31,11 +41,13 @@ export async function retireRepository(
     .set({ name: `:${id}`, listed: 0, retired: 1 })
     .where('id', '=', id)
     .execute()
-  const detail = { tags, images: manifests }
+  const params = { repository: name, repositoryId: id }
+  const { id: run } = await insertRun(trx, { kind, feedId, feedName, params, by: by.name })
   await insertEvent(trx, {
-    ...{ kind: 'repository.deleted', by, address, feedId, repository: name, detail },
+    ...{ kind: 'repository.deleted', by: by.name, address: by.address, feedId, repository: name },
+    detail: { tags, images: manifests, run },
   })
-  return { tags, manifests }
+  return { tags, manifests, run }
 }
 
 /** Repositories whose deletion has begun and not ended. */

@@ -17,6 +17,10 @@ export interface RepositoryRow {
   readonly pulls: number | null
   readonly lastPulledAt: number | null
   readonly recentPulls: number
+  /** Null: nothing was ever added up. */
+  readonly manifestBytes: number | null
+  readonly logicalBytes: number | null
+  readonly blobBytes: number | null
 }
 
 export interface RepositoryPick {
@@ -74,6 +78,7 @@ function rows(db: Queries, since: number) {
         .onRef('repository_pulls.repository_id', '=', 'repositories.id')
         .on('repository_pulls.day', '=', sql.lit(0)),
     )
+    .leftJoin('repository_sizes', 'repository_sizes.repository_id', 'repositories.id')
     .select([
       'repositories.id',
       'repositories.name',
@@ -87,6 +92,9 @@ function rows(db: Queries, since: number) {
       sql<number>`(select cast(coalesce(sum(recent.pulls), 0) as bigint)
         from repository_pulls recent
         where recent.repository_id = repositories.id and recent.day > ${since})`.as('recentPulls'),
+      'repository_sizes.manifest_bytes as manifestBytes',
+      'repository_sizes.logical_bytes as logicalBytes',
+      'repository_sizes.blob_bytes as blobBytes',
     ])
 }
 

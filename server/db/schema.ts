@@ -1,13 +1,16 @@
 import type { Generated } from 'kysely'
 import type { AccessSchema } from './access-schema.ts'
+import type { CleanupSchema } from './cleanup-schema.ts'
+import type { JobSchema } from './job-schema.ts'
 import type { PullSchema } from './pull-schema.ts'
+import type { SizeSchema } from './size-schema.ts'
 
 /**
  * The tables, one interface each. Times are whole milliseconds of the database's clock
  * (`now_ms()`), truth values are 0 and 1, digests are `sha256:…` texts. `reference` columns end in
  * `_id`. What each guard is for stands in docs/decisions/0001-clean-up-protocol.md.
  */
-export interface Schema extends AccessSchema, PullSchema {
+export interface Schema extends AccessSchema, CleanupSchema, JobSchema, PullSchema, SizeSchema {
   stores: StoreRow
   feeds: FeedRow
   feed_names: FeedNameRow
@@ -22,8 +25,6 @@ export interface Schema extends AccessSchema, PullSchema {
   tags: TagRow
   tag_history: TagHistoryRow
   uploads: UploadRow
-  candidates: CandidateRow
-  freed_locations: FreedLocationRow
   users: UserRow
   api_keys: ApiKeyRow
   refresh_tokens: RefreshTokenRow
@@ -193,23 +194,6 @@ export interface UploadRow {
   started_at: number
   last_progress: number
   started_by: string
-}
-
-/** What clean-up has to look at; append-only, deleted by id once looked at. */
-export interface CandidateRow {
-  id: Generated<number>
-  kind: 'link' | 'manifest' | 'blob'
-  /** Repository for links and manifests, store for blobs. */
-  scope_id: number
-  digest: string
-  due: number
-}
-
-/** Bytes that no row names any more. Key (store_id, location). */
-export interface FreedLocationRow {
-  store_id: number
-  location: string
-  since: number
 }
 
 export interface UserRow {

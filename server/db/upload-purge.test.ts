@@ -36,7 +36,7 @@ describeDatabases('the purge of uploads', (databases) => {
     const purged = { id, storeId, location, offsetBytes: 12 }
     expect(await content.db.write(purgeUpload, upload)).toEqual(purged)
     expect(await content.db.write(purgeUpload, upload)).toBeUndefined()
-    expect(await listPurgingUploads(content.db.read, 10)).toEqual([purged])
+    expect(await listPurgingUploads(content.db.read, { limit: 10, after: '' })).toEqual([purged])
   })
 
   test('names the repository: an upload of another one stays', async () => {
@@ -77,13 +77,17 @@ describeDatabases('the purge of uploads', (databases) => {
   test('is resumed until the bytes are gone', async () => {
     const uploads = [await startIdle(2 * hourMs), await startIdle(2 * hourMs)]
     await purge()
-    expect(ids(await listPurgingUploads(content.db.read, 10))).toEqual(ids(uploads))
-    expect(await listPurgingUploads(content.db.read, 1)).toHaveLength(1)
+    expect(ids(await listPurgingUploads(content.db.read, { limit: 10, after: '' }))).toEqual(
+      ids(uploads),
+    )
+    expect(await listPurgingUploads(content.db.read, { limit: 1, after: '' })).toHaveLength(1)
     const [first, second] = uploads
     await content.db.write(deletePurgedUploads, { ids: [first?.id ?? ''] })
-    expect(ids(await listPurgingUploads(content.db.read, 10))).toEqual([second?.id])
+    expect(ids(await listPurgingUploads(content.db.read, { limit: 10, after: '' }))).toEqual([
+      second?.id,
+    ])
     await content.db.write(deletePurgedUploads, { ids: ids(uploads) })
-    expect(await listPurgingUploads(content.db.read, 10)).toEqual([])
+    expect(await listPurgingUploads(content.db.read, { limit: 10, after: '' })).toEqual([])
   })
 
   test('forgets no upload that is open', async () => {

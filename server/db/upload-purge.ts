@@ -63,14 +63,44 @@ export async function purgeIdle(
     .execute()
 }
 
-/** Uploads whose bytes still have to be removed: a crash came in between. */
-export async function listPurgingUploads(db: Queries, limit: number): Promise<PurgedUpload[]> {
+export interface UploadPick {
+  readonly limit: number
+  /** The id of the last one that was looked at; '' for the first. */
+  readonly after: string
+}
+
+/** Uploads whose bytes still have to be removed, by id: a crash or an error came in between. */
+export async function listPurgingUploads(db: Queries, pick: UploadPick): Promise<PurgedUpload[]> {
   return db
     .selectFrom('uploads')
     .select(purged)
     .where('state', '=', 'purging')
-    .orderBy('last_progress')
-    .limit(limit)
+    .where('id', '>', pick.after)
+    .orderBy('id')
+    .limit(pick.limit)
+    .execute()
+}
+
+/** Open uploads of a feed that made no progress for so long, by id: what `purgeIdle` would end. */
+export async function listIdleUploads(
+  db: Queries,
+  input: UploadPick & { readonly idleMs: number; readonly feedId: number },
+): Promise<PurgedUpload[]> {
+  return db
+    .selectFrom('uploads')
+    .innerJoin('repositories', 'repositories.id', 'uploads.repository_id')
+    .select([
+      'uploads.id',
+      'uploads.store_id as storeId',
+      'uploads.location',
+      'uploads.offset_bytes as offsetBytes',
+    ])
+    .where('repositories.feed_id', '=', input.feedId)
+    .where('uploads.state', '=', 'open')
+    .where('uploads.last_progress', '<=', sql<number>`${nowMsOnce} - ${input.idleMs}`)
+    .where('uploads.id', '>', input.after)
+    .orderBy('uploads.id')
+    .limit(input.limit)
     .execute()
 }
 

@@ -1,6 +1,9 @@
 import { deactivateApiKey, insertApiKey, rotateApiKey, updateApiKey } from './api-key-changes.ts'
 import { deleteOldRequests, recordApiKeyUses } from './api-key-requests.ts'
+import { markLive } from './blob-checks.ts'
+import { cleanBlobs } from './blob-cleanup.ts'
 import { markDamaged, mountBlob } from './blobs.ts'
+import { forgetScope } from './candidates.ts'
 import type { Queries } from './database.ts'
 import {
   deleteDirectory,
@@ -18,19 +21,33 @@ import { pruneEvents } from './events.ts'
 import { deleteFeedContent } from './feed-content.ts'
 import { deleteFeedGroup, insertFeedGroup, updateFeedGroup } from './feed-groups.ts'
 import { insertFeed, retireFeed, updateFeed } from './feeds.ts'
+import { forgetFreedLocations } from './freed-locations.ts'
 import { deleteGroup, insertGroup, updateGroup } from './groups.ts'
+import { beatRun, claimRun, endRun, expireClaims, releaseRun } from './job-claims.ts'
+import { pruneRuns } from './job-log.ts'
+import { cancelRun, ensureDeletionRun, requestRun } from './job-runs.ts'
+import { ensureJobs, queueScheduledRun, updateJob } from './jobs.ts'
 import { keepUploadAlive } from './keep-alive.ts'
+import { cleanLinks } from './link-cleanup.ts'
 import { deleteLink, promiseBlob } from './links.ts'
 import { recordLogins } from './logins.ts'
 import { deleteManifest } from './manifest-deletion.ts'
 import { recordFacts } from './manifest-facts.ts'
 import { putManifest } from './manifest-push.ts'
 import { promiseManifest } from './manifests.ts'
+import { cleanOrphans } from './orphan-cleanup.ts'
 import { deletePermission, insertPermission } from './permissions.ts'
 import { prunePulls, recordPulls } from './pulls.ts'
 import { recoverAdministrator } from './recovery.ts'
 import { deleteRefreshToken, insertRefreshToken } from './refresh-tokens.ts'
 import { deleteRepositoryContent, retireRepository } from './repository-deletion.ts'
+import { removeJudgedImage, removeJudgedTag } from './retention-removal.ts'
+import {
+  deleteRetentionRule,
+  insertRetentionRule,
+  orderRetentionRules,
+  updateRetentionRule,
+} from './retention-rules.ts'
 import { importSecurity, recordExport } from './security-import.ts'
 import {
   deleteEndedSessions,
@@ -40,7 +57,9 @@ import {
   touchSessions,
 } from './sessions.ts'
 import { changeSetting, setSetting } from './settings.ts'
+import { foldSizes } from './size-folding.ts'
 import { ensureStore, setStoreMarker } from './stores.ts'
+import { forgetStrays, noteStrays, takeStrays } from './stray-locations.ts'
 import { createTag, deleteTag } from './tags.ts'
 import { deleteTask, insertTask, updateTask } from './tasks.ts'
 import { deletePurgedUploads, purgeIdle, purgeUpload } from './upload-purge.ts'
@@ -57,8 +76,14 @@ export type WriteOutput<W extends Write> = Awaited<ReturnType<W>>
 export const writes: Readonly<Record<string, Write>> = {
   admitDirectoryUser,
   advanceUpload,
+  beatRun,
+  cancelRun,
   changeSetting,
+  claimRun,
   claimUpload,
+  cleanBlobs,
+  cleanLinks,
+  cleanOrphans,
   commitUpload,
   confirmDirectoryUser,
   createTag,
@@ -76,12 +101,21 @@ export const writes: Readonly<Record<string, Write>> = {
   deletePurgedUploads,
   deleteRefreshToken,
   deleteRepositoryContent,
+  deleteRetentionRule,
   deleteSessions,
   deleteTag,
   deleteTask,
   deleteUser,
+  endRun,
   ensureAdministrator,
+  ensureDeletionRun,
+  ensureJobs,
   ensureStore,
+  expireClaims,
+  forgetFreedLocations,
+  forgetScope,
+  forgetStrays,
+  foldSizes,
   forkUpload,
   importSecurity,
   insertApiKey,
@@ -91,27 +125,37 @@ export const writes: Readonly<Record<string, Write>> = {
   insertGroup,
   insertPermission,
   insertRefreshToken,
+  insertRetentionRule,
   insertSession,
   insertTask,
   insertUpload,
   insertUser,
   keepUploadAlive,
   markDamaged,
+  markLive,
   mountBlob,
+  noteStrays,
   orderDirectories,
+  orderRetentionRules,
   promiseBlob,
   promiseManifest,
   pruneEvents,
   prunePulls,
+  pruneRuns,
   purgeIdle,
   purgeUpload,
   putManifest,
+  queueScheduledRun,
   recordExport,
   recordApiKeyUses,
   recordFacts,
   recordLogins,
   recordPulls,
   recoverAdministrator,
+  releaseRun,
+  requestRun,
+  removeJudgedImage,
+  removeJudgedTag,
   retireFeed,
   retireRepository,
   rotateApiKey,
@@ -123,11 +167,14 @@ export const writes: Readonly<Record<string, Write>> = {
   signOutEverywhere,
   touchSessions,
   suspendDirectoryUser,
+  takeStrays,
   updateApiKey,
   updateDirectory,
   updateFeed,
   updateFeedGroup,
   updateGroup,
+  updateJob,
+  updateRetentionRule,
   updateTask,
   updateUser,
 }

@@ -32,6 +32,13 @@ export const settingDefinitions = {
     max: 31_536_000,
     description: 'How long clean-up leaves alone what a client was told to be there.',
   },
+  'Cleanup.UploadHours': {
+    valueType: 'integer',
+    defaultValue: '24',
+    min: 1,
+    max: 8760,
+    description: 'How long an upload may make no progress before it is purged.',
+  },
   'Directories.RecheckMinutes': {
     valueType: 'integer',
     defaultValue: '15',
@@ -47,6 +54,20 @@ export const settingDefinitions = {
     max: 8760,
     description:
       'How old it may be at most where the directory cannot be asked: then its users are refused.',
+  },
+  'Integrity.MegabytesPerSecond': {
+    valueType: 'integer',
+    defaultValue: '20',
+    min: 0,
+    max: 100_000,
+    description: 'How fast the integrity job reads at most; 0: as fast as it can.',
+  },
+  'Jobs.HistoryDays': {
+    valueType: 'integer',
+    defaultValue: '90',
+    min: 1,
+    max: 3650,
+    description: 'How long the runs of jobs and their logs are kept.',
   },
   'Sessions.IdleMinutes': {
     valueType: 'integer',

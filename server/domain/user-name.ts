@@ -62,8 +62,10 @@ export function parseUserName(name: string): { readonly name: string; readonly k
   return { name, key }
 }
 
+const serversOwn: readonly string[] = ['entrepot', 'command line', 'feedcleanup', 'retention']
+
 /** Who the audit says did what no user did. */
 function isServersOwn(key: string): boolean {
   const plain = key.replace(/\s+/gu, ' ')
-  return plain === 'entrepot' || plain === 'command line' || /^api key\b/.test(plain)
+  return serversOwn.includes(plain) || /^api key\b/.test(plain)
 }

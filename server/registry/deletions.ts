@@ -8,7 +8,9 @@ import {
   listTagsOf,
 } from '../db/image-queries.ts'
 import { deleteManifest } from '../db/manifest-deletion.ts'
+import { findSubject } from '../db/manifest-relatives.ts'
 import { findManifestByTag } from '../db/manifests.ts'
+import { listSignatures } from '../db/signatures.ts'
 import { deleteTag } from '../db/tags.ts'
 import { isRefusal } from '../domain/errors.ts'
 import type { ImageTarget } from './image-details.ts'
@@ -36,7 +38,7 @@ export interface Orphan {
 
 export interface Kept {
   readonly digest: string
-  readonly because: 'tag' | 'index'
+  readonly because: 'tag' | 'index' | 'subject'
   readonly by: readonly string[]
 }
 
@@ -73,11 +75,13 @@ export async function previewDeletion(
   const images = rows.filter(({ digest }) => !refusedDigests.has(digest))
   const tags = await findTags(db, target, { asked, images })
   const relatives = await findRelatives(db, target, { images, tags: tags.found })
+  const orphans = new Set(relatives.orphans.map(({ digest }) => digest))
+  const untagged = await findUntagged(db, target, { images, tags: tags.found })
   const found = new Set(rows.map(({ digest }) => digest))
   return {
     tags: tags.found,
     images,
-    untagged: await findUntagged(db, target, { images, tags: tags.found }),
+    untagged: untagged.filter((digest) => !orphans.has(digest)),
     refused,
     missing: [...tags.missing, ...asked.images.filter((digest) => !found.has(digest))],
     ...relatives,
@@ -117,7 +121,7 @@ interface Going {
 
 async function findTags(
   db: Db,
-  { feed, repository }: ImageTarget,
+  { feed, repository, repositoryId }: ImageTarget,
   { asked, images }: { readonly asked: Deletion; readonly images: readonly ImageRow[] },
 ) {
   const found = new Map<string, PreviewedTag>()
@@ -133,6 +137,12 @@ async function findTags(
     isComplete &&= names.length < maxRelatives
     for (const name of names) {
       if (!found.has(name)) found.set(name, { name, digest, asked: false })
+    }
+    for (const { tag: name, digest: of } of await listSignatures(db.read, {
+      repositoryId,
+      digest,
+    })) {
+      if (!found.has(name)) found.set(name, { name, digest: of, asked: false })
     }
   }
   return { found: [...found.values()], missing, isComplete }
@@ -172,10 +182,11 @@ async function findRelatives(
     const children = await listChildren(db.read, id, maxRelatives)
     const key = { repositoryId, subject: of }
     const referrers = await listReferrerRows(db.read, key, maxRelatives)
+    const signatures = await listSignatures(db.read, { repositoryId, digest: of })
     isComplete &&= children.length < maxRelatives && referrers.length < maxRelatives
     for (const [rows, relation] of [
       [children, 'child'],
-      [referrers, 'referrer'],
+      [[...referrers, ...signatures], 'referrer'],
     ] as const) {
       for (const row of rows) {
         const { id: relativeId, digest } = row
@@ -187,17 +198,17 @@ async function findRelatives(
   const orphans: Orphan[] = []
   const kept: Kept[] = []
   for (const { id, ...orphan } of relatives.values()) {
-    const holder = await findHolder(db, id, { gone, going })
+    const holder = await findHolder(db, { id, repositoryId }, { gone, going })
     if (holder === undefined) orphans.push(orphan)
     else kept.push({ digest: orphan.digest, ...holder })
   }
   return { orphans, kept, isComplete }
 }
 
-/** Who keeps a relative, as `deleteManifest` asks: a tag, or another index. */
+/** Who keeps a relative, as `deleteManifest` asks: a tag, another index, or the image that it is about. */
 async function findHolder(
   db: Db,
-  id: number,
+  { id, repositoryId }: { readonly id: number; readonly repositoryId: number },
   { gone, going }: { readonly gone: ReadonlySet<string>; readonly going: ReadonlySet<string> },
 ): Promise<Omit<Kept, 'digest'> | undefined> {
   const tags = (await listTagsOf(db.read, id, gone.size + 10)).filter((name) => !gone.has(name))
@@ -205,7 +216,10 @@ async function findHolder(
   const parents = (await listParents(db.read, id, going.size + 10))
     .map(({ digest }) => digest)
     .filter((digest) => !going.has(digest))
-  return parents.length > 0 ? { because: 'index', by: parents.slice(0, 10) } : undefined
+  if (parents.length > 0) return { because: 'index', by: parents.slice(0, 10) }
+  const subject = await findSubject(db.read, { id, repositoryId })
+  if (subject === undefined || going.has(subject)) return undefined
+  return { because: 'subject', by: [subject] }
 }
 
 export interface DeletionResult {

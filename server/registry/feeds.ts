@@ -1,5 +1,4 @@
 import type { Db } from '../db/database.ts'
-import { deleteFeedContent } from '../db/feed-content.ts'
 import { findFeedGroupByKey } from '../db/feed-groups.ts'
 import {
   type FeedName,
@@ -7,7 +6,6 @@ import {
   findFeedByKey,
   insertFeed,
   listFeedRecords,
-  listRetiredFeeds,
   retireFeed,
   updateFeed,
 } from '../db/feeds.ts'
@@ -190,7 +188,7 @@ export async function changeFeed(
 
 /**
  * Deletes the feed: it is unreachable at once and its names are free. Its content goes afterwards,
- * in short batches (`removeDeletedFeeds`, which the serving process runs).
+ * in short batches (`removeFeedContent`, a job that any serving process runs).
  */
 export async function deleteFeed(
   { db, ...by }: { readonly db: Db } & FeedActor,
@@ -198,20 +196,6 @@ export async function deleteFeed(
 ): Promise<void> {
   const feed = await getFeed(db, name)
   await db.write(retireFeed, { id: feed.id, ...by })
-}
-
-/** Removes what deleted feeds leave: uploads, manifests, links. Bytes go with their store's clean-up. */
-export async function removeDeletedFeeds(deps: {
-  db: Db
-  purgeUploads: (feedId: number) => Promise<unknown>
-}): Promise<void> {
-  for (const feedId of await listRetiredFeeds(deps.db.read)) {
-    let removed = 1
-    while (removed > 0) {
-      await deps.purgeUploads(feedId)
-      removed = (await deps.db.write(deleteFeedContent, { feedId, limit: 200 })).removed
-    }
-  }
 }
 
 /** Throws NAME_UNKNOWN, naming it, when no feed has this name. */

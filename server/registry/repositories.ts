@@ -1,12 +1,6 @@
 import type { Db } from '../db/database.ts'
 import { dayOf } from '../db/pulls.ts'
 import {
-  deleteRepositoryContent,
-  listRetiredRepositories,
-  type RetiredRepository,
-  retireRepository,
-} from '../db/repository-deletion.ts'
-import {
   findRepositoryAhead,
   listRepositoryRows,
   type RepositoryRow,
@@ -77,26 +71,4 @@ function format({ items, next }: { items: readonly RepositoryRow[]; next: Key })
 
 function keyOfAfter(sort: RepositorySort, after: string): Key {
   return sort === 'name' ? { value: after, name: after } : (parseNumberedKey(after) ?? null)
-}
-
-/** Deletes a repository: unreachable at once; its content goes afterwards, in short batches. */
-export async function deleteRepository(
-  { db, by, address }: { readonly db: Db; readonly by: string; readonly address: string | null },
-  id: number,
-): Promise<RetiredRepository> {
-  return await db.write(retireRepository, { id, by, address })
-}
-
-/** Removes what deleted repositories leave. Bytes go with the clean-up of their store. */
-export async function removeDeletedRepositories(deps: {
-  readonly db: Db
-  readonly purgeUploads: (repositoryId: number) => Promise<unknown>
-}): Promise<void> {
-  for (const { id } of await listRetiredRepositories(deps.db.read)) {
-    let removed = 1
-    while (removed > 0) {
-      await deps.purgeUploads(id)
-      removed = (await deps.db.write(deleteRepositoryContent, { id, limit: 200 })).removed
-    }
-  }
 }

@@ -20,6 +20,17 @@ export interface PurgeScope {
   readonly repositoryId?: number
 }
 
+export interface Purge extends PurgeScope {
+  readonly report?: PurgeReport
+}
+
+/** Told of each upload; without it, what goes wrong with one is thrown. */
+export interface PurgeReport {
+  readonly signal: AbortSignal
+  purged(upload: PurgedUpload): void
+  failed(upload: PurgedUpload, error: unknown): void
+}
+
 export interface PurgeDeps {
   readonly db: Db
   /** Removes the bytes, then the rows. */
@@ -27,25 +38,53 @@ export interface PurgeDeps {
 }
 
 const batchSize = 100
+const removalsAtOnce = 8
 
-/** Ends idle uploads in short batches; first what an earlier run left half done. */
+/** Ends idle uploads in short batches; first what an earlier run left half done, of all feeds. */
 export async function purgeIdleUploads(
-  { db, remove }: PurgeDeps,
+  deps: PurgeDeps,
   idleMs: number,
-  within: PurgeScope = {},
+  { report, ...within }: Purge,
 ): Promise<PurgeTotal> {
+  const { db } = deps
+  const isStopped = () => report?.signal.aborted === true
   let uploads = 0
   let bytes = 0
   const take = async (batch: readonly PurgedUpload[]) => {
-    await remove(batch)
-    uploads += batch.length
-    bytes += batch.reduce((sum, upload) => sum + upload.offsetBytes, 0)
-    return batch.length === batchSize
+    for (let at = 0; at < batch.length; at += removalsAtOnce) {
+      const some = batch.slice(at, at + removalsAtOnce)
+      const gone = await Promise.all(some.map((upload) => removeOne({ ...deps, report }, upload)))
+      uploads += gone.filter((each) => each !== null).length
+      bytes += gone.reduce<number>((sum, each) => sum + (each ?? 0), 0)
+    }
+    return batch.length === batchSize && !isStopped()
   }
-  while (await take(await listPurgingUploads(db.read, batchSize)));
+  let after = ''
+  const nextPurging = async () => {
+    const batch = await listPurgingUploads(db.read, { limit: batchSize, after })
+    after = batch.at(-1)?.id ?? after
+    return batch
+  }
+  while (await take(await nextPurging()));
   const pick = { idleMs, limit: batchSize, ...within }
-  while (await take(await db.write(purgeIdle, pick)));
+  while (!isStopped() && (await take(await db.write(purgeIdle, pick))));
   return { uploads, bytes }
+}
+
+/** Its bytes; null when it could not be removed, which is left for the next time. */
+async function removeOne(
+  { remove, report }: PurgeDeps & { readonly report: PurgeReport | undefined },
+  upload: PurgedUpload,
+) {
+  try {
+    await remove([upload])
+    report?.purged(upload)
+    return upload.offsetBytes
+  } catch (error) {
+    if (!report) throw error
+    report.failed(upload, error)
+    return null
+  }
 }
 
 /** Removes the bytes of purged uploads that nobody in this process writes to, then their rows. */

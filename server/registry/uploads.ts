@@ -19,7 +19,7 @@ import { HashCache } from './running-hash.ts'
 import type { Settings } from './settings.ts'
 import type { Stores } from './stores.ts'
 import { type Chunk, digestError, receiveChunk, refuseOutOfOrder } from './upload-chunk.ts'
-import { type PurgeScope, type PurgeTotal, purgeIdleUploads, removePurged } from './upload-purge.ts'
+import { type Purge, type PurgeTotal, purgeIdleUploads, removePurged } from './upload-purge.ts'
 import { type Opening, type RequestBody, UploadSession } from './upload-session.ts'
 import { overtakenError, UploadTurns } from './upload-turns.ts'
 
@@ -141,9 +141,9 @@ export class Uploads implements AsyncDisposable {
    * Ends uploads without progress for this long, of one feed or of all, and finishes what earlier
    * runs left. Returns how many uploads and how many of their bytes went.
    */
-  async purgeIdle(idleMs: number, within: PurgeScope = {}): Promise<PurgeTotal> {
+  async purgeIdle(idleMs: number, purge: Purge = {}): Promise<PurgeTotal> {
     const remove = (uploads: readonly PurgedUpload[]) => this.#remove(uploads)
-    return purgeIdleUploads({ db: this.#deps.db, remove }, idleMs, within)
+    return purgeIdleUploads({ db: this.#deps.db, remove }, idleMs, purge)
   }
 
   async [Symbol.asyncDispose]() {

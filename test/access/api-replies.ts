@@ -54,6 +54,17 @@ export const checkKeys: Check = (reply, caller) => {
   return differs(others, [])
 }
 
+/** Of jobs and of runs. */
+export function checkJobs(feed: string): Check {
+  return (reply) => {
+    const all = reply as readonly { feed: string | null }[]
+    return differs(
+      all.filter((each) => each.feed !== feed),
+      [],
+    )
+  }
+}
+
 export function checkAudit(feed: string): Check {
   return (reply) => {
     const entries = reply as readonly { feed: string | null }[]

@@ -19,6 +19,7 @@ import {
   checkAudit,
   checkFeed,
   checkFeeds,
+  checkJobs,
   checkKeys,
   checkNewKey,
   checkPrivileges,
@@ -73,6 +74,19 @@ function route(methods: string, path: string, ...requests: readonly ApiRequest[]
 /** For administrators alone, asked once. */
 function admins(methods: string, path: string, more: Omit<ApiRequest, 'needs'> = {}): ApiRoute {
   return route(methods, path, { ...more, needs: administrator })
+}
+
+/** For the managers of each registry. */
+function ofRegistry(
+  methods: string,
+  path: string,
+  { query, ...more }: Omit<ApiRequest, 'needs' | 'query'> & { readonly query?: Fields },
+): ApiRoute {
+  const requests = everyFeed.map((feed) => ({
+    ...{ ...more, what: 'of a registry', query: { ...query, feed }, feed },
+    needs: manages(feed),
+  }))
+  return route(methods, path, ...requests)
 }
 
 function ofKeys(more: Omit<ApiRequest, 'needs'>, ofNone: Partial<ApiRequest>): ApiRequest[] {
@@ -265,6 +279,60 @@ export const apiRoutes: Readonly<Record<string, ApiRoute>> = {
     ...ofImages({ path: 'a' }, 409),
   ),
   'imageFiles.compare': route('GET', '/api/containers/images/files/compare', ...ofTwoImages()),
+  'jobs.list': route(
+    'GET',
+    '/api/jobs/list',
+    { needs: administrator },
+    ...everyFeed.map((feed) => ({
+      ...{ what: 'of a registry', query: { feed }, feed, needs: manages(feed) },
+      check: checkJobs(feed),
+    })),
+  ),
+  'jobs.run': route(
+    'POST',
+    '/api/jobs/run',
+    { what: "the server's", query: { job: 'None' }, needs: administrator, heard: 404 },
+    ...everyFeed.map((feed) => ({
+      ...{ what: 'of a registry', query: { job: 'StorageCleanup', feed }, feed },
+      ...{ needs: manages(feed), heard: 422 },
+    })),
+  ),
+  'jobs.runs': route(
+    'GET',
+    '/api/jobs/runs',
+    { needs: administrator },
+    ...everyFeed.map((feed) => ({
+      ...{ what: 'of a registry', query: { feed }, feed, needs: manages(feed) },
+      check: checkJobs(feed),
+    })),
+  ),
+  'jobs.log': route(
+    'GET',
+    '/api/jobs/log',
+    { query: { run: none }, needs: administrator, heard: 404 },
+    ...everyFeed.map((feed) => ({
+      ...{ what: 'of a registry', query: { run: none, feed }, feed },
+      ...{ needs: manages(feed), heard: 404 },
+    })),
+  ),
+  'jobs.cancel': route(
+    'POST',
+    '/api/jobs/cancel',
+    { query: { run: none }, needs: administrator, heard: 404 },
+    ...everyFeed.map((feed) => ({
+      ...{ what: 'of a registry', query: { run: none, feed }, feed },
+      ...{ needs: manages(feed), heard: 404 },
+    })),
+  ),
+  'jobs.update': route(
+    'POST',
+    '/api/jobs/update',
+    { query: { job: 'None' }, json: {}, needs: administrator, heard: 404 },
+    ...everyFeed.map((feed) => ({
+      ...{ what: 'of a registry', query: { job: 'FeedDeletion', feed }, json: {}, feed },
+      ...{ needs: manages(feed), heard: 404 },
+    })),
+  ),
   'privileges.list': route(
     'GET',
     '/api/security/privileges',
@@ -295,6 +363,17 @@ export const apiRoutes: Readonly<Record<string, ApiRoute>> = {
       needs: administrator,
     },
   ),
+  'retention.list': ofRegistry('GET', '/api/retention/list', {}),
+  'retention.create': ofRegistry('POST', '/api/retention/create', { json: {}, heard: 422 }),
+  'retention.update': ofRegistry('POST', '/api/retention/update', {
+    ...{ query: { id: none }, json: {}, heard: 404 },
+  }),
+  'retention.order': ofRegistry('POST', '/api/retention/order', {
+    ...{ json: { rules: [999_999] }, heard: 404 },
+  }),
+  'retention.delete': ofRegistry('POST DELETE', '/api/retention/delete', { query: { id: none } }),
+  'retention.preview': ofRegistry('GET', '/api/retention/preview', {}),
+  'retention.try': ofRegistry('POST', '/api/retention/try', { json: { tags: ['*'] } }),
   'securityGroups.add': admins('POST', '/api/security/groups/add', {
     ...{ json: { name: 'Builders' }, heard: 409 },
   }),
@@ -358,4 +437,13 @@ export const apiRoutes: Readonly<Record<string, ApiRoute>> = {
   'settings.set': admins('POST', '/api/settings/set', {
     ...{ query: { name: 'None.Such' }, heard: 422 },
   }),
+  'sizes.server': admins('GET', '/api/sizes/server'),
+  'sizes.feeds': admins('GET', '/api/sizes/feeds'),
+  'sizes.feed': ofRegistry('GET', '/api/sizes/feed', {}),
+  'sizes.repositories': ofRegistry('GET', '/api/sizes/repositories', {}),
+  'sizes.tags': ofRegistry('GET', '/api/sizes/tags', { query: { repo: 'none/such' }, heard: 404 }),
+  'sizes.images': ofRegistry('GET', '/api/sizes/images', {
+    ...{ query: { repo: 'none/such' }, heard: 404 },
+  }),
+  'sizes.freed': admins('POST', '/api/sizes/freed', { query: { feed: 'private' }, json: {} }),
 }

@@ -129,7 +129,7 @@ test.for(forAdministrators)('a feed key hears 403 of $title', async ({ route }) 
 
 /** Where a caller is let in, for routes that look at that first. */
 const place = { feed: 'main', repo: 'app' }
-const placed = ['deletions', 'registries', 'repositories', 'tags']
+const placed = ['deletions', 'registries', 'repositories', 'retention', 'sizes', 'tags']
 
 test.for(guarded)('an unknown field is refused by name of $title', async ({ route, resource }) => {
   const where = placed.includes(resource) || takesRepository(route) ? place : {}

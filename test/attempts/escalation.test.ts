@@ -162,8 +162,11 @@ const forAdministrators = Object.values(api)
   .flatMap((resource) => Object.values(resource as Readonly<Record<string, Route>>))
   .filter(
     ({ path }) =>
-      !/api-keys|sessions|change-password|management\/feeds|privileges|audit|containers/.test(path),
+      !/api-keys|sessions|change-password|management\/feeds|privileges|audit|containers|retention/.test(
+        path,
+      ),
   )
+  .filter(({ path }) => !/sizes\/(?:feed|repositories|tags|images)$/.test(path))
   .flatMap(({ method, also, path }) => [method, ...also].map((each) => [each, path] as const))
 
 test.for(forAdministrators)(
@@ -195,12 +198,47 @@ describe('a manager of one registry', () => {
       ['/api/management/feeds/update/secret', { description: 'mine' }],
       ['/api/management/feeds/delete/secret', {}],
       ['/api/audit/list?feed=secret', undefined],
+      ['/api/jobs/list?feed=secret', undefined],
+      ['/api/jobs/runs?feed=secret', undefined],
+      ['/api/jobs/run?job=FeedCleanup&feed=secret', {}],
+      ['/api/jobs/update?job=FeedCleanup&feed=secret', { enabled: false }],
+      ['/api/retention/list?feed=secret', undefined],
+      ['/api/retention/preview?feed=secret', undefined],
+      ['/api/retention/create?feed=secret', { tags: ['*'], pushedBeforeDays: 1 }],
+      ['/api/retention/try?feed=secret', { tags: ['*'], pushedBeforeDays: 1 }],
+      ['/api/sizes/feed?feed=secret', undefined],
+      ['/api/sizes/repositories?feed=secret', undefined],
+      ['/api/sizes/tags?feed=secret&repo=app', undefined],
     ] as const) {
       const answer = await ask('manager', target, json)
       expect([answer.status, answer.body]).toEqual([
         404,
         JSON.parse(JSON.stringify(absent.body).replace('absent', 'secret')),
       ])
+    }
+  })
+
+  test('does not reach the rules and runs of another under the name of its own', async () => {
+    const admin = adminOf(server)
+    const query = { feed: 'secret' }
+    const body = { enabled: false, tags: ['none'] }
+    const rule = await call(admin, api.retention.create, { query, body })
+    const { run } = await call(admin, api.jobs.run, { query: { ...query, job: 'FeedCleanup' } })
+    for (const [target, json] of [
+      [`/api/retention/update?feed=own&id=${rule.id}`, { enabled: true }],
+      [`/api/retention/preview?feed=own&rule=${rule.id}`, undefined],
+      [`/api/jobs/log?feed=own&run=${run}`, undefined],
+      [`/api/jobs/cancel?feed=own&run=${run}`, {}],
+    ] as const) {
+      expect((await ask('manager', target, json)).status, target).toBe(404)
+    }
+    await ask('manager', `/api/retention/delete?feed=own&id=${rule.id}`, {})
+    const order = '/api/retention/order?feed=own'
+    await ask('manager', order, { rules: [rule.id] })
+    expect(await call(admin, api.retention.list, { query })).toEqual([rule])
+    for (const of of ['', '?feed=own']) {
+      const runs = await ask('manager', `/api/jobs/runs${of}`)
+      expect(JSON.stringify(runs.body)).not.toContain('secret')
     }
   })
 

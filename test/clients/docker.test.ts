@@ -1,12 +1,16 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { logOf, runJobWithFaults } from '../cleanup/cleaner.ts'
+import { fileOf, flipByte } from '../cleanup/stored-files.ts'
+import { manage, openWorld } from '../cleanup/world.ts'
 import { createFeedKey } from '../support/admin.ts'
 import type { CommandResult } from '../support/command.ts'
 import { describeWith } from '../support/describe-with.ts'
 import { startDockerEngine } from '../support/docker-engine.ts'
 import { adminPassword, runEntrepot, type ServerProcess, startProcess } from '../support/process.ts'
+import { basicAuthorization } from '../support/registry-client.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 
 const { engine, reason } = await startDockerEngine()
@@ -186,6 +190,39 @@ describeWith('Docker Engine', [reason], () => {
     await sleep(1500)
     expectRefused(await run(['pull', image], asked))
     expectRefused(await run(['push', image], asked))
+  })
+
+  test('heals a flipped byte and a lost file by pushing again', async () => {
+    const image = name('team/hurt:1')
+    const layers = [{ one: 'hurt one\n' }, { two: 'hurt two\n' }]
+    await engineNow().build(image, { layers, main: 'cat /one /two' })
+    const digest = pushedDigest(await docker('push', image))
+    const { url, dataDir } = server
+    const authorization = basicAuthorization('Admin', adminPassword)
+    const world = openWorld({ url, authorization, graceMs: 0, repositories: [] })
+    const manifest = await manage<{ layers: { digest: string }[] }>(
+      world,
+      'GET',
+      `/v2/main/team/hurt/manifests/${digest}`,
+    )
+    const [flipped = '', lost = ''] = manifest.layers.slice(-2).map((layer) => layer.digest)
+    flipByte(fileOf(dataDir, flipped))
+    await rm(fileOf(dataDir, lost))
+    await manage(world, 'POST', '/api/settings/set?name=Integrity.MegabytesPerSecond&value=0')
+    const check = 'job=FeedIntegrity&feed=main'
+    const found = await runJobWithFaults(world, check)
+    expect(found).toMatchObject({ state: 'succeeded', errors: 2, counts: { damaged: 2 } })
+    const log = await logOf(world, found)
+    for (const what of [flipped, lost, `main/team/hurt:1 (${digest})`]) expect(log).toContain(what)
+
+    const again = await docker('push', image)
+    expect(pushedDigest(again)).toBe(digest)
+    expect(again.stdout.match(/: Pushed/g)).toHaveLength(2)
+    expectDone(await docker('rmi', '--force', image))
+    expectDone(await docker('pull', image))
+    const ran = await docker('run', '--rm', '--network', 'none', image)
+    expect(ran.stdout).toBe('hurt one\nhurt two\n')
+    expect(await runJobWithFaults(world, check)).toMatchObject({ errors: 0 })
   })
 
   function engineNow() {

@@ -1,11 +1,14 @@
+import { cleanBlobs } from '../../server/db/blob-cleanup.ts'
 import { mountBlob } from '../../server/db/blobs.ts'
 import { keepUploadAlive, needsKeepAlive } from '../../server/db/keep-alive.ts'
+import { cleanLinks } from '../../server/db/link-cleanup.ts'
 import { deleteLink, findPromise, promiseBlob } from '../../server/db/links.ts'
 import { deleteManifest } from '../../server/db/manifest-deletion.ts'
 import { type ManifestPush, putManifest } from '../../server/db/manifest-push.ts'
 import { findManifestByDigest, needsPromise, promiseManifest } from '../../server/db/manifests.ts'
+import { cleanOrphans } from '../../server/db/orphan-cleanup.ts'
 import { createTag, deleteTag } from '../../server/db/tags.ts'
-import { purgeUpload } from '../../server/db/upload-purge.ts'
+import { purgeIdle, purgeUpload } from '../../server/db/upload-purge.ts'
 import { advanceUpload, claimUpload, commitUpload, insertUpload } from '../../server/db/uploads.ts'
 import { isRefusal } from '../../server/domain/errors.ts'
 import type { Outcome } from '../support/content-model.ts'
@@ -234,6 +237,47 @@ function dropBlob(place: Named['in'], name: string): Operation {
   return operation(`DELETE blob ${name} of ${place}`, run, { deletes: [link(place, name)] })
 }
 
+/** Clean-up tells nobody anything: it may take nothing that somebody was promised. */
+const pick = { graceMs, limit: 100, after: null }
+
+const tidyLinks = operation(
+  'clean links of app',
+  async (caller, { app }) => {
+    const { removed } = await caller.write(cleanLinks, { ...pick, repositoryId: app.id })
+    return `cleaned ${removed.join()}`
+  },
+  { touches: ['stale', 'loose', 'clean-up'] },
+)
+
+const tidyOrphans = operation(
+  'clean orphans of app',
+  async (caller, { app }) => {
+    const input = { ...pick, repositoryId: app.id, by: 'ann' }
+    const { removed } = await caller.write(cleanOrphans, input)
+    return `cleaned ${removed.join()}`
+  },
+  { touches: ['lost', 'orphan', 'clean-up'] },
+)
+
+const tidyBlobs = operation(
+  'clean blobs',
+  async (caller, { content }) => {
+    const { removed } = await caller.write(cleanBlobs, { ...pick, storeId: content.storeId })
+    return `cleaned ${removed.map(({ digest }) => digest).join()}`
+  },
+  { touches: ['bare', 'stale', 'clean-up'] },
+)
+
+const purge = operation(
+  'purge uploads',
+  async (caller, { disk }) => {
+    const purged = await caller.write(purgeIdle, { idleMs: graceMs, limit: 100 })
+    for (const { location } of purged) disk.delete(location)
+    return `purged ${purged.length}`
+  },
+  { touches: ['upload', 'clean-up'] },
+)
+
 /** What callers do at the same time; together they meet in every row of the stage. */
 export const operations: readonly Operation[] = [
   headBlob('app', 'loose'),
@@ -260,6 +304,21 @@ export const operations: readonly Operation[] = [
   dropManifest('orphan'),
   dropBlob('app', 'loose'),
   dropBlob('lib', 'rare'),
+  tidyLinks,
+  tidyOrphans,
+  tidyBlobs,
+  purge,
+  headBlob('app', 'stale'),
+  headManifest('lost'),
+  mount('stale', 'app', 'lib'),
+  pushBlob('stale', 'lib'),
+  pushBlob('bare', 'app'),
+  putOf('app', 'uses stale', { config: 'config', layers: ['stale'] }),
+  putOf('app', 'holds lost', { children: ['lost'] }),
+  putOf('app', 'sig of lost', { config: 'config', subject: 'lost' }),
+  tag('v4', 'lost'),
+  dropBlob('app', 'stale'),
+  dropManifest('lost'),
 ]
 
 /** Whether the two may get into each other's way. */

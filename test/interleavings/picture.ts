@@ -7,6 +7,7 @@ export type Picture = ReadonlyMap<string, string>
 
 const names = ['config', 'shared', 'loose', 'spare', 'sig-layer', 'rare', 'image', 'child']
 names.push('orphan', 'index', 'sig', 'new image', 'new index', 'new sig', 'sparse')
+names.push('stale', 'bare', 'lost', 'uses stale', 'holds lost', 'sig of lost')
 names.push('piece of 0', 'piece of 1', 'piece of 2')
 const nameOf = new Map(names.map((name) => [digestFor(name), name]))
 

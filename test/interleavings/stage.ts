@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import pg from 'pg'
 import type { Db, Queries } from '../../server/db/database.ts'
+import { deleteLink } from '../../server/db/links.ts'
 import { claimUpload, type UploadRecord } from '../../server/db/uploads.ts'
 import type { WriteTable } from '../../server/db/writes.ts'
 import {
@@ -114,9 +115,11 @@ async function placeOf(content: DatabaseContent, name: string, feedId: number): 
 /** What is there when a round begins; leases are half spent or over, so that promises write. */
 async function fill(content: DatabaseContent, libFeed: number): Promise<UploadRecord> {
   const lib = { repository: 'lib', feedId: libFeed }
-  for (const name of ['config', 'shared', 'loose', 'spare', 'sig-layer']) {
+  for (const name of ['config', 'shared', 'loose', 'spare', 'sig-layer', 'stale', 'bare']) {
     await content.pushBlob(name)
   }
+  const appId = await content.repositoryId('app')
+  await content.db.write(deleteLink, { repositoryId: appId, digest: digestFor('bare'), by: 'ann' })
   for (const name of ['shared', 'rare']) await content.pushBlob(name, lib)
   const config = digestFor('config')
   const shared = digestFor('shared')
@@ -125,6 +128,7 @@ async function fill(content: DatabaseContent, libFeed: number): Promise<UploadRe
   await put('image', { ...image, tags: ['v1'] })
   await put('child', image)
   await put('orphan', image)
+  await put('lost', image)
   const children = ['image', 'child'].map(digestFor)
   await put('index', { children, tags: ['latest'] })
   await put('sig', { config, layers: [digestFor('sig-layer')], subject: digestFor('image') })
@@ -143,9 +147,17 @@ const ageing = [
    lease_until = now_ms() + ${graceMs / 4}`,
   `update manifests set orphaned_since = now_ms() - ${graceMs / 2},
    lease_until = now_ms() - ${graceMs / 6} where digest = '${digestFor('orphan')}'`,
+  // What clean-up will take: unused, and without a lease, for longer than the grace time.
+  `update links set promised_at = now_ms() - ${2 * graceMs}, lease_until = now_ms() - ${2 * graceMs}
+   where digest = '${digestFor('stale')}'`,
+  `update candidates set due = 0 where digest = '${digestFor('stale')}'`,
+  `update manifests set orphaned_since = now_ms() - ${2 * graceMs},
+   lease_until = now_ms() - ${2 * graceMs} where digest = '${digestFor('lost')}'`,
   // What clean-up has looked at and found in use.
   `delete from candidates where kind = 'link' and exists (select 1 from manifest_blobs e
    where e.repository_id = scope_id and e.digest = candidates.digest)`,
+  // Only an upload that goes on is not purged.
+  `update uploads set last_progress = now_ms() - ${2 * graceMs}`,
   `insert into candidates (kind, scope_id, digest, due) select 'manifest', repository_id, digest, 0
    from manifests where orphaned_since is not null`,
 ]
@@ -171,7 +183,9 @@ function restoreStatements(dialect: Db['dialect']): string[] {
       (table) => `update ${table} set promised_at = promised_at + ${sinceSaved},
         lease_until = lease_until + ${sinceSaved}`,
     ),
-    `update uploads set started_at = started_at + ${sinceSaved}`,
+    `update manifests set orphaned_since = orphaned_since + ${sinceSaved}`,
+    `update uploads set started_at = started_at + ${sinceSaved},
+      last_progress = last_progress + ${sinceSaved}`,
   ]
   return dialect === 'postgres' ? [statements.join(';')] : statements
 }

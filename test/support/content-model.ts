@@ -108,6 +108,8 @@ export class ContentModel {
     for (const [other, each] of manifests) {
       const depends = stored.children.has(other) || each.says.subject === manifest
       if (!depends || hasParent(other) || [...tags.values()].includes(other)) continue
+      // It still signs what is there.
+      if (each.says.subject !== null && manifests.has(each.says.subject)) continue
       each.orphan = true
     }
     return own.sort().join()

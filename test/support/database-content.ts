@@ -19,6 +19,17 @@ export async function runSql(trx: Queries, input: { readonly statement: string }
   await sql.raw(input.statement).execute(trx)
 }
 
+/** As if so much time had gone by for leases, orphans, and what waits for clean-up. */
+export function statementsThatAge(ms: number): readonly string[] {
+  return [
+    `update links set lease_until = lease_until - ${ms}, promised_at = promised_at - ${ms}`,
+    `update manifests set lease_until = lease_until - ${ms},
+      promised_at = promised_at - ${ms}, orphaned_since = orphaned_since - ${ms}`,
+    `update candidates set due = due - ${ms}`,
+    `update freed_locations set since = since - ${ms}`,
+  ]
+}
+
 export const writes: Readonly<Record<string, Write>> = { ...serverWrites, explainCall, runSql }
 
 /** The server's writes, `runSql` and `explainCall`. */
@@ -66,7 +77,11 @@ export function digestFor(name: string): string {
 }
 
 export async function openContent(databases: TestDatabases): Promise<DatabaseContent> {
-  const db = await databases.open({ writes: contentWrites })
+  return await addContent(await databases.open({ writes: contentWrites }))
+}
+
+/** A store and a feed of their own, in a database that others may be in too. */
+export async function addContent(db: Db): Promise<DatabaseContent> {
   const addStore = async () => {
     const settings = JSON.stringify({ path: randomUUID() })
     return (await db.write(ensureStore, { type: 'disk', settings })).id

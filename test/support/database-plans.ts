@@ -1,8 +1,17 @@
 import { type CompiledQuery, Kysely, type QueryExecutor, sql } from 'kysely'
 import { listEvents } from '../../server/db/audit.ts'
+import { listBlobImages, listBlobLocations, listBlobsToCheck } from '../../server/db/blob-checks.ts'
+import { previewBlobs } from '../../server/db/blob-cleanup.ts'
 import { isLocationNamed } from '../../server/db/blobs.ts'
+import { findNextScope, listDueCandidates } from '../../server/db/candidates.ts'
 import type { Queries } from '../../server/db/database.ts'
+import {
+  findReleasedBytes,
+  sumExclusiveInFeed,
+  sumExclusiveInRepository,
+} from '../../server/db/exclusive-blobs.ts'
 import { findFeedByKey } from '../../server/db/feeds.ts'
+import { listFreedLocations } from '../../server/db/freed-locations.ts'
 import {
   findManifestAhead,
   listBlobUses,
@@ -13,7 +22,12 @@ import {
   listTagsOf,
   listUntagged,
 } from '../../server/db/image-queries.ts'
+import { listLog } from '../../server/db/job-log.ts'
+import { listRuns } from '../../server/db/job-runs.ts'
+import { listDueJobs, listJobs } from '../../server/db/jobs.ts'
 import { needsKeepAlive } from '../../server/db/keep-alive.ts'
+import { listDependants, listHeldImages } from '../../server/db/leaving-images.ts'
+import { previewLinks } from '../../server/db/link-cleanup.ts'
 import {
   findLinkedBlob,
   type LinkKey,
@@ -29,6 +43,7 @@ import {
   findWholeManifest,
   listReferrers,
 } from '../../server/db/manifests.ts'
+import { previewOrphans } from '../../server/db/orphan-cleanup.ts'
 import { listFeedPulls, listRepositoryPulls } from '../../server/db/pulls.ts'
 import { findRepository, listRepositories } from '../../server/db/repositories.ts'
 import { listRetiredRepositories } from '../../server/db/repository-deletion.ts'
@@ -38,11 +53,26 @@ import {
   listCounters,
   listRepositoryRows,
 } from '../../server/db/repository-pages.ts'
+import {
+  listEdges,
+  listJudgedRepositories,
+  listRetentionManifests,
+  listTagFacts,
+  readOwnBytes,
+} from '../../server/db/retention-facts.ts'
+import { listRetentionRules } from '../../server/db/retention-rules.ts'
 import { searchRepositories } from '../../server/db/search.ts'
 import { findSetting } from '../../server/db/settings.ts'
+import {
+  listImageBytes,
+  listImages,
+  listRepositorySums,
+  listTaggedImages,
+} from '../../server/db/sizes.ts'
+import { listUnnamed } from '../../server/db/stray-locations.ts'
 import { findTagAhead, listTagMoves, listTagRecords } from '../../server/db/tag-pages.ts'
 import { listTags } from '../../server/db/tags.ts'
-import { listPurgingUploads } from '../../server/db/upload-purge.ts'
+import { listIdleUploads, listPurgingUploads } from '../../server/db/upload-purge.ts'
 import { findUpload } from '../../server/db/uploads.ts'
 import { writes } from '../../server/db/writes.ts'
 
@@ -63,11 +93,18 @@ export const reads = {
   findManifestByTag,
   findManifestIdByDigest,
   findManifestIdByTag,
+  findReleasedBytes,
   findWholeManifest,
   findRepository: (db: Queries, { feedId, name }: Named) => findRepository(db, feedId, name),
+  findNextScope,
   findSetting,
   findUpload,
   isLocationNamed: (db: Queries, at: At) => isLocationNamed(db, at.storeId, at.location),
+  listBlobImages,
+  listBlobLocations,
+  listBlobsToCheck,
+  listDueCandidates,
+  listDueJobs,
   listEvents,
   findConfigBlob,
   findManifestAhead: (db: Queries, pick: Parameters<typeof findManifestAhead>[1]) =>
@@ -95,13 +132,36 @@ export const reads = {
   listUnexamined,
   listUntagged,
   searchRepositories,
+  listDependants,
+  listEdges,
+  listHeldImages,
+  listImageBytes,
+  listImages,
+  listJudgedRepositories,
+  listRetentionManifests,
   listBlobUsers: (db: Queries, key: LinkKey) => listBlobUsers(db, key, 10),
   listMountSources,
+  listFreedLocations,
+  listIdleUploads,
+  listJobs,
+  listLog,
   listPurgingUploads,
   listReferrers,
   listRepositories,
+  listRuns,
+  listRepositorySums,
+  listRetentionRules,
+  listTagFacts,
+  listTaggedImages,
   listTags,
+  listUnnamed,
   needsKeepAlive,
+  previewBlobs,
+  previewLinks,
+  previewOrphans,
+  readOwnBytes,
+  sumExclusiveInFeed,
+  sumExclusiveInRepository,
 }
 
 export interface ExplainedStatement {

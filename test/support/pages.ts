@@ -4,6 +4,7 @@ import path from 'node:path'
 import type { AxeResults, RunOptions } from 'axe-core'
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
+import type { AppOverrides } from '../../server/app.ts'
 import type { Config } from '../../server/config.ts'
 import { buildServer, projectFolder } from './build.ts'
 import { findChromium, launchChromium } from './chromium.ts'
@@ -44,6 +45,7 @@ export interface Login {
 export function usePages(
   setUp: (server: TestServer) => Promise<void> = async () => {},
   overrides: Partial<Config> = {},
+  appOverrides: AppOverrides = {},
 ) {
   let browser: Browser
   let server: TestServer
@@ -56,7 +58,7 @@ export function usePages(
   beforeAll(async () => {
     await buildServer()
     const webFolder = path.join(projectFolder, 'dist/web')
-    server = await startServer(overrides, { webFolder })
+    server = await startServer(overrides, { webFolder, ...appOverrides })
     browser = await launchChromium(chromium)
     await setUp(server)
   }, 360_000)

@@ -20,8 +20,10 @@ describePages('a docker push while somebody looks', () => {
   }
   /** The lines that the page tells to type, as they stand there. */
   const linesOf = async (page: Page) => {
-    const blocks = await page.locator('.first-push pre').allTextContents()
-    return blocks.flatMap((text) => text.trim().split('\n'))
+    const blocks = page.locator('.first-push pre')
+    await blocks.filter({ hasText: 'docker push' }).first().waitFor()
+    const lines = (await blocks.allTextContents()).flatMap((text) => text.split('\n'))
+    return lines.filter((line) => line.trim() !== '')
   }
 
   test.skipIf(engine === undefined)(

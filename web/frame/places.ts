@@ -43,6 +43,8 @@ export const places: readonly Place[] = [
     ['API keys', 'api-keys', 'key', 'What scripts and CI jobs sign in with.'],
     ['Directories', 'directories', 'group', 'LDAP and OpenID Connect: who signs in as elsewhere.'],
     ['Settings', 'settings', 'settings', 'How this server behaves.'],
+    ['Jobs', 'jobs', 'jobs', 'Clean-up and what else the server does by itself.'],
+    ['Storage', 'storage', 'storage', 'What lies on the disks, and whose it is.'],
     ['Audit', 'audit', 'audit', 'What happened, and who did it.'],
     ['Health', 'health', 'health', 'Whether it works, and what a client would see.'],
   ]),

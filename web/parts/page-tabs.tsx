@@ -20,7 +20,8 @@ export function PageTabs({ label, tabs }: { label: string; tabs: readonly PageTa
         // A filter belongs to the tab that it was made on.
         setAddress(
           {
-            ...{ search: undefined, sort: undefined, platform: undefined },
+            ...{ search: undefined, sort: undefined, platform: undefined, measure: undefined },
+            ...{ preview: undefined, run: undefined },
             tab: value === null || value === first ? undefined : value,
           },
           { asStep: true },

@@ -17,6 +17,9 @@ export function PagedList<R extends Route>(props: {
   readonly route: R
   /** The filter; `after` is the list's own. Another filter begins at the first page. */
   readonly query?: Sent<R>['query']
+  readonly body?: Sent<R>['body']
+  /** What takes the server long is not asked for again by itself. */
+  readonly isStill?: boolean
   readonly caption: string
   readonly columns: readonly Column<Rows<R>>[]
   readonly keyOf: (row: Rows<R>) => string | number
@@ -24,8 +27,8 @@ export function PagedList<R extends Route>(props: {
   readonly groups?: RowGroups<Rows<R>>
   readonly empty: ReactNode
 }) {
-  const { route, query, caption, columns, keyOf, groups, empty } = props
-  const { rows, isPrevious, error, retry, pager } = usePages(route, query)
+  const { route, query, body, isStill, caption, columns, keyOf, groups, empty } = props
+  const { rows, isPrevious, error, retry, pager } = usePages(route, query, { body, isStill })
   if (rows === undefined) {
     return error ? <Failure error={error} onRetry={retry} /> : <Waiting />
   }
@@ -52,12 +55,23 @@ export function GoesOn() {
 }
 
 /** Page after page of a list of the server. While another filter or page is on its way, the former rows. */
-export function usePages<R extends Route>(route: R, query?: Sent<R>['query']) {
-  const { after, moves } = useCursors(JSON.stringify(query ?? {}))
-  const input = { query: { ...(query as object), ...(after !== undefined && { after }) } }
-  const { data, error, refetch, isPlaceholderData } = useQuery(
-    pageQuery(route, input as Partial<Sent<R>>),
-  )
+export function usePages<R extends Route>(
+  route: R,
+  query?: Sent<R>['query'],
+  {
+    body,
+    isStill = false,
+  }: { body?: Sent<R>['body'] | undefined; isStill?: boolean | undefined } = {},
+) {
+  const { after, moves } = useCursors(JSON.stringify([query ?? {}, body ?? {}]))
+  const input = {
+    query: { ...(query as object), ...(after !== undefined && { after }) },
+    ...(body !== undefined && { body }),
+  }
+  const { data, error, refetch, isPlaceholderData } = useQuery({
+    ...pageQuery(route, input as Partial<Sent<R>>),
+    ...(isStill && { refetchInterval: false, refetchOnWindowFocus: false }),
+  })
   return {
     rows: data?.items as readonly Rows<R>[] | undefined,
     /** Whether these are still the rows of the former filter or page. */

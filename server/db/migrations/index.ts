@@ -4,6 +4,8 @@ import { access } from './002-access.ts'
 import { lockedKeys } from './003-locked-keys.ts'
 import { auditIndexes } from './004-audit-indexes.ts'
 import { browsing } from './005-browsing.ts'
+import { jobs } from './006-jobs.ts'
+import { retentionSizes } from './007-retention-sizes.ts'
 
 /** Every migration by name, in order. A released one is never changed. */
 export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migration> {
@@ -13,5 +15,7 @@ export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migra
     '003-locked-keys': lockedKeys(dialect),
     '004-audit-indexes': auditIndexes,
     '005-browsing': browsing(dialect),
+    '006-jobs': jobs(dialect),
+    '007-retention-sizes': retentionSizes(dialect),
   }
 }

@@ -1,5 +1,8 @@
 import type { deletions as routes } from '../../../contract/deletions.ts'
+import { isRefusal } from '../../domain/errors.ts'
+import { may, type Principal } from '../../domain/permission.ts'
 import { type Deletion, previewDeletion, runDeletion } from '../../registry/deletions.ts'
+import { type Leaving, measureFreed } from '../../registry/freed-bytes.ts'
 import type { Handlers } from './call.ts'
 import type { ApiDeps } from './deps.ts'
 import { getPlace } from './place.ts'
@@ -7,9 +10,11 @@ import { getPlace } from './place.ts'
 export function deletionHandlers(deps: ApiDeps): Handlers<typeof routes> {
   const { db, settings } = deps
   return {
-    async preview({ body }) {
+    async preview({ body }, { principal }) {
       const place = await getPlace(deps, body)
-      const { images, tags, ...rest } = await previewDeletion({ db }, place, deletionOf(body))
+      const deletion = deletionOf(body)
+      const { images, tags, ...rest } = await previewDeletion({ db }, place, deletion)
+      const { repositoryId } = place
       return {
         tags: [...tags],
         images: images.map(({ digest, mediaType, totalBytes: sizeBytes }) => ({
@@ -21,6 +26,12 @@ export function deletionHandlers(deps: ApiDeps): Handlers<typeof routes> {
         refused: rest.refused.map((each) => ({ ...each, usedBy: [...each.usedBy] })),
         missing: [...rest.missing],
         isComplete: rest.isComplete,
+        freedBytes: mayMeasure(principal)
+          ? await findFreedBytes(deps, {
+              ...{ repositoryId, tags: deletion.tags, tagsAlone: true, force: deletion.force },
+              digests: images.map(({ digest }) => digest),
+            })
+          : null,
         graceSeconds: settings.graceMs() / 1000,
       }
     },
@@ -35,6 +46,21 @@ export function deletionHandlers(deps: ApiDeps): Handlers<typeof routes> {
         missing: [...missing],
       }
     },
+  }
+}
+
+/** Whether another registry holds the same blob can be told from what is freed. */
+export function mayMeasure(principal: Principal): boolean {
+  return may(principal, 'Admin_ConfigureProGet', null)
+}
+
+/** Null: too much to be looked up. */
+async function findFreedBytes(deps: ApiDeps, leaving: Leaving): Promise<number | null> {
+  try {
+    return (await measureFreed(deps, leaving)).bytes
+  } catch (error) {
+    if (isRefusal(error, 'REQUEST_INVALID')) return null
+    throw error
   }
 }
 

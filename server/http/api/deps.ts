@@ -6,6 +6,7 @@ import type { Db } from '../../db/database.ts'
 import type { FileContents } from '../../registry/files/file-contents.ts'
 import type { ImageFiles } from '../../registry/files/image-files.ts'
 import type { RegistryCounting } from '../../registry/registry-counts.ts'
+import type { SizeFolding } from '../../registry/sizes.ts'
 import type { Stores } from '../../registry/stores.ts'
 import type { SelfTestDeps } from '../self-test/self-test.ts'
 import type { MountDeps } from './mount.ts'
@@ -16,6 +17,7 @@ export interface ApiDeps extends MountDeps {
   readonly dataDir: string
   readonly stores: Stores
   readonly registryCounting: RegistryCounting
+  readonly sizeFolding: SizeFolding
   readonly selfTest: SelfTestDeps
   readonly passwords: Passwords
   readonly principals: Principals
@@ -28,4 +30,6 @@ export interface ApiDeps extends MountDeps {
   readonly now: () => number
   readonly imageFiles: ImageFiles
   readonly fileContents: FileContents
+  /** Jobs that were asked for begin at once, not only when they are looked for. */
+  readonly wakeJobs: () => void
 }

@@ -10,10 +10,12 @@ import { feedHandlers } from './feeds.ts'
 import { healthHandlers } from './health.ts'
 import { imageFileHandlers } from './image-files.ts'
 import { imageHandlers } from './images.ts'
+import { jobHandlers } from './jobs.ts'
 import { mountApi } from './mount.ts'
 import { privilegeHandlers } from './privileges.ts'
 import { registryHandlers } from './registries.ts'
 import { repositoryHandlers } from './repositories.ts'
+import { retentionHandlers } from './retention.ts'
 import { searchHandlers } from './search.ts'
 import { securityGroupHandlers } from './security-groups.ts'
 import { securityPermissionHandlers } from './security-permissions.ts'
@@ -22,6 +24,7 @@ import { securityTransferHandlers } from './security-transfer.ts'
 import { securityUserHandlers } from './security-users.ts'
 import { sessionHandlers } from './sessions.ts'
 import { settingHandlers } from './settings.ts'
+import { sizeHandlers } from './sizes.ts'
 import { tagHandlers } from './tags.ts'
 
 /** Serves the management API: every route of the contract. */
@@ -40,10 +43,12 @@ function handlersOf(deps: ApiDeps): ApiHandlers {
     health: healthHandlers(deps),
     images: imageHandlers(deps),
     imageFiles: imageFileHandlers(deps),
+    jobs: jobHandlers(deps),
     privileges: privilegeHandlers(deps),
     registries: registryHandlers(deps),
     repositories: repositoryHandlers(deps),
     search: searchHandlers(deps),
+    retention: retentionHandlers(deps),
     securityGroups: securityGroupHandlers(deps),
     securityPermissions: securityPermissionHandlers(deps),
     securityTasks: securityTaskHandlers(deps),
@@ -52,5 +57,6 @@ function handlersOf(deps: ApiDeps): ApiHandlers {
     sessions: sessionHandlers(deps),
     settings: settingHandlers(deps),
     tags: tagHandlers(deps),
+    sizes: sizeHandlers(deps),
   }
 }

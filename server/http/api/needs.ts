@@ -38,6 +38,13 @@ const ownKey: Need = {
   },
 }
 
+/** Jobs of one registry are its managers' affair; without one they are the server's. */
+const ofFeed: Need = {
+  kind: 'depends',
+  on: 'of one registry Admin_ManageFeed there; else an administrator',
+  find: (_deps, sent) => (sent.query.feed === undefined ? administrator : manager('query', 'feed')),
+}
+
 /** What every route of the management API needs. The test walks the contract through it. */
 export const needs: Needs = {
   apiKeys: {
@@ -56,14 +63,7 @@ export const needs: Needs = {
     delete: ownKey,
     requests: ownKey,
   },
-  audit: {
-    list: {
-      kind: 'depends',
-      on: 'of one registry Admin_ManageFeed there; else an administrator',
-      find: (_deps, sent) =>
-        sent.query.feed === undefined ? administrator : manager('query', 'feed'),
-    },
-  },
+  audit: { list: ofFeed },
   deletions: {
     preview: inRepository('body', 'Feeds_DownloadPackage', 'Feeds_DeletePackage'),
     run: inRepository('body', 'Feeds_DeletePackage'),
@@ -123,6 +123,14 @@ export const needs: Needs = {
       find: () => reader,
     },
   },
+  jobs: {
+    list: ofFeed,
+    run: ofFeed,
+    runs: ofFeed,
+    log: ofFeed,
+    cancel: ofFeed,
+    update: ofFeed,
+  },
   privileges: {
     list: {
       kind: 'depends',
@@ -134,6 +142,15 @@ export const needs: Needs = {
   registries: { list: anyone, get: partOfFeed },
   repositories: { list: partOfFeed, get: viewer, previewDelete: remover, delete: remover },
   search: { find: anyone },
+  retention: {
+    list: manager('query', 'feed'),
+    create: manager('query', 'feed'),
+    update: manager('query', 'feed'),
+    order: manager('query', 'feed'),
+    delete: manager('query', 'feed'),
+    preview: manager('query', 'feed'),
+    try: manager('query', 'feed'),
+  },
   securityGroups: {
     add: administrator,
     update: administrator,
@@ -177,6 +194,16 @@ export const needs: Needs = {
           : inRepository('query', 'Feeds_AddPackage'),
     },
     delete: remover,
+  },
+  sizes: {
+    server: administrator,
+    feeds: administrator,
+    feed: manager('query', 'feed'),
+    repositories: manager('query', 'feed'),
+    tags: manager('query', 'feed'),
+    images: manager('query', 'feed'),
+    // Whether another registry holds the same blob can be told from it.
+    freed: administrator,
   },
 }
 

@@ -63,9 +63,11 @@ const descriptions: Readonly<Record<Resource, string>> = {
   health: 'What a client would see of this server.',
   imageFiles: 'The files in the layers of images.',
   images: 'Images, indexes and artifacts, tagged or not.',
+  jobs: 'Work by schedule or on demand, with its history and logs.',
   privileges: 'What somebody may do, with the rule that decides.',
   registries: 'Registries with what is in them.',
   repositories: 'Repositories of a registry.',
+  retention: 'Rules by which images are deleted by themselves.',
   search: 'Registries, repositories, tags and digests by a part of their name.',
   securityGroups: 'Groups of users.',
   securityPermissions: 'Permissions and restrictions.',
@@ -74,6 +76,7 @@ const descriptions: Readonly<Record<Resource, string>> = {
   securityUsers: 'Users of this server and of its directories.',
   sessions: 'Logging in and out of the pages.',
   settings: 'Settings that can be changed while the server runs.',
+  sizes: 'How large everything is, and what deleting would free.',
   tags: 'Tags of a repository.',
 }
 

@@ -3,6 +3,7 @@ import { listFeedGroups } from '../../auth/feed-groups.ts'
 import { may, mayInAll, type Principal } from '../../domain/permission.ts'
 import { type Feed, findFeed, listFeeds, subjectOf } from '../../registry/feeds.ts'
 import { summarizeFeedPulls } from '../../registry/registry-counts.ts'
+import { findFeedSize } from '../../registry/sizes.ts'
 import type { Call, Handlers } from './call.ts'
 import type { ApiDeps } from './deps.ts'
 import { canSee, loginNeeded, unknownFeed } from './need.ts'
@@ -48,15 +49,17 @@ async function overviewsOf(
 }
 
 async function overviewOf(
-  { db, registryCounting, now }: ApiDeps,
+  { db, registryCounting, sizeFolding, now }: ApiDeps,
   feed: Feed,
   { principal, caller }: Call,
 ): Promise<Omit<RegistryOverview, 'feedGroup' | 'public'>> {
   const partly = !mayInAll(principal, 'Feeds_ViewFeed', subjectOf(feed))
   const mayView = partly ? viewOf(principal, feed) : null
   const { repositories, tags, manifests, lastPush } = await registryCounting.count(feed.id, mayView)
-  // Pulls are counted of the whole: who may view a part hears nothing of the rest.
+  // Pulls and sizes are of the whole: who may view a part hears nothing of the rest.
   const pulls = partly ? null : await summarizeFeedPulls(db, feed.id, now())
+  await sizeFolding.freshen()
+  const sizes = partly ? null : await findFeedSize({ db }, feed.id)
   return {
     name: feed.name,
     description: feed.description,
@@ -69,6 +72,7 @@ async function overviewOf(
       last30Days: pulls?.last30Days ?? 0,
       last: isoOrNull(pulls?.lastAt ?? null),
     },
+    sizes,
     daily: [...(pulls?.daily ?? Array.from({ length: 30 }, () => 0))],
     partly,
     canPublish: may(principal, 'Feeds_AddPackage', subjectOf(feed)),

@@ -2,11 +2,14 @@ import type { RepositoryInfo, repositories as routes } from '../../../contract/r
 import { listRepositoryPulls } from '../../db/pulls.ts'
 import { countUploads, findRepositoryRow, type RepositoryRow } from '../../db/repository-pages.ts'
 import { may, mayInAll } from '../../domain/permission.ts'
+import { deleteRepository } from '../../jobs/jobs.ts'
 import { type Feed, findFeed, subjectOf } from '../../registry/feeds.ts'
+import { measureRepository } from '../../registry/freed-bytes.ts'
 import type { ImageTarget } from '../../registry/image-details.ts'
 import { summarizePulls } from '../../registry/registry-counts.ts'
-import { deleteRepository, lastOldDay, pageRepositories } from '../../registry/repositories.ts'
+import { lastOldDay, pageRepositories } from '../../registry/repositories.ts'
 import type { Handlers } from './call.ts'
+import { mayMeasure } from './deletions.ts'
 import type { ApiDeps } from './deps.ts'
 import { unknownFeed, unknownRepository } from './need.ts'
 import { pageOf, sendPage } from './pages.ts'
@@ -14,13 +17,14 @@ import { getPlace, isoOf, isoOrNull } from './place.ts'
 import { viewOf } from './registries.ts'
 
 export function repositoryHandlers(deps: ApiDeps): Handlers<typeof routes> {
-  const { db, now } = deps
+  const { db, now, sizeFolding } = deps
   return {
     async list({ query }, call) {
       const feed = await findFeed(db, query.feed)
       if (feed === undefined) throw unknownFeed(query.feed)
       const { sort = 'name', order = sort === 'name' ? 'asc' : 'desc' } = query
       const { after, count } = pageOf(query)
+      await sizeFolding.freshen()
       const seesAll = mayInAll(call.principal, 'Feeds_ViewFeed', subjectOf(feed))
       const { items, next } = await pageRepositories(deps, {
         ...{ feed, sort, count, now: now(), desc: order === 'desc', after: after ?? null },
@@ -33,6 +37,7 @@ export function repositoryHandlers(deps: ApiDeps): Handlers<typeof routes> {
     async get({ query }, { principal, caller }) {
       const place = await getPlace(deps, query)
       const { feed, repository, repositoryId } = place
+      await sizeFolding.freshen()
       const row = await getRow(deps, place)
       const since = lastOldDay(now())
       const days = await listRepositoryPulls(db.read, { repositoryId, since })
@@ -46,17 +51,19 @@ export function repositoryHandlers(deps: ApiDeps): Handlers<typeof routes> {
         canDelete: may(principal, 'Feeds_DeletePackage', subject),
       }
     },
-    async previewDelete({ query }) {
-      return await previewOf(deps, await getPlace(deps, query))
+    async previewDelete({ query }, { principal }) {
+      const place = await getPlace(deps, query)
+      const freedBytes = mayMeasure(principal)
+        ? await measureRepository({ db }, place.repositoryId)
+        : null
+      return { ...(await previewOf(deps, place)), freedBytes }
     },
     async delete({ query }, { by }) {
       const place = await getPlace(deps, query)
       const preview = await previewOf(deps, place)
-      const { tags, manifests } = await deleteRepository(
-        { db, by: by.name, address: by.address },
-        place.repositoryId,
-      )
-      return { ...preview, tags, images: manifests }
+      const { tags, manifests, run } = await deleteRepository({ db, by }, place)
+      deps.wakeJobs()
+      return { ...preview, tags, images: manifests, run }
     },
   }
 }
@@ -87,6 +94,11 @@ function infoOf(feed: Feed, row: RepositoryRow): RepositoryInfo {
       total: row.pulls ?? 0,
       last30Days: row.recentPulls,
       last: isoOrNull(row.lastPulledAt),
+    },
+    sizes: {
+      manifestBytes: row.manifestBytes ?? 0,
+      logicalBytes: row.logicalBytes ?? 0,
+      deduplicatedBytes: row.blobBytes ?? 0,
     },
   }
 }

@@ -4,7 +4,7 @@ import type { Browser, BrowserContextOptions } from 'playwright-core'
 import { projectFolder } from '../../support/build.ts'
 import { findChromium, launchChromium } from '../../support/chromium.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
-import { seed, seedImages } from './seed.ts'
+import { seed, seedCleanUp, seedImages } from './seed.ts'
 import { type Shot, shots } from './shots.ts'
 
 /**
@@ -29,6 +29,7 @@ const webFolder = path.join(projectFolder, 'dist/web')
 await using server = await startServer({}, { webFolder })
 await seed(server)
 await seedImages(server)
+await seedCleanUp(server)
 const browser = await launchChromium(findChromium())
 try {
   for (const [look, options] of Object.entries(looks)) {

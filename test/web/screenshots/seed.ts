@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { api } from '../../../contract/api.ts'
 import { call } from '../../../contract/call.ts'
 import { clientOf } from '../../support/api-call.ts'
@@ -17,6 +18,9 @@ const users = [
 /** A company's worth of who may do what. */
 export async function seed(server: TestServer): Promise<void> {
   const client = clientOf(server.url, server.admin)
+  // What is pushed from now on may go at once.
+  const grace = { name: 'Cleanup.GraceSeconds', value: '0' }
+  await call(client, api.settings.set, { query: grace })
   await server.createFeed('public', { description: 'Images that anybody may pull.' })
   await server.createFeed('payment', { description: 'Of the payment team.' })
   for (const name of ['developers', 'release managers', 'build servers', 'auditors']) {
@@ -63,4 +67,25 @@ export async function seedImages({ url, admin }: TestServer): Promise<void> {
   }
   for (const one of [demo.signature, demo.sbom]) await pushImage(table, 'main/team/app', one)
   await pushImage(table, 'main/other', demo.older, ['1'])
+}
+
+/** Rules of a registry, and a run of its clean-up that says what they would take. */
+export async function seedCleanUp({ url, admin }: TestServer): Promise<void> {
+  const client = clientOf(url, admin)
+  const query = { feed: 'main' }
+  for (const body of [
+    { tags: ['pr-*', 'snapshot-*'], notPulledForDays: 30, fewerPullsThan: 5 },
+    { repositories: ['team/**'], tags: ['*'], keepNewest: { count: 1, by: 'pushed' as const } },
+    { deletes: 'untagged' as const, pushedBeforeDays: 14, enabled: false },
+  ]) {
+    await call(client, api.retention.create, { query, body })
+  }
+  const { run } = await call(client, api.jobs.run, {
+    query: { job: 'FeedCleanup', ...query, dryRun: 'true' },
+  })
+  for (;;) {
+    const runs = await call(client, api.jobs.runs, { query })
+    if (runs.some((one) => one.run === run && one.endedAt !== null)) return
+    await sleep(100)
+  }
 }

@@ -35,6 +35,22 @@ export const shots: readonly Shot[] = [
   },
   { name: 'registry', address: '/containers/main', until: 'tbody a' },
   { name: 'registry-permissions', address: '/containers/main?tab=permissions' },
+  { name: 'registry-storage', address: '/containers/main?tab=storage', until: '.treemap' },
+  { name: 'registry-retention', address: '/containers/main?tab=retention&preview=rules' },
+  {
+    name: 'retention-rule',
+    address: '/containers/main?tab=retention',
+    async prepare(page) {
+      await page
+        .getByRole('button', { name: /change the rule/ })
+        .first()
+        .click()
+      await page.getByRole('button', { name: /^Try it/ }).click()
+      await page.getByRole('dialog').getByRole('table').waitFor()
+    },
+  },
+  { name: 'registry-clean-up', address: '/containers/main?tab=cleanup', until: 'tbody' },
+  { name: 'run', address: '/containers/main?tab=cleanup&run=1', until: '.run-log' },
   { name: 'registry-danger', address: '/containers/main?tab=danger' },
   { name: 'client', address: '/containers/main?tab=setup' },
   { name: 'repository', address: '/containers/main/team/app', until: 'tbody a' },
@@ -73,6 +89,8 @@ export const shots: readonly Shot[] = [
   { name: 'new-api-key', address: '/administration/api-keys', prepare: press('New API key') },
   { name: 'directories', address: '/administration/directories' },
   { name: 'settings', address: '/administration/settings' },
+  { name: 'jobs', address: '/administration/jobs', until: 'tbody' },
+  { name: 'storage', address: '/administration/storage', until: '.treemap' },
   { name: 'audit', address: '/administration/audit' },
   { name: 'health', address: '/administration/health' },
 ]

@@ -11,6 +11,7 @@ import { Icon } from '../../parts/icon.tsx'
 import { Page } from '../../parts/page.tsx'
 import { PagedList } from '../../parts/paged-list.tsx'
 import { SearchField } from '../../parts/search-field.tsx'
+import { Size } from '../../parts/size.tsx'
 import { Sparkline } from '../../parts/sparkline.tsx'
 import { Empty } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
@@ -40,6 +41,11 @@ const columns: readonly Column<RegistryOverview>[] = [
   },
   { title: 'Images', numeric: true, render: ({ images }) => <Count value={images} /> },
   { title: 'Tags', numeric: true, render: ({ tags }) => <Count value={tags} /> },
+  {
+    title: 'Size',
+    numeric: true,
+    render: ({ sizes }) => <Size bytes={sizes?.deduplicatedBytes ?? null} />,
+  },
   {
     title: 'Pulls, 30 days',
     numeric: true,

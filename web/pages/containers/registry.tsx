@@ -6,15 +6,19 @@ import { CopyButton } from '../../parts/copy.tsx'
 import { counted } from '../../parts/count.tsx'
 import { Page } from '../../parts/page.tsx'
 import { type PageTab, PageTabs } from '../../parts/page-tabs.tsx'
+import { Size } from '../../parts/size.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { callQuery } from '../../queries/calls.ts'
 import { useStays } from '../../queries/removal.ts'
+import { Jobs } from '../jobs/jobs.tsx'
 import { RegistrySetup } from './registry/client-setup.tsx'
 import { DangerZone } from './registry/danger-zone.tsx'
 import { Permissions } from './registry/permissions.tsx'
 import { Properties } from './registry/properties.tsx'
 import { RepositoryList } from './registry/repository-list.tsx'
+import { Retention } from './registry/retention/retention.tsx'
+import { Storage } from './registry/storage.tsx'
 
 /** One registry: what is in it, how to get at it, and for those who may, how it behaves. */
 export function RegistryPage({ feed }: { readonly feed: string }) {
@@ -51,7 +55,7 @@ function Heading({ registry }: { readonly registry: RegistryOverview }) {
 }
 
 function Facts({ registry }: { readonly registry: RegistryOverview }) {
-  const { imagePrefix, repositories, tags, pulls, lastPush, partly } = registry
+  const { imagePrefix, repositories, tags, pulls, lastPush, partly, sizes } = registry
   return (
     <Group className="facts">
       <Group gap={2} wrap="nowrap" className="shrinks">
@@ -61,6 +65,11 @@ function Facts({ registry }: { readonly registry: RegistryOverview }) {
       <Text size="sm" c="dimmed">
         {counted(repositories, 'repository', 'repositories')}, {counted(tags, 'tag')},{' '}
         {counted(pulls.last30Days, 'pull')} in 30 days
+        {sizes && (
+          <>
+            , <Size bytes={sizes.deduplicatedBytes} />
+          </>
+        )}
         {lastPush && (
           <>
             , last push <Time at={lastPush.at} /> by {lastPush.by}
@@ -72,7 +81,7 @@ function Facts({ registry }: { readonly registry: RegistryOverview }) {
   )
 }
 
-/** Storage, connectors and retention of a registry become further ones of these. */
+/** Connectors of a registry become a further one of these. */
 function tabsOf(registry: RegistryOverview): readonly PageTab[] {
   const { name, canManage } = registry
   const forAll = [
@@ -86,6 +95,9 @@ function tabsOf(registry: RegistryOverview): readonly PageTab[] {
   const forManagers = [
     { value: 'properties', title: 'Properties', content: <Properties feed={name} /> },
     { value: 'permissions', title: 'Permissions', content: <Permissions registry={registry} /> },
+    { value: 'storage', title: 'Storage', content: <Storage feed={name} /> },
+    { value: 'retention', title: 'Retention', content: <Retention feed={name} /> },
+    { value: 'cleanup', title: 'Clean-up', content: <Jobs feed={name} /> },
     { value: 'danger', title: 'Danger zone', content: <DangerZone registry={registry} /> },
   ]
   return canManage ? [...forAll, ...forManagers] : forAll

@@ -7,6 +7,7 @@ import { CopyButton } from '../../parts/copy.tsx'
 import { counted } from '../../parts/count.tsx'
 import { Page } from '../../parts/page.tsx'
 import { type PageTab, PageTabs } from '../../parts/page-tabs.tsx'
+import { Size } from '../../parts/size.tsx'
 import { Sparkline } from '../../parts/sparkline.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
@@ -55,7 +56,7 @@ export function RepositoryPage(props: { readonly feed: string; readonly reposito
 }
 
 function Facts({ repository }: { readonly repository: RepositoryDetails }) {
-  const { imageName, tags, images, pulls, daily, lastPush } = repository
+  const { imageName, tags, images, pulls, daily, lastPush, sizes } = repository
   return (
     <Group className="facts">
       <Group gap={2} wrap="nowrap" className="shrinks">
@@ -69,7 +70,7 @@ function Facts({ repository }: { readonly repository: RepositoryDetails }) {
         </Text>
       </Group>
       <Text size="sm" c="dimmed">
-        {counted(tags, 'tag')}, {counted(images, 'image')}
+        {counted(tags, 'tag')}, {counted(images, 'image')}, <Size bytes={sizes.deduplicatedBytes} />
         {lastPush && (
           <>
             , last push <Time at={lastPush.at} /> by {lastPush.by}

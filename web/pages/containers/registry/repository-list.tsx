@@ -8,6 +8,7 @@ import { Count } from '../../../parts/count.tsx'
 import type { Column } from '../../../parts/data-table.tsx'
 import { PagedList } from '../../../parts/paged-list.tsx'
 import { SearchField } from '../../../parts/search-field.tsx'
+import { Size } from '../../../parts/size.tsx'
 import { SortField } from '../../../parts/sort-field.tsx'
 import { Empty } from '../../../parts/states.tsx'
 import { Time } from '../../../parts/time.tsx'
@@ -34,6 +35,11 @@ const columns: readonly Column<RepositoryInfo>[] = [
   },
   { title: 'Tags', numeric: true, render: ({ tags }) => <Count value={tags} /> },
   { title: 'Images', numeric: true, render: ({ images }) => <Count value={images} /> },
+  {
+    title: 'Size',
+    numeric: true,
+    render: ({ sizes }) => <Size bytes={sizes.deduplicatedBytes} />,
+  },
   {
     title: 'Last push',
     render: ({ lastPush }) =>

@@ -4,9 +4,11 @@ import { notifications } from '@mantine/notifications'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { api } from '../../../../contract/api.ts'
-import type { RepositoryDeletion, RepositoryDetails } from '../../../../contract/repositories.ts'
+import type { RepositoryDetails } from '../../../../contract/repositories.ts'
+import type { Reply } from '../../../../contract/route.ts'
 import { Confirm } from '../../../parts/confirm.tsx'
 import { counted } from '../../../parts/count.tsx'
+import { formatSize } from '../../../parts/size.tsx'
 import { Failure, Waiting } from '../../../parts/states.tsx'
 import { Time } from '../../../parts/time.tsx'
 import { callQuery } from '../../../queries/calls.ts'
@@ -60,14 +62,18 @@ export function DeleteRepository({ repository }: { readonly repository: Reposito
   )
 }
 
-function WhatIsIn({ deletion }: { readonly deletion: RepositoryDeletion }) {
-  const { tags, images, uploads, lastPush, lastPulled } = deletion
+type Preview = Reply<typeof api.repositories.previewDelete>
+
+function WhatIsIn({ deletion }: { readonly deletion: Preview }) {
+  const { tags, images, uploads, lastPush, lastPulled, freedBytes } = deletion
   return (
     <Stack gap="xs">
       <Text>
         {counted(tags, 'tag')} and {counted(images, 'image')} go
         {uploads > 0 && `, and ${counted(uploads, 'push', 'pushes')} under way`}. This cannot be
         undone.
+        {freedBytes !== null &&
+          ` Clean-up frees ${formatSize(freedBytes)}; layers that other images use stay.`}
       </Text>
       <Text size="sm">
         Last push: <Time at={lastPush?.at ?? null} />

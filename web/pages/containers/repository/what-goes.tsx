@@ -7,7 +7,7 @@ import { shortDigest } from '../../../reference.ts'
 
 /** A deletion in words: what goes, what follows it, what stays. */
 export function WhatGoes({ preview }: { readonly preview: DeletionPreview }) {
-  const { tags, images, untagged, orphans, kept, refused, missing } = preview
+  const { tags, images, untagged, orphans, kept, refused, missing, freedBytes } = preview
   const also = tags.filter(({ asked }) => !asked)
   const asked = tags.filter((tag) => tag.asked)
   return (
@@ -52,6 +52,12 @@ export function WhatGoes({ preview }: { readonly preview: DeletionPreview }) {
         )}
       />
       <Part title="Not there any more" items={missing} />
+      {freedBytes !== null && (
+        <Text size="sm">
+          Clean-up frees {formatSize(freedBytes)}, {inWords(preview.graceSeconds)} later at the
+          earliest. Layers that other images use stay.
+        </Text>
+      )}
       {!preview.isComplete && (
         <Text size="sm">An image has more than 1,000 relatives. The rest is not listed here.</Text>
       )}
@@ -92,6 +98,7 @@ function reason(because: string, by: readonly string[]): string {
   const names = by.map((name) => (name.includes(':') ? shortDigest(name) : name)).join(', ')
   if (because === 'tag') return `the tag ${names} points at it`
   if (because === 'index') return `the index ${names} lists it`
+  if (because === 'subject') return `it refers to ${names}, which stays`
   return 'it was pushed or asked for a moment ago'
 }
 

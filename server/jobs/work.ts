@@ -1,0 +1,64 @@
+import type { Db } from '../db/database.ts'
+import type { RunParams, RunRecord } from '../db/job-runs.ts'
+import { listStores } from '../db/stores.ts'
+import { untilNothingIsDue } from '../registry/cleanup-report.ts'
+import { removeFeedContent, removeRepositoryContent } from '../registry/content-removal.ts'
+import { type Feed, listFeeds } from '../registry/feeds.ts'
+import { checkFeedBlobs } from '../registry/integrity.ts'
+import { reconcileStore } from '../registry/reconcile.ts'
+import { cleanStore } from '../registry/storage-cleanup.ts'
+import { cleanUpFeed, type FeedCleanupDeps, requireFeed } from './feed-cleanup.ts'
+import type { JobName } from './job-kind.ts'
+import type { JobWork } from './runner.ts'
+
+const megabyte = 1_000_000
+
+/** What each job does. Each may be begun again at any time, by any process. */
+export function jobWork(deps: FeedCleanupDeps): Readonly<Record<JobName, JobWork>> {
+  const { db, stores, settings, uploads } = deps
+  return {
+    async FeedCleanup(run, report) {
+      const { dryRun, step } = paramsOf(run)
+      const feed = requireFeed(await findFeedById(db, run.feedId))
+      await settings.refresh()
+      const cleanup = { feed, dryRun, by: run.kind, report }
+      await cleanUpFeed(deps, cleanup, step)
+    },
+    async FeedIntegrity(run, report) {
+      const bytesPerSecond = () => megabyte * settings.integer('Integrity.MegabytesPerSecond')
+      await settings.refresh()
+      await checkFeedBlobs({ db, stores, bytesPerSecond, report }, run.feedId)
+    },
+    async StorageCleanup(run, report) {
+      const { dryRun } = paramsOf(run)
+      await settings.refresh()
+      const shared = { db, stores, graceMs: settings.graceMs(), dryRun, report }
+      for (const { id } of await listStores(db.read)) {
+        await untilNothingIsDue(report.signal, async () => {
+          const freed = await cleanStore(shared, id)
+          return dryRun ? 0 : freed
+        })
+      }
+    },
+    async StorageReconcile(run, report) {
+      const { dryRun } = paramsOf(run)
+      await settings.refresh()
+      const shared = { db, stores, graceMs: settings.graceMs(), dryRun, report }
+      for (const { id } of await listStores(db.read)) await reconcileStore(shared, id)
+    },
+    FeedDeletion: (run, report) => removeFeedContent({ db, uploads, report }, run.feedId),
+    async RepositoryDeletion(run, report) {
+      const { repositoryId } = JSON.parse(run.params) as RunParams
+      await removeRepositoryContent({ db, uploads, report }, Number(repositoryId))
+    },
+  }
+}
+
+function paramsOf(run: RunRecord): { readonly dryRun: boolean; readonly step: string | null } {
+  const { dryRun, step } = JSON.parse(run.params) as RunParams
+  return { dryRun: dryRun === true, step: typeof step === 'string' ? step : null }
+}
+
+async function findFeedById(db: Db, id: number): Promise<Feed | undefined> {
+  return (await listFeeds(db)).find((feed) => feed.id === id)
+}

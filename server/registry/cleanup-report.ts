@@ -1,0 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Where clean-up tells what it does: the log and the counts of its run. */
+export interface CleanupReport {
+  /** Aborted: stop after the batch at hand. */
+  readonly signal: AbortSignal
+  info(message: string): void
+  /** One item could not be dealt with. It is counted and shown, and left for the next run. */
+  fault(message: string, error: unknown): void
+  /** Adds to one of the run's counts. */
+  count(what: string, by: number): void
+  /** What it is at, in words. */
+  progress(words: string): void
+}
+
+/** Others write too: clean-up rests as long as it worked, a second at most. */
+export async function rest(startedAt: number): Promise<void> {
+  await sleep(Math.min(1000, Math.max(1, performance.now() - startedAt)))
+}
+
+/**
+ * Repeats a pass until one finds nothing to do: what it takes may set other things free. Within the
+ * millisecond in which something was freed it is not due yet.
+ */
+export async function untilNothingIsDue(
+  signal: AbortSignal,
+  pass: () => Promise<number>,
+): Promise<void> {
+  while (!signal.aborted && (await pass()) > 0) await sleep(3)
+}

@@ -1,0 +1,95 @@
+import { Stack, Text, Title } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { api } from '../../../contract/api.ts'
+import type { Reply } from '../../../contract/route.ts'
+import { Count, counted } from '../../parts/count.tsx'
+import { type Column, DataTable } from '../../parts/data-table.tsx'
+import { Facts } from '../../parts/facts.tsx'
+import { Page } from '../../parts/page.tsx'
+import { Size } from '../../parts/size.tsx'
+import { Empty, Failure, Waiting } from '../../parts/states.tsx'
+import { callQuery } from '../../queries/calls.ts'
+import { addressOf } from '../../reference.ts'
+import { WouldFree } from '../storage/freed.tsx'
+import { type Measured, MeasuredList } from '../storage/measured-list.tsx'
+
+/** What lies on the disks, and which registries it belongs to. */
+export function StoragePage() {
+  return (
+    <Page title="Storage" wide>
+      <Server />
+      <section aria-labelledby="by-registry">
+        <Title order={2} id="by-registry" mb="xs">
+          Registries
+        </Title>
+        <MeasuredList
+          route={api.sizes.feeds}
+          query={{}}
+          read={(reply) => reply}
+          caption="Registries by size"
+          addressOf={(feed) => `${addressOf({ feed })}?tab=storage`}
+          more={freed}
+          empty={
+            <Empty title="There is no registry yet">
+              <Text>With the first push its size stands here.</Text>
+            </Empty>
+          }
+        />
+      </section>
+    </Page>
+  )
+}
+
+const freed: Column<Measured> = {
+  title: 'Deleting it frees',
+  numeric: true,
+  render: ({ name }) => <WouldFree feed={name} />,
+}
+
+type Store = Reply<typeof api.sizes.server>['stores'][number]
+
+function Server() {
+  const { data, error, refetch } = useQuery(callQuery(api.sizes.server))
+  if (data === undefined) {
+    return error ? <Failure error={error} onRetry={() => void refetch()} /> : <Waiting rows={2} />
+  }
+  const { deduplicatedBytes, logicalBytes, manifestBytes, manifests, blobs, stores } = data
+  return (
+    <Stack gap="md">
+      <Facts
+        facts={{
+          'Each layer once': <Size bytes={deduplicatedBytes} />,
+          'If nothing were shared': <Size bytes={logicalBytes} />,
+          'Manifests, in the database': <Size bytes={manifestBytes} />,
+          Holds: `${counted(manifests, 'image')}, ${counted(blobs, 'layer')}`,
+        }}
+      />
+      <section aria-labelledby="stores">
+        <Title order={2} id="stores" mb="xs">
+          Stores
+        </Title>
+        <DataTable caption="Stores" columns={columns} rows={stores} keyOf={({ id }) => id} />
+        <Text size="sm" c="dimmed" maw="72ch">
+          Layers, what is yet to be removed and unfinished uploads add up to the bytes of the files
+          in a store. A layer in two registries lies there once and counts in both.
+        </Text>
+      </section>
+    </Stack>
+  )
+}
+
+const columns: readonly Column<Store>[] = [
+  { title: 'Store', render: ({ id }) => id },
+  { title: 'Layers', numeric: true, render: ({ blobs }) => <Count value={blobs} /> },
+  { title: 'Their bytes', numeric: true, render: ({ blobBytes }) => <Size bytes={blobBytes} /> },
+  {
+    title: 'Yet to be removed',
+    numeric: true,
+    render: ({ freedBytes }) => <Size bytes={freedBytes} />,
+  },
+  {
+    title: 'Unfinished uploads',
+    numeric: true,
+    render: ({ uploadBytes }) => <Size bytes={uploadBytes} />,
+  },
+]

@@ -1,0 +1,62 @@
+import { Stack, Text } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { api } from '../../../../contract/api.ts'
+import { counted } from '../../../parts/count.tsx'
+import { Facts } from '../../../parts/facts.tsx'
+import { Size } from '../../../parts/size.tsx'
+import { Empty, Failure, Waiting } from '../../../parts/states.tsx'
+import { callQuery } from '../../../queries/calls.ts'
+import { useWhoami } from '../../../queries/session.ts'
+import { addressOf } from '../../../reference.ts'
+import { WouldFree } from '../../storage/freed.tsx'
+import { type Measured, MeasuredList } from '../../storage/measured-list.tsx'
+
+/** How large a registry is, and which of its repositories are. */
+export function Storage({ feed }: { readonly feed: string }) {
+  const { administrator } = useWhoami()
+  const more = {
+    title: 'Deleting it frees',
+    numeric: true,
+    render: ({ name }: Measured) => <WouldFree feed={feed} repository={name} />,
+  }
+  return (
+    <Stack gap="md">
+      <Whole feed={feed} isAdministrator={administrator} />
+      <MeasuredList
+        route={api.sizes.repositories}
+        query={{ feed }}
+        read={(reply) =>
+          reply.map(({ repository, ...figures }) => ({ name: repository, ...figures }))
+        }
+        caption={`Repositories of ${feed} by size`}
+        addressOf={(repository) => addressOf({ feed, repository })}
+        {...(administrator && { more })}
+        empty={
+          <Empty title="Nothing is here yet">
+            <Text>With the first push its size stands here.</Text>
+          </Empty>
+        }
+      />
+    </Stack>
+  )
+}
+
+function Whole(props: { readonly feed: string; readonly isAdministrator: boolean }) {
+  const { feed, isAdministrator } = props
+  const { data, error, refetch } = useQuery(callQuery(api.sizes.feed, { query: { feed } }))
+  if (data === undefined) {
+    return error ? <Failure error={error} onRetry={() => void refetch()} /> : <Waiting rows={2} />
+  }
+  const { deduplicatedBytes, logicalBytes, manifestBytes, manifests, blobs } = data
+  return (
+    <Facts
+      facts={{
+        'Each layer once': <Size bytes={deduplicatedBytes} />,
+        'If nothing were shared': <Size bytes={logicalBytes} />,
+        'Manifests, in the database': <Size bytes={manifestBytes} />,
+        Holds: `${counted(manifests, 'image')}, ${counted(blobs, 'layer')}`,
+        'Deleting the registry frees': isAdministrator && <WouldFree feed={feed} />,
+      }}
+    />
+  )
+}
