@@ -8,8 +8,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'threads',
     isolate: false,
-    // Most tests wait for programs and disks: two files at once are good even for two processors.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Most tests wait for programs and disks: more files at once than there are processors.
+    maxWorkers: availableParallelism() + 1,
     // These end what hangs. A busy machine is slow, which is no fault of a test.
     testTimeout: 120_000,
     hookTimeout: 180_000,
