@@ -72,9 +72,15 @@ export const deletions = {
     summary: 'Delete tags and images of a repository',
     description:
       'Indexes before what they list, each image by itself. What an index lists that is not deleted too is refused, named, and stays, unless `force` is given.',
-    body: what,
+    body: what.extend({
+      pointing: z.record(tag, digest).optional().meta({
+        description:
+          'By tag, the image that it has to point at still: one that was moved meanwhile stays.',
+      }),
+    }),
     reply: z.object({
       tags: z.array(z.string()),
+      moved: z.array(z.string()).meta({ description: 'Tags that stay: they point elsewhere.' }),
       images: z.array(z.string()),
       refused: z.array(z.object({ digest: z.string(), usedBy: z.array(z.string()) })),
       missing: z.array(z.string()),

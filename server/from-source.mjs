@@ -24,10 +24,13 @@ async function putTogether(text, file) {
   forgetOld()
   const { build } = await import('esbuild')
   const outfile = `${file}.${threadId}`
+  // Packages that are CommonJS ask for node's own modules by it.
+  const require = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)`
   await build({
     stdin: { contents: text, resolveDir: import.meta.dirname, loader: 'ts' },
     ...{ bundle: true, platform: 'node', format: 'esm', target: 'node20', keepNames: true },
     ...{ external: ['@photostructure/sqlite'], outfile, logLevel: 'error' },
+    banner: { js: require },
   })
   renameSync(outfile, file)
 }

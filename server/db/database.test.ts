@@ -169,24 +169,29 @@ async function names(db: Db): Promise<string[]> {
 
 /** Table → columns, read from the interfaces of the schema, which leave nothing behind at run time. */
 function schemaColumns(): Record<string, string[]> {
-  const text = ['schema.ts', 'access-schema.ts', 'pull-schema.ts']
+  const parts = ['access', 'cleanup', 'job', 'pull', 'size']
+  const text = ['schema.ts', ...parts.map((part) => `${part}-schema.ts`)]
     .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
     .join('\n')
-  const interfaces = Object.fromEntries(
-    [...text.matchAll(/export interface (\w+)(?: extends [\w, ]+)? \{\n([\s\S]*?)\n\}/g)].map(
-      ([, name = '', body = '']) => [name, body],
+  const interfaces = new Map(
+    [...text.matchAll(/export interface (\w+)(?: extends ([\w, ]+))? \{\n([\s\S]*?)\n\}/g)].map(
+      ([, name = '', bases = '', body = '']) => [name, { bases: bases.split(', '), body }],
     ),
   )
-  const fields = (body = '') =>
-    [...body.matchAll(/^ {2}(\w+): (.+)$/gm)].map(([, name = '', type = '']) => ({ name, type }))
+  const fieldsOf = (name: string): { name: string; type: string }[] => {
+    const { bases, body } = interfaces.get(name) ?? { bases: [], body: '' }
+    const own = [...body.matchAll(/^ {2}(\w+): (.+)$/gm)]
+    return [
+      ...own.map(([, name = '', type = '']) => ({ name, type })),
+      ...bases.flatMap((base) => fieldsOf(base)),
+    ]
+  }
   return Object.fromEntries(
-    ['Schema', 'AccessSchema', 'PullSchema']
-      .flatMap((each) => fields(interfaces[each]))
-      .map(({ name, type }) => [
-        name,
-        fields(interfaces[type])
-          .map((field) => field.name)
-          .sort(),
-      ]),
+    fieldsOf('Schema').map(({ name, type }) => [
+      name,
+      fieldsOf(type)
+        .map((field) => field.name)
+        .sort(),
+    ]),
   )
 }

@@ -4,11 +4,11 @@ import type { Generated } from 'kysely'
 export interface SizeSchema {
   retention_rules: RetentionRuleRow
   size_changes: SizeChangeRow
-  repository_sizes: SizeSums & { repository_id: number }
-  feed_sizes: SizeSums & { feed_id: number }
+  repository_sizes: RepositorySizeRow
+  feed_sizes: FeedSizeRow
   store_sizes: StoreSizeRow
   feed_blobs: FeedBlobRow
-  size_folding: { id: 1 }
+  size_folding: SizeFoldingRow
 }
 
 export interface RetentionRuleRow {
@@ -42,6 +42,19 @@ export interface SizeSums {
   /** Blobs that are linked, each once. */
   blobs: number
   blob_bytes: number
+}
+
+export interface RepositorySizeRow extends SizeSums {
+  repository_id: number
+}
+
+export interface FeedSizeRow extends SizeSums {
+  feed_id: number
+}
+
+/** One row: who folds holds it. */
+export interface SizeFoldingRow {
+  id: 1
 }
 
 export interface StoreSizeRow {

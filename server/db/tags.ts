@@ -146,20 +146,30 @@ export async function insertTagHistory(trx: Queries, row: HistoryRow): Promise<v
   await insertHistory.run(trx, row)
 }
 
-/** Removes one tag; the manifest stays, as somebody's. False when there is no such tag. */
+/**
+ * Removes one tag; the manifest stays, as somebody's. False when there is no such tag. Throws
+ * CONFLICT when it points elsewhere than at `digest`, if that is given.
+ */
 export async function deleteTag(
   trx: Queries,
   input: {
     readonly repositoryId: number
     readonly tag: string
+    readonly digest?: string | null
     readonly by: string
     readonly address?: string | null
   },
 ): Promise<boolean> {
-  const { repositoryId, tag, by, address = null } = input
+  const { repositoryId, tag, digest = null, by, address = null } = input
   const { feedId, name: repository } = await lockRepository(trx, repositoryId)
   const existing = await digestOfTag.find(trx, { repositoryId, name: tag })
   if (!existing) return false
+  if (digest !== null && existing.digest !== digest) {
+    throw new RegistryError(
+      'CONFLICT',
+      `The tag ${tag} was moved to ${existing.digest} meanwhile: look again at what it is now.`,
+    )
+  }
   await trx
     .deleteFrom('tags')
     .where('repository_id', '=', repositoryId)

@@ -22,6 +22,8 @@ export interface Deletion {
   readonly images: readonly string[]
   /** Also what an index lists. */
   readonly force: boolean
+  /** By tag, the image that it has to point at still. */
+  readonly pointing: Readonly<Record<string, string>>
 }
 
 export interface PreviewedTag {
@@ -224,30 +226,30 @@ async function findHolder(
 
 export interface DeletionResult {
   readonly tags: readonly string[]
+  /** Tags that stay, as they point elsewhere by now. */
+  readonly moved: readonly string[]
   readonly images: readonly string[]
   readonly refused: readonly Refused[]
   readonly missing: readonly string[]
 }
 
+interface DeletionDeps {
+  readonly db: Db
+  readonly graceMs: number
+  readonly by: string
+  readonly address: string | null
+}
+
 /** Deletes tags, then images, indexes before what they list; each is a transaction of its own. */
 export async function runDeletion(
-  deps: {
-    readonly db: Db
-    readonly graceMs: number
-    readonly by: string
-    readonly address: string | null
-  },
+  deps: DeletionDeps,
   target: ImageTarget,
   asked: Deletion,
 ): Promise<DeletionResult> {
   const { db, by, address, graceMs } = deps
   const { repositoryId } = target
-  const done = { tags: [] as string[], images: [] as string[], missing: [] as string[] }
+  const done = { ...(await deleteTags(deps, target, asked)), images: [] as string[] }
   const refused: Refused[] = []
-  for (const tag of new Set(asked.tags)) {
-    const isDeleted = await db.write(deleteTag, { repositoryId, tag, by, address })
-    ;(isDeleted ? done.tags : done.missing).push(tag)
-  }
   for (const digest of await inOrder(db, target, asked.images)) {
     const input = { repositoryId, digest, graceMs, by, address, force: asked.force }
     try {
@@ -264,6 +266,26 @@ export async function runDeletion(
     }
   }
   return { ...done, refused }
+}
+
+async function deleteTags(
+  { db, by, address }: DeletionDeps,
+  { repositoryId }: ImageTarget,
+  asked: Deletion,
+): Promise<{ tags: string[]; missing: string[]; moved: string[] }> {
+  const done = { tags: [] as string[], missing: [] as string[], moved: [] as string[] }
+  const pointing = new Map(Object.entries(asked.pointing))
+  for (const tag of new Set(asked.tags)) {
+    const input = { repositoryId, tag, digest: pointing.get(tag) ?? null, by, address }
+    try {
+      const isDeleted = await db.write(deleteTag, input)
+      ;(isDeleted ? done.tags : done.missing).push(tag)
+    } catch (error) {
+      if (!isRefusal(error, 'CONFLICT')) throw error
+      done.moved.push(tag)
+    }
+  }
+  return done
 }
 
 /** Whatever lists another one of them comes before it. */

@@ -298,6 +298,25 @@ describe('browsing', () => {
       images: [both.digest, amd.manifest.digest],
       refused: [],
       missing: [],
+      moved: [],
+    })
+  })
+
+  test('a tag that was moved after somebody looked stays', async () => {
+    const [old, late] = [image('looked at'), image('pushed late')]
+    const repo = { feed: 'main', repo: 'moving' }
+    await pushImage(table, 'main/moving', old, ['1', '2'])
+    await pushImage(table, 'main/moving', late, ['1'])
+    const { digest } = old.manifest
+    const body = { ...repo, tags: ['1', '2', '3'], pointing: { '1': digest, '2': digest } }
+    expect(await call(admin, api.deletions.run, { body })).toEqual({
+      ...{ tags: ['2'], moved: ['1'], missing: ['3'], images: [], refused: [] },
+    })
+    const left = await call(admin, api.tags.list, { query: repo })
+    expect(left).toMatchObject([{ name: '1', digest: late.manifest.digest }])
+    const odd = { ...repo, tags: ['1'], pointing: { '1': 'nothing' } }
+    expect(await problemOf(call(admin, api.deletions.run, { body: odd }))).toMatchObject({
+      status: 422,
     })
   })
 

@@ -474,12 +474,14 @@ describe('a name that is used again', () => {
     await untilRulesAreNew()
     await pushImage(table, 'reborn/app', image('second'), ['v2'])
     await untilRulesAreNew()
+    // Once a job has removed the former registry, nobody knows its key any more.
+    const isShut = async (place: string, authorization: string) =>
+      expect([401, 404]).toContain(await statusOf(server, place, { authorization }))
     for (const authorization of headers) {
-      expect(await statusOf(server, target, { authorization })).toBe(404)
-      const feed = '/api/management/feeds/get/reborn'
+      await isShut(target, authorization)
       if (authorization.startsWith('Basic')) {
-        expect(await statusOf(server, feed, { authorization })).toBe(404)
-        expect(await statusOf(server, '/api/audit/list?feed=reborn', { authorization })).toBe(404)
+        await isShut('/api/management/feeds/get/reborn', authorization)
+        await isShut('/api/audit/list?feed=reborn', authorization)
       }
     }
     const list = await send(server.url, {

@@ -38,12 +38,14 @@ export function deletionHandlers(deps: ApiDeps): Handlers<typeof routes> {
     async run({ body }, { by }) {
       const place = await getPlace(deps, body)
       const actor = { db, graceMs: settings.graceMs(), by: by.name, address: by.address }
-      const { tags, images, refused, missing } = await runDeletion(actor, place, deletionOf(body))
+      const done = await runDeletion(actor, place, deletionOf(body))
+      const { tags, images, refused, missing, moved } = done
       return {
         tags: [...tags],
         images: [...images],
         refused: refused.map((each) => ({ ...each, usedBy: [...each.usedBy] })),
         missing: [...missing],
+        moved: [...moved],
       }
     },
   }
@@ -68,10 +70,12 @@ function deletionOf({
   tags = [],
   images = [],
   force = false,
+  pointing = {},
 }: {
   readonly tags?: readonly string[] | undefined
   readonly images?: readonly string[] | undefined
   readonly force?: boolean | undefined
+  readonly pointing?: Readonly<Record<string, string>> | undefined
 }): Deletion {
-  return { tags, images, force }
+  return { tags, images, force, pointing }
 }

@@ -85,7 +85,7 @@ export function DeleteDialog(props: {
             disabled={
               preview.data === undefined || preview.isPlaceholderData || isNothing(preview.data)
             }
-            onClick={() => run.mutate({ body })}
+            onClick={() => run.mutate({ body: { ...body, pointing: shownIn(preview.data) } })}
           >
             {verbOf(preview.data, depth)}
           </Button>
@@ -130,6 +130,12 @@ function bodyOf(
   return { ...place, images: [...new Set([...tags.map(({ digest }) => digest), ...images])] }
 }
 
+/** Where the tags point that somebody saw and agreed to: what was pushed since then stays. */
+function shownIn(preview: DeletionPreview | undefined): Record<string, string> {
+  const asked = (preview?.tags ?? []).filter((tag) => tag.asked)
+  return Object.fromEntries(asked.map(({ name, digest }) => [name, digest]))
+}
+
 function titleOf(tags: readonly Tag[], images: readonly string[]): string {
   const [tag, ...otherTags] = tags
   if (tag === undefined) return `Delete ${counted(images.length, 'image')}?`
@@ -151,6 +157,7 @@ function verbOf(preview: DeletionPreview | undefined, depth: Depth): string {
 function outcomeOf(done: {
   readonly tags: readonly string[]
   readonly images: readonly string[]
+  readonly moved: readonly string[]
   readonly refused: readonly unknown[]
 }): string {
   const gone = [
@@ -162,5 +169,7 @@ function outcomeOf(done: {
     done.refused.length > 0
       ? ` ${counted(done.refused.length, 'image')} stayed: an index lists it.`
       : ''
-  return `${deleted}${refused} The audit log has it.`
+  const moved =
+    done.moved.length > 0 ? ` Moved meanwhile, so it stayed: ${done.moved.join(', ')}.` : ''
+  return `${deleted}${refused}${moved} The audit log has it.`
 }
