@@ -43,7 +43,7 @@ export const shots: readonly Shot[] = [
     async prepare(page) {
       await page
         .getByRole('button', { name: /change the rule/ })
-        .first()
+        .nth(1)
         .click()
       await page.getByRole('button', { name: /^Try it/ }).click()
       await page.getByRole('dialog').getByRole('table').waitFor()
