@@ -3,7 +3,9 @@ import { expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import { clientOf } from '../support/api-call.ts'
+import { image } from '../support/content.ts'
 import { describePages, expectAccessible, tabTo, usePages } from '../support/pages.ts'
+import { pushImage } from '../support/push.ts'
 import { basic, send } from '../support/wire.ts'
 
 const password = 'a long enough password'
@@ -127,6 +129,8 @@ describePages('the pages of administration', () => {
     const shown = page.getByRole('dialog', { name: 'The key CI of the test' })
     const key = (await shown.locator('pre').first().textContent())?.trim() ?? ''
     await expectAccessible(page)
+    const table = { url: pages.server().url, callers: { admin: basic('api', key) } }
+    await pushImage(table, 'secret/app', image('pushed with a key'), ['1'])
     const push = async () => {
       const answer = await send(pages.server().url, {
         method: 'POST',
