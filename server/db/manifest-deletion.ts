@@ -3,7 +3,13 @@ import { noteCandidates } from './candidates.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { forgetFacts } from './manifest-facts.ts'
-import { findRelatives, lockRelatives, maxForced, type Relatives } from './manifest-relatives.ts'
+import {
+  findRelatives,
+  isUnlisted,
+  lockRelatives,
+  maxForced,
+  type Relatives,
+} from './manifest-relatives.ts'
 import { lockRepository, relistRepository } from './repositories.ts'
 import { chunksOf, nowMs } from './sql.ts'
 import { deleteTag, insertTagHistory } from './tags.ts'
@@ -177,18 +183,7 @@ async function orphan(trx: Queries, input: ManifestDeletion, { id, dependants }:
         'in',
         chunk.map((row) => row.id),
       )
-      .where(({ not, exists, selectFrom }) =>
-        not(exists(selectFrom('tags').select('name').whereRef('manifest_id', '=', 'manifests.id'))),
-      )
-      .where(({ not, exists, selectFrom }) =>
-        not(
-          exists(
-            selectFrom('manifest_children')
-              .select('parent_id')
-              .whereRef('child_id', '=', 'manifests.id'),
-          ),
-        ),
-      )
+      .where(isUnlisted)
       .where(({ not, exists, selectFrom }) =>
         not(
           exists(

@@ -1,4 +1,6 @@
+import type { ExpressionBuilder } from 'kysely'
 import type { Queries } from './database.ts'
+import type { Schema } from './schema.ts'
 import { listSignatures } from './signatures.ts'
 import { chunksOf } from './sql.ts'
 
@@ -17,6 +19,25 @@ export interface Relatives {
   readonly dependants: readonly Relative[]
   /** Tags of cosign's that speak of it. */
   readonly signatures: readonly string[]
+}
+
+/** No tag points at it and no index lists it: so when it becomes an orphan, and still when it is judged. */
+export function isUnlisted({
+  and,
+  not,
+  exists,
+  selectFrom,
+}: ExpressionBuilder<Schema, 'manifests'>) {
+  return and([
+    not(exists(selectFrom('tags').select('name').whereRef('manifest_id', '=', 'manifests.id'))),
+    not(
+      exists(
+        selectFrom('manifest_children')
+          .select('parent_id')
+          .whereRef('child_id', '=', 'manifests.id'),
+      ),
+    ),
+  ])
 }
 
 /** Indexes that one deletion may leave with a hole. */

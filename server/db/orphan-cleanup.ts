@@ -8,7 +8,7 @@ import {
 } from './candidates.ts'
 import type { Queries } from './database.ts'
 import { removeManifest } from './manifest-deletion.ts'
-import { findRelatives, lockRelatives, type Relatives } from './manifest-relatives.ts'
+import { findRelatives, isUnlisted, lockRelatives, type Relatives } from './manifest-relatives.ts'
 import { lockRepository } from './repositories.ts'
 import { nowMs } from './sql.ts'
 
@@ -90,18 +90,7 @@ async function judge(
     .select(sql<number>`${nowMs}`.as('now'))
     .where('repository_id', '=', repositoryId)
     .where('digest', '=', digest)
-    .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom('tags').select('name').whereRef('manifest_id', '=', 'manifests.id'))),
-    )
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('manifest_children')
-            .select('parent_id')
-            .whereRef('child_id', '=', 'manifests.id'),
-        ),
-      ),
-    )
+    .where(isUnlisted)
     .executeTakeFirst()
   if (row === undefined || row.orphanedSince === null) return null
   const due = Math.max(row.orphanedSince, row.leaseUntil) + graceMs

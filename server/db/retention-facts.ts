@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Queries } from './database.ts'
+import { selectReferencedBlobs } from './manifest-references.ts'
 import { type Params, prepared } from './prepared.ts'
 import { chunksOf, nowMs } from './sql.ts'
 
@@ -117,17 +118,13 @@ export async function readOwnBytes(
 ): Promise<Map<number, number>> {
   const bytes = new Map<number, number>()
   for (const chunk of chunksOf(ids)) {
-    const rows = await db
-      .selectFrom('manifest_blobs as e')
-      .innerJoin('links as l', (join) =>
-        join.onRef('l.repository_id', '=', 'e.repository_id').onRef('l.digest', '=', 'e.digest'),
-      )
-      .innerJoin('blobs as b', (join) =>
-        join.onRef('b.store_id', '=', 'l.store_id').onRef('b.digest', '=', 'l.digest'),
-      )
-      .select(['e.manifest_id as id', sql<number>`cast(sum(b.size_bytes) as bigint)`.as('bytes')])
-      .where('e.manifest_id', 'in', chunk)
-      .groupBy('e.manifest_id')
+    const rows = await selectReferencedBlobs(db)
+      .select([
+        'manifest_blobs.manifest_id as id',
+        sql<number>`cast(sum(blobs.size_bytes) as bigint)`.as('bytes'),
+      ])
+      .where('manifest_blobs.manifest_id', 'in', chunk)
+      .groupBy('manifest_blobs.manifest_id')
       .execute()
     for (const row of rows) bytes.set(row.id, row.bytes)
   }

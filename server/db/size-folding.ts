@@ -133,13 +133,19 @@ interface FeedBlob {
 }
 
 async function dropUnlinked(trx: Queries, rows: readonly FeedBlob[]): Promise<void> {
-  for (const { feed_id, store_id, digest, links } of rows) {
-    if (links !== 0) continue
+  const unlinked = rows.filter(({ links }) => links === 0)
+  const places = new Map(
+    unlinked.map(({ feed_id, store_id }) => [`${feed_id} ${store_id}`, { feed_id, store_id }]),
+  )
+  for (const { feed_id, store_id } of places.values()) {
+    const digests = unlinked
+      .filter((row) => row.feed_id === feed_id && row.store_id === store_id)
+      .map(({ digest }) => digest)
     await trx
       .deleteFrom('feed_blobs')
       .where('feed_id', '=', feed_id)
       .where('store_id', '=', store_id)
-      .where('digest', '=', digest)
+      .where('digest', 'in', digests)
       .execute()
   }
 }

@@ -2,9 +2,8 @@ import { Stack, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { api } from '../../../contract/api.ts'
 import type { Reply } from '../../../contract/route.ts'
-import { Count, counted } from '../../parts/count.tsx'
+import { Count } from '../../parts/count.tsx'
 import { type Column, DataTable } from '../../parts/data-table.tsx'
-import { Facts } from '../../parts/facts.tsx'
 import { Page } from '../../parts/page.tsx'
 import { Size } from '../../parts/size.tsx'
 import { Empty, Failure, Waiting } from '../../parts/states.tsx'
@@ -12,6 +11,7 @@ import { callQuery } from '../../queries/calls.ts'
 import { addressOf } from '../../reference.ts'
 import { WouldFree } from '../storage/freed.tsx'
 import { type Measured, MeasuredList } from '../storage/measured-list.tsx'
+import { SizeFacts } from '../storage/size-facts.tsx'
 
 /** What lies on the disks, and which registries it belongs to. */
 export function StoragePage() {
@@ -53,17 +53,10 @@ function Server() {
   if (data === undefined) {
     return error ? <Failure error={error} onRetry={() => void refetch()} /> : <Waiting rows={2} />
   }
-  const { deduplicatedBytes, logicalBytes, manifestBytes, manifests, blobs, stores } = data
+  const { stores, ...sums } = data
   return (
     <Stack gap="md">
-      <Facts
-        facts={{
-          'Each layer once': <Size bytes={deduplicatedBytes} />,
-          'If nothing were shared': <Size bytes={logicalBytes} />,
-          'Manifests, in the database': <Size bytes={manifestBytes} />,
-          Holds: `${counted(manifests, 'image')}, ${counted(blobs, 'layer')}`,
-        }}
-      />
+      <SizeFacts of={sums} />
       <section aria-labelledby="stores">
         <Title order={2} id="stores" mb="xs">
           Stores

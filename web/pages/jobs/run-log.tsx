@@ -62,8 +62,10 @@ function useLog({ run, ...state }: RunInfo, feed: string | undefined) {
   })
   const { refetch } = log
   // What was written between the last look and the end.
+  const wasLive = useRef(isLive)
   useEffect(() => {
-    if (!isLive) void refetch()
+    if (wasLive.current && !isLive) void refetch()
+    wasLive.current = isLive
   }, [isLive, refetch])
   return {
     lines: log.data?.pages.flatMap(({ items }) => items),

@@ -1,15 +1,13 @@
 import { Stack, Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { api } from '../../../../contract/api.ts'
-import { counted } from '../../../parts/count.tsx'
-import { Facts } from '../../../parts/facts.tsx'
-import { Size } from '../../../parts/size.tsx'
 import { Empty, Failure, Waiting } from '../../../parts/states.tsx'
 import { callQuery } from '../../../queries/calls.ts'
 import { useWhoami } from '../../../queries/session.ts'
 import { addressOf } from '../../../reference.ts'
 import { WouldFree } from '../../storage/freed.tsx'
 import { type Measured, MeasuredList } from '../../storage/measured-list.tsx'
+import { SizeFacts } from '../../storage/size-facts.tsx'
 
 /** How large a registry is, and which of its repositories are. */
 export function Storage({ feed }: { readonly feed: string }) {
@@ -47,16 +45,6 @@ function Whole(props: { readonly feed: string; readonly isAdministrator: boolean
   if (data === undefined) {
     return error ? <Failure error={error} onRetry={() => void refetch()} /> : <Waiting rows={2} />
   }
-  const { deduplicatedBytes, logicalBytes, manifestBytes, manifests, blobs } = data
-  return (
-    <Facts
-      facts={{
-        'Each layer once': <Size bytes={deduplicatedBytes} />,
-        'If nothing were shared': <Size bytes={logicalBytes} />,
-        'Manifests, in the database': <Size bytes={manifestBytes} />,
-        Holds: `${counted(manifests, 'image')}, ${counted(blobs, 'layer')}`,
-        'Deleting the registry frees': isAdministrator && <WouldFree feed={feed} />,
-      }}
-    />
-  )
+  const more = { 'Deleting the registry frees': isAdministrator && <WouldFree feed={feed} /> }
+  return <SizeFacts of={data} more={more} />
 }
