@@ -130,7 +130,7 @@ describePages('the pages of administration', () => {
     const key = (await shown.locator('pre').first().textContent())?.trim() ?? ''
     await expectAccessible(page)
     const table = { url: pages.server().url, callers: { admin: basic('api', key) } }
-    await pushImage(table, 'secret/app', image('pushed with a key'), ['1'])
+    await pushImage(table, 'secret/pushed', image('pushed with a key'), ['1'])
     const push = async () => {
       const answer = await send(pages.server().url, {
         method: 'POST',
