@@ -1,6 +1,6 @@
 import { type CandidateCursor, listDueCandidates, settleCandidates } from './candidates.ts'
 import type { Queries } from './database.ts'
-import { nowMs } from './sql.ts'
+import { hasRowLocks, nowMs } from './sql.ts'
 
 export interface BlobCleanup {
   readonly storeId: number
@@ -28,10 +28,7 @@ export interface RemovedBlob {
 export async function cleanBlobs(trx: Queries, input: BlobCleanup): Promise<BlobCleanupOutcome> {
   const { storeId } = input
   const read = await listDueCandidates(trx, { ...input, kind: 'blob', scopeId: storeId })
-  const seen = await listUnlinked(trx, storeId, digestsOf(read))
-  await lockBlobs(trx, storeId, digestsOf(seen))
-  // A mount or a commit that held the row has ended: what it linked is seen now.
-  const removed = await listUnlinked(trx, storeId, digestsOf(seen))
+  const removed = await lockUnlinked(trx, storeId, digestsOf(read))
   if (removed.length > 0) {
     await trx
       .deleteFrom('blobs')
@@ -88,14 +85,21 @@ async function listUnlinked(
     .execute()
 }
 
-async function lockBlobs(trx: Queries, storeId: number, digests: readonly string[]) {
-  if (digests.length === 0) return
+async function lockUnlinked(
+  trx: Queries,
+  storeId: number,
+  digests: readonly string[],
+): Promise<RemovedBlob[]> {
+  const seen = await listUnlinked(trx, storeId, digests)
+  if (seen.length === 0 || !hasRowLocks(trx)) return seen
   await trx
     .selectFrom('blobs')
     .select('digest')
     .where('store_id', '=', storeId)
-    .where('digest', 'in', digests)
+    .where('digest', 'in', digestsOf(seen))
     .orderBy('digest')
     .forUpdate()
     .execute()
+  // A mount or a commit that held the row has ended: what it linked is seen now.
+  return listUnlinked(trx, storeId, digestsOf(seen))
 }

@@ -9,7 +9,7 @@ import {
 } from './candidates.ts'
 import type { Queries } from './database.ts'
 import { lockRepository } from './repositories.ts'
-import { nowMs } from './sql.ts'
+import { hasRowLocks, nowMs } from './sql.ts'
 
 export interface LinkCleanup {
   readonly repositoryId: number
@@ -76,7 +76,7 @@ function outcomeOf(read: readonly Candidate[], going: readonly Judged[]): LinkCl
 
 /** Blobs before links, each by digest. HEAD and keep-alive renew leases without the repository. */
 async function lockLinks(trx: Queries, repositoryId: number, digests: readonly string[]) {
-  if (digests.length === 0) return
+  if (digests.length === 0 || !hasRowLocks(trx)) return
   const links = trx
     .selectFrom('links')
     .select(['store_id', 'digest'])

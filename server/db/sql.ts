@@ -1,4 +1,11 @@
-import { type Expression, type ExpressionWrapper, expressionBuilder, sql } from 'kysely'
+import {
+  type Expression,
+  type ExpressionWrapper,
+  expressionBuilder,
+  PostgresAdapter,
+  sql,
+} from 'kysely'
+import type { Queries } from './database.ts'
 import type { Schema } from './schema.ts'
 
 /**
@@ -20,6 +27,11 @@ export function greatest(a: Operand, b: Operand): ExpressionWrapper<Schema, neve
 
 function operand(value: Operand): Expression<number> {
   return typeof value === 'number' ? sql<number>`${value}` : value
+}
+
+/** False on SQLite, whose writes hold the whole database: there is nobody to wait for. */
+export function hasRowLocks(db: Queries): boolean {
+  return db.getExecutor().adapter instanceof PostgresAdapter
 }
 
 /** Long lists in pieces that fit one `in (…)`: a statement takes a bounded number of parameters. */
