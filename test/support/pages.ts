@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
 import type { AppOverrides } from '../../server/app.ts'
 import type { Config } from '../../server/config.ts'
 import { buildServer, projectFolder } from './build.ts'
-import { findChromium, launchChromium, openProfile } from './chromium.ts'
+import { findChromium, launchChromium } from './chromium.ts'
 import { expectKeyboardReaches } from './keyboard.ts'
 import { startServer, type TestServer } from './server.ts'
 import { openSignedIn } from './signed-in.ts'
@@ -47,9 +47,7 @@ export function usePages(
   overrides: Partial<Config> = {},
   appOverrides: AppOverrides = {},
 ) {
-  let profile: BrowserContext | undefined
-  /** For who wants a profile that differs, or several at once. */
-  let browser: Browser | undefined
+  let browser: Browser
   let server: TestServer
   let visitors: { readonly context: BrowserContext; readonly isPlain: boolean }[] = []
   /** Profiles that are as new, but have the pages' files in their cache: loading them is most of a test. */
@@ -61,9 +59,7 @@ export function usePages(
     await buildServer()
     const webFolder = path.join(projectFolder, 'dist/web')
     server = await startServer(overrides, { webFolder, ...appOverrides })
-    profile = await openProfile(chromium, mannersAt(server.url))
-    profile.setDefaultTimeout(30_000)
-    idle.push(profile)
+    browser = await launchChromium(chromium)
     await setUp(server)
   }, 360_000)
   afterEach(async () => {
@@ -79,20 +75,20 @@ export function usePages(
     expect(unexpected).toEqual([])
   })
   afterAll(async () => {
-    await profile?.close()
     await browser?.close()
     await server?.[Symbol.asyncDispose]()
   })
 
   const newContext = async (options: BrowserContextOptions = {}) => {
-    browser ??= await launchChromium(chromium)
-    const context = await browser.newContext({ ...mannersAt(server.url), ...options })
+    const manners = { baseURL: server.url, reducedMotion: 'reduce' } as const
+    const context = await browser.newContext({ ...manners, ...options })
     context.setDefaultTimeout(30_000)
     return context
   }
 
   return {
     server: () => server,
+    browser: () => browser,
     /** What this test brings about on purpose, such as the browser's word of a 401. */
     expectComplaint: (pattern: RegExp) => void expected.push(pattern),
     /** Somebody new, with nothing remembered. */
@@ -113,20 +109,17 @@ export function usePages(
   }
 }
 
-function mannersAt(url: string): BrowserContextOptions {
-  return { baseURL: url, reducedMotion: 'reduce' }
-}
-
 /** Closes its pages and takes away all that they kept, but for the files that they loaded. */
 async function forgetAll(context: BrowserContext, origin: string): Promise<BrowserContext> {
-  // A profile goes with its last page.
-  const blank = await context.newPage()
-  const others = context.pages().filter((page) => page !== blank)
+  const [first, ...others] = context.pages()
   await Promise.all(others.map((page) => page.close()))
-  const debug = await context.newCDPSession(blank)
-  const storageTypes = 'cookies,local_storage,indexeddb,cache_storage,service_workers'
-  await debug.send('Storage.clearDataForOrigin', { origin, storageTypes })
-  await debug.detach()
+  if (first !== undefined) {
+    await first.goto('about:blank')
+    const debug = await context.newCDPSession(first)
+    const storageTypes = 'cookies,local_storage,indexeddb,cache_storage,service_workers'
+    await debug.send('Storage.clearDataForOrigin', { origin, storageTypes })
+    await first.close()
+  }
   await context.clearCookies()
   await context.clearPermissions()
   return context
@@ -164,7 +157,7 @@ async function expectNoFinding(
   await page.emulateMedia({ colorScheme })
   await page.locator(`html[data-mantine-color-scheme=${colorScheme}]`).waitFor()
   // Through the debugger, which the policy of the page does not bind.
-  await page.evaluate(readAxe())
+  if (!(await page.evaluate('"axe" in globalThis'))) await page.evaluate(readAxe())
   const asked = JSON.stringify({ ...options, resultTypes: ['violations'] })
   const { violations } = (await page.evaluate(`axe.run(document, ${asked})`)) as AxeResults
   const findings = violations
