@@ -1,4 +1,6 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { RegistryError } from '../domain/errors.ts'
+import { sendProblem } from './api/problem.ts'
 import { sendPage, type WebOptions } from './web.ts'
 
 /** `/`: the pages for a browser; to anything else it says in words what runs here. */
@@ -16,9 +18,25 @@ The documentation is in the docs folder of the package: start with README.md.
 `
   app.get('/', (request, reply) => {
     reply.header('vary', 'accept')
-    if (files !== undefined && request.headers.accept?.includes('text/html') === true) {
-      return sendPage(reply, files, version)
-    }
+    if (files !== undefined && isBrowser(request)) return sendPage(reply, files, version)
     return reply.type('text/plain; charset=utf-8').header('cache-control', 'no-cache').send(text)
   })
+}
+
+/** An address that nothing has: to somebody in a browser the pages say so, with a way on. */
+export function sendNotFound(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { version, files }: WebOptions,
+): FastifyReply {
+  reply.header('vary', 'accept').code(404)
+  const isOfPages = request.method === 'GET' && !/^\/(?:api|assets)\//.test(request.url)
+  if (isOfPages && files !== undefined && isBrowser(request)) {
+    return sendPage(reply, files, version)
+  }
+  return sendProblem(reply, new RegistryError('NOT_FOUND'))
+}
+
+function isBrowser({ headers }: FastifyRequest): boolean {
+  return headers.accept?.includes('text/html') === true
 }

@@ -1,12 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config.ts'
-import { RegistryError } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { describeProblem, sendProblem } from './api/problem.ts'
 import { type HealthCheck, healthRoutes } from './health.ts'
-import { homeRoute } from './home.ts'
+import { homeRoute, sendNotFound } from './home.ts'
 import { metricsRoute } from './metrics.ts'
 import { webRoutes } from './web.ts'
 import type { WebFiles } from './web-files.ts'
@@ -37,7 +36,8 @@ export async function registerRoutes(app: FastifyInstance, options: RouteOptions
     }
     return sendProblem(reply, error)
   })
-  app.setNotFoundHandler((_request, reply) => sendProblem(reply, new RegistryError('NOT_FOUND')))
+  const web = { version, files: options.web }
+  app.setNotFoundHandler((request, reply) => sendNotFound(request, reply, web))
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff')
     done()
@@ -53,8 +53,8 @@ export async function registerRoutes(app: FastifyInstance, options: RouteOptions
     })
     done()
   })
-  homeRoute(app, { version, files: options.web })
-  webRoutes(app, { version, files: options.web })
+  homeRoute(app, web)
+  webRoutes(app, web)
   healthRoutes(app, options)
   metricsRoute(app, { access: config.metrics, metrics, mayReadMetrics: options.mayReadMetrics })
   await options.api?.(app)

@@ -46,6 +46,21 @@ describePages('how the pages are served', () => {
     },
   )
 
+  test('an address that nothing has is a page for a browser, and a problem for a program', async () => {
+    const { page, open } = await pages.visit()
+    pages.expectComplaint(/404/)
+    await open('/containres/main')
+    await page.getByRole('heading', { name: 'No such page' }).waitFor()
+    const answers = [
+      [await get('/containres', html), 404, 'text/html; charset=utf-8'],
+      [await get('/containres'), 404, 'application/problem+json'],
+      [await get('/api/containres', html), 404, 'application/problem+json'],
+    ] as const
+    for (const [{ status, headers }, expected, type] of answers) {
+      expect([status, headers['content-type']]).toEqual([expected, type])
+    }
+  })
+
   test.for(pageRoots)('%s and below answer with the page and a strict policy', async (root) => {
     for (const target of [root, `${root}/`, `${root}/a/${'b'.repeat(400)}:1.4@sha256:0?c=d`]) {
       const answer = await get(target, html)
@@ -117,7 +132,7 @@ describePages('how the pages are served', () => {
     expect([again.status, again.body.byteLength]).toEqual([304, 0])
   })
 
-  test.for(['/assets/', '/assets/..%2findex.html', '/assets/nothing.js', '/container', '/x'])(
+  test.for(['/assets/', '/assets/..%2findex.html', '/assets/nothing.js'])(
     '%s is no page',
     async (target) => {
       const answer = await get(target, html)
