@@ -19,6 +19,7 @@ export function measureDb(db: Db, metrics: Metrics): Db {
 export function measureStore(store: BlobStore, metrics: Metrics): BlobStore {
   const measure = <T>(operation: string, run: () => Promise<T>) =>
     timed((seconds) => metrics.observeStore(operation, seconds), run)
+  const openStaged = store.openStaged?.bind(store)
   return {
     startUpload: (location) => measure('startUpload', () => store.startUpload(location)),
     openUpload: async (location, offsetBytes) => {
@@ -26,6 +27,9 @@ export function measureStore(store: BlobStore, metrics: Metrics): BlobStore {
       return writer && measureWriter(writer, (run) => measure('sync', run))
     },
     readStaged: (location, lengthBytes) => store.readStaged(location, lengthBytes),
+    ...(openStaged && {
+      openStaged: (location) => measure('openStaged', () => openStaged(location)),
+    }),
     finish: (location) => measure('finish', () => store.finish(location)),
     abort: (location) => measure('abort', () => store.abort(location)),
     open: (location) => measure('open', () => store.open(location)),
@@ -46,6 +50,9 @@ function measureWriter(
     write: (chunk) => writer.write(chunk),
     sync: () => measure(() => writer.sync()),
     syncBytes: () => measure(() => writer.syncBytes()),
+    get writtenBytes() {
+      return writer.writtenBytes
+    },
     get offsetBytes() {
       return writer.offsetBytes
     },

@@ -41,6 +41,8 @@ export interface Assembled {
  * wants to vouch for it (then as a tail, an object of its own), or the whole is known.
  */
 export class CloudUploadWriter implements UploadWriter {
+  /** Parts cannot be read before they are put together. */
+  readonly writtenBytes = 0
   readonly #cloud: CloudParts
   readonly #location: string
   readonly #key: string

@@ -1,8 +1,10 @@
 import type { Generated } from 'kysely'
 import type { AccessSchema } from './access-schema.ts'
 import type { CleanupSchema } from './cleanup-schema.ts'
+import type { ConnectorSchema } from './connector-schema.ts'
 import type { JobSchema } from './job-schema.ts'
 import type { PullSchema } from './pull-schema.ts'
+import type { RecordSchema } from './record-schema.ts'
 import type { SizeSchema } from './size-schema.ts'
 import type { StoreSchema } from './store-schema.ts'
 
@@ -14,8 +16,10 @@ import type { StoreSchema } from './store-schema.ts'
 export interface Schema
   extends AccessSchema,
     CleanupSchema,
+    ConnectorSchema,
     JobSchema,
     PullSchema,
+    RecordSchema,
     SizeSchema,
     StoreSchema {
   feeds: FeedRow
@@ -34,8 +38,6 @@ export interface Schema
   users: UserRow
   api_keys: ApiKeyRow
   refresh_tokens: RefreshTokenRow
-  settings: SettingRow
-  events: EventRow
 }
 
 /** Overwrite: may an existing tag be moved? `permission`: only with Feeds_OverwritePackage. */
@@ -53,6 +55,12 @@ export interface FeedRow {
   external_layers: 0 | 1
   store_id: number
   feed_group_id: number | null
+  /** 0: what comes through a connector is not kept. */
+  cache_connectors: Generated<0 | 1>
+  /** The host that it stands in for, lower case; unique. */
+  mirror_of: Generated<string | null>
+  /** 1, of one feed at most: it answers clients that name no registry. */
+  default_mirror: Generated<0 | 1>
   created_at: number
 }
 
@@ -120,6 +128,8 @@ export interface ManifestRow {
   total_bytes: number | null
   /** `linux/amd64,linux/arm64/v8`, sorted; empty: none is known. */
   platforms: string | null
+  /** Through which connector it came; null: it was pushed. */
+  connector_id: Generated<number | null>
 }
 
 export interface ManifestContentRow {
@@ -160,6 +170,10 @@ export interface TagRow {
   updated_at: number
   updated_by: string
   version_key: string
+  /** Through which connector it came; null: it was pushed. */
+  connector_id: Generated<number | null>
+  /** When that was last asked. */
+  checked_at: Generated<number | null>
 }
 
 /** Append-only. `digest` null: the tag was deleted. */
@@ -258,22 +272,4 @@ export interface RefreshTokenRow {
   credential_version: number
   client_id: string
   created_at: number
-}
-
-export interface SettingRow {
-  name: string
-  value: string
-}
-
-/** What happened, for the audit. Append-only. */
-export interface EventRow {
-  id: Generated<number>
-  at: number
-  kind: string
-  by: string
-  feed_id: number | null
-  repository: string | null
-  detail: string
-  /** Where it came from; null for the server's own work and the command line. */
-  address: string | null
 }

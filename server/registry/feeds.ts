@@ -35,6 +35,12 @@ export interface Feed {
   readonly storeId: number
   /** Null: it is in no feed group. */
   readonly feedGroupId: number | null
+  /** Whether what comes through its connectors is kept. */
+  readonly cacheConnectors: boolean
+  /** The host that it stands in for, lower case; null: none. */
+  readonly mirrorOf: string | null
+  /** Whether it answers clients that name no registry. */
+  readonly defaultMirror: boolean
 }
 
 export interface NewFeed {
@@ -56,6 +62,9 @@ export interface FeedChanges {
   readonly externalLayers?: boolean
   /** By name; null: in none. */
   readonly feedGroup?: string | null
+  readonly cacheConnectors?: boolean
+  readonly mirrorOf?: string | null
+  readonly defaultMirror?: boolean
 }
 
 /**
@@ -72,18 +81,26 @@ export interface Feeds {
   /** Reads the list now, so that who was refused by an old one is not; for absent and hidden alike. */
   reread(): Promise<void>
   list(): Promise<Feed[]>
+  /**
+   * The one that stands in for a host, or (null) answers who names none; `refresh` comes first.
+   */
+  findKnownMirror(host: string | null): Feed | undefined
+  /** One that is active, by its number. */
+  findActive(id: number): Promise<Feed | undefined>
 }
 
 const maxAgeMs = 1000
 
 export function openFeeds(db: Db, clock: () => number = Date.now): Feeds {
   let known: ReadonlyMap<string, Feed> = new Map()
+  let mirrors: ReadonlyMap<string | null, Feed> = new Map()
   let readAt = Number.NEGATIVE_INFINITY
   let reading: Promise<void> | undefined
   const read = async () => {
     const startedAt = clock()
     const feeds = await listFeeds(db)
     known = new Map(feeds.flatMap((feed) => keysOf(feed).map((key) => [key, feed] as const)))
+    mirrors = mirrorsOf(feeds)
     readAt = startedAt
   }
   const reread = () => {
@@ -100,9 +117,23 @@ export function openFeeds(db: Db, clock: () => number = Date.now): Feeds {
     },
     refresh,
     findKnown: (key) => known.get(key),
+    findKnownMirror: (host) => mirrors.get(host),
     reread,
     list: () => listFeeds(db),
+    async findActive(id) {
+      await refresh()
+      return [...known.values()].find((feed) => feed.id === id && feed.active)
+    },
   }
+}
+
+function mirrorsOf(feeds: readonly Feed[]): Map<string | null, Feed> {
+  const mirrors = new Map<string | null, Feed>()
+  for (const feed of feeds.filter(({ active }) => active)) {
+    if (feed.mirrorOf !== null) mirrors.set(feed.mirrorOf, feed)
+    if (feed.defaultMirror) mirrors.set(null, feed)
+  }
+  return mirrors
 }
 
 function keysOf(feed: Feed): string[] {
@@ -178,6 +209,11 @@ export async function changeFeed(
       ...(changes.feedGroup !== undefined && {
         feed_group_id: await findGroupId(db, changes.feedGroup),
       }),
+      ...(changes.cacheConnectors !== undefined && {
+        cache_connectors: bit(changes.cacheConnectors),
+      }),
+      ...(changes.mirrorOf !== undefined && { mirror_of: mirroredHost(changes.mirrorOf) }),
+      ...(changes.defaultMirror !== undefined && { default_mirror: bit(changes.defaultMirror) }),
     },
     ...(changes.name !== undefined && { name: ownName(changes.name) }),
     ...(changes.alternateNames && { alternateNames: changes.alternateNames.map(alternateName) }),
@@ -212,6 +248,14 @@ async function findGroupId(db: Db, feedGroup: string | null): Promise<number | n
   return group?.id ?? refuseField('feedGroup', `There is no feed group "${name}".`)
 }
 
+/** As image names begin: `docker.io`, `registry.example.com:5000`. */
+function mirroredHost(text: string | null): string | null {
+  if (text === null || text === '') return null
+  const host = text.toLowerCase()
+  if (URL.canParse(`https://${host}`) && new URL(`https://${host}`).host === host) return host
+  return refuseField('mirrorOf', `"${text.slice(0, 100)}" is no host: write docker.io.`)
+}
+
 function ownName(name: string): FeedName {
   return { ...parseFeedName(name), alternate: 0 }
 }
@@ -234,6 +278,9 @@ function feedOf(record: FeedRecord): Feed {
     externalLayers: record.external_layers === 1,
     storeId: record.store_id,
     feedGroupId: record.feed_group_id,
+    cacheConnectors: record.cache_connectors === 1,
+    mirrorOf: record.mirror_of,
+    defaultMirror: record.default_mirror === 1,
   }
 }
 

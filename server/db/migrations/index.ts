@@ -7,6 +7,7 @@ import { browsing } from './005-browsing.ts'
 import { jobs } from './006-jobs.ts'
 import { retentionSizes } from './007-retention-sizes.ts'
 import { stores } from './008-stores.ts'
+import { connectors } from './009-connectors.ts'
 
 /** Every migration by name, in order. A released one is never changed. */
 export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migration> {
@@ -19,5 +20,6 @@ export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migra
     '006-jobs': jobs(dialect),
     '007-retention-sizes': retentionSizes(dialect),
     '008-stores': stores(dialect),
+    '009-connectors': connectors(dialect),
   }
 }

@@ -2,13 +2,17 @@ import type { BlobReader } from '../../blobs/blob-store.ts'
 import type { Db } from '../../db/database.ts'
 import { type ByteRange, parseRange } from '../../domain/byte-range.ts'
 import { type Digest, parseDigest } from '../../domain/digest.ts'
+import { isRefusal } from '../../domain/errors.ts'
 import {
   type BlobTarget,
   type DamageLog,
   deleteBlob as deleteBlobOf,
   headBlob,
+  type OpenBlob,
   openBlobAt,
 } from '../../registry/blobs.ts'
+import { findBlob, findBlobSize } from '../../registry/connectors/blobs-through.ts'
+import type { Through } from '../../registry/connectors/through.ts'
 import { findRedirect } from '../../registry/redirects.ts'
 import type { Settings } from '../../registry/settings.ts'
 import type { Stores } from '../../registry/stores.ts'
@@ -18,12 +22,14 @@ import type { Exchange } from './exchange.ts'
 import { sendParts } from './multipart.ts'
 import { type Headers, send, writeHead } from './reply.ts'
 import { sendPieces } from './stream.ts'
+import { askerOf, readerOf } from './through.ts'
 
 export interface BlobDeps {
   readonly db: Db
   readonly stores: Stores
   readonly settings: Settings
   readonly log: DamageLog
+  readonly through: Through
 }
 
 interface BlobRequest {
@@ -40,14 +46,15 @@ export async function serveBlob(deps: BlobDeps, request: BlobRequest) {
   const { feed, repository } = admission
   const target: BlobTarget = { feed, repository, digest }
   if (req.method === 'HEAD' || isNotModified(req, digest)) {
-    const { sizeBytes } = await headBlob(deps, target, admission.can('push'))
+    const { sizeBytes } = await headAnywhere(deps, target, admission)
     const status = isNotModified(req, digest) ? 304 : 200
     writeHead(res, status, { ...headersOf(digest), 'content-length': sizeBytes }).end()
     return
   }
-  const opened = await openBlobAt(deps, target)
+  const opened = await openAnywhere(deps, target, admission)
   await using reader = opened.reader
-  const elsewhere = await findRedirect(deps.stores, opened, exchange.caller.address)
+  const elsewhere =
+    opened.at && (await findRedirect(deps.stores, opened.at, exchange.caller.address))
   if (elsewhere !== null) {
     writeHead(exchange.res, 307, { ...redirectHeaders, location: elsewhere }).end()
     return
@@ -58,6 +65,42 @@ export async function serveBlob(deps: BlobDeps, request: BlobRequest) {
       ? parseRange(range, reader.sizeBytes)
       : undefined
   await sendBlob(exchange, reader, { digest, ranges })
+}
+
+function isConnected({ through }: BlobDeps, { feed }: BlobTarget): boolean {
+  return through.connectors.of(feed.id).length > 0
+}
+
+async function headAnywhere(deps: BlobDeps, target: BlobTarget, admission: Admission) {
+  try {
+    return await headBlob(deps, target, admission.can('push'))
+  } catch (error) {
+    if (!isRefusal(error, 'BLOB_UNKNOWN') || !isConnected(deps, target)) throw error
+    const found = await findBlobSize(deps.through, target, askerOf(admission.identity))
+    if (found === undefined) throw error
+    return found
+  }
+}
+
+async function openAnywhere(
+  deps: BlobDeps,
+  target: BlobTarget,
+  admission: Admission,
+): Promise<{ readonly reader: BlobReader; readonly at: OpenBlob | null }> {
+  try {
+    return await openStored(deps, target)
+  } catch (error) {
+    if (!isRefusal(error, 'BLOB_UNKNOWN') || !isConnected(deps, target)) throw error
+    const found = await findBlob(deps.through, target, askerOf(admission.identity))
+    if (found === undefined) throw error
+    if (found.kind === 'here') return openStored(deps, found.target)
+    return { reader: await readerOf(found.transfer), at: null }
+  }
+}
+
+async function openStored(deps: BlobDeps, target: BlobTarget) {
+  const at = await openBlobAt(deps, target)
+  return { reader: at.reader, at }
 }
 
 async function sendBlob(
