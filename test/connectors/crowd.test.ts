@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import { clientOf } from '../support/api-call.ts'
-import { digestOf, type Image } from '../support/content.ts'
 import { runSuccessfully } from '../support/command.ts'
+import { digestOf, type Image } from '../support/content.ts'
 import { describeWith } from '../support/describe-with.ts'
 import { type Distribution, startDistribution } from '../support/distribution.ts'
 import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
@@ -48,15 +48,25 @@ describeWith('fifty clients at once', [registry.reason, curl.reason], () => {
   async function pullAll(url: string, times: number, blobs: Image['blobs']) {
     const urls = blobs.map(({ digest }) => `${url}/blobs/${digest}`)
     const start = performance.now()
-    const output = await runSuccessfully('curl', [
-      ...['--silent', '--show-error', '--no-progress-meter', '--parallel', '--parallel-immediate'],
-      ...['--parallel-max', '300', '--user', `Admin:${adminPassword}`],
-      ...['--write-out', '%{http_code} %{size_download}\\n'],
-      ...Array.from({ length: times }, () => urls)
-        .flat()
-        .flatMap((each) => ['--output', '/dev/null', each]),
-    ])
-    return { ms: performance.now() - start, lines: output.stdout.trim().split('\n').sort() }
+    const output = await runSuccessfully(
+      'curl',
+      [
+        ...[
+          '--silent',
+          '--show-error',
+          '--no-progress-meter',
+          '--parallel',
+          '--parallel-immediate',
+        ],
+        ...['--parallel-max', '300', '--user', `Admin:${adminPassword}`],
+        ...['--write-out', '%{http_code} %{size_download}\\n'],
+        ...Array.from({ length: times }, () => urls)
+          .flat()
+          .flatMap((each) => ['--output', '/dev/null', each]),
+      ],
+      { timeoutSeconds: 300 },
+    )
+    return { ms: performance.now() - start, lines: output.trim().split('\n').sort() }
   }
 
   test('pull a cold image of 200 MB: each blob comes once', { timeout: 400_000 }, async () => {
@@ -69,7 +79,11 @@ describeWith('fifty clients at once', [registry.reason, curl.reason], () => {
     expect(direct.lines).toEqual([...expected].sort())
     const before = proxy.requests.length
     const crowd = await pullAll(`${server.url}/v2/hub/big`, clients, image.blobs)
-    expect(crowd.lines).toEqual(Array.from({ length: clients }, () => expected).flat().sort())
+    expect(crowd.lines).toEqual(
+      Array.from({ length: clients }, () => expected)
+        .flat()
+        .sort(),
+    )
     const asked = proxy.requests.slice(before).filter((each) => each.startsWith('GET /v2/big'))
     expect(asked.sort()).toEqual(
       image.blobs.map(({ digest }) => `GET /v2/big/blobs/${digest}`).sort(),

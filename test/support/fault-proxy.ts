@@ -53,7 +53,7 @@ export async function openFaultProxy(target: string, ca?: string): Promise<Fault
       void pass(active, answer, res)
     })
     upstream.on('error', () => res.destroy())
-    upstream.end()
+    req.pipe(upstream)
   })
 
   async function pass(active: Fault | null, answer: IncomingMessage, res: ServerResponse) {
