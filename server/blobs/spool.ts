@@ -1,20 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
 import path from 'node:path'
-import type { BlobReader } from './blob-store.ts'
 import { storageError } from './file-errors.ts'
 
 const pieceBytes = 256 * 1024
 
 /**
  * Bytes on their way to a store that cannot show them before all are there, on this machine's disk
- * meanwhile. The file has no name: it goes with its last user, also when the process is killed.
+ * meanwhile. The file has no name: it goes when it is closed, also when the process is killed.
  * Errors: STORAGE_FULL, UNAVAILABLE.
  */
 export class Spool implements AsyncDisposable {
   readonly #handle: FileHandle
   #writtenBytes = 0
-  #users = 1
 
   private constructor(handle: FileHandle) {
     this.#handle = handle
@@ -49,22 +47,8 @@ export class Spool implements AsyncDisposable {
     }
   }
 
-  /** For bytes that are written; good after the spool itself was given up. Not after the last user. */
-  openReader(): BlobReader | undefined {
-    if (this.#users === 0) return undefined
-    this.#users += 1
-    return {
-      sizeBytes: this.#writtenBytes,
-      read: (start, end) => this.#read(start, end),
-      [Symbol.asyncDispose]: () => this.#leave(),
-    }
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#leave()
-  }
-
-  async *#read(start: number, end: number): AsyncGenerator<Uint8Array> {
+  /** Written bytes, from `start` to `end`, both included. */
+  async *read(start: number, end: number): AsyncGenerator<Uint8Array> {
     for (let at = start; at <= end; ) {
       const piece = Buffer.allocUnsafe(Math.min(pieceBytes, end - at + 1))
       const bytesRead = await this.#readAt(piece, at)
@@ -83,8 +67,7 @@ export class Spool implements AsyncDisposable {
     throw new RangeError(`nothing is spooled at ${position}`)
   }
 
-  async #leave(): Promise<void> {
-    this.#users -= 1
-    if (this.#users === 0) await this.#handle.close()
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#handle.close()
   }
 }

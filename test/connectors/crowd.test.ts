@@ -19,7 +19,7 @@ import { connect, seed } from './stage.ts'
 const registry = needs({ program: 'docker-registry', package: 'docker-registry' })
 const curl = needs({ program: 'curl', package: 'curl' })
 const clients = 50
-const layerBytes = 10_000_000
+const layerBytes = 50_000_000
 const layers = 4
 
 describeWith('fifty clients at once', [registry.reason, curl.reason], () => {

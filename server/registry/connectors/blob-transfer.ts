@@ -6,6 +6,8 @@ import { RegistryError } from '../../domain/errors.ts'
 import type { Download } from '../../upstream/download.ts'
 import type { RequestBody, StagedBytes } from '../upload-session.ts'
 
+type Source = Pick<BlobReader, 'read' | typeof Symbol.asyncDispose>
+
 interface Piece {
   readonly start: number
   readonly bytes: Uint8Array
@@ -36,6 +38,7 @@ export class BlobTransfer {
   readonly #options: TransferOptions
   #staged: StagedBytes | undefined
   #spool: Spool | undefined
+  #written: Written | undefined
   /** Pieces that may not be on the disk yet, in order: what a writer holds back, 2 MiB or so. */
   readonly #recent: Piece[] = []
   #receivedBytes = 0
@@ -67,7 +70,7 @@ export class BlobTransfer {
       else this.#failure = { error }
     }
     this.#wake()
-    await this.#spool?.[Symbol.asyncDispose]()
+    await this.#written?.leave()
   }
 
   get failure(): unknown {
@@ -92,28 +95,50 @@ export class BlobTransfer {
    * Throws what went wrong, before the last byte.
    */
   async *follow(start: number, end: number): AsyncGenerator<Uint8Array> {
-    await using disk = new StagedReader(this.#options)
-    for (let at = start; at <= end; ) {
-      const last = this.#lastReadable(end)
-      if (last < at) {
-        await this.#change()
-        continue
+    let source: Source | undefined
+    try {
+      for (let at = start; at <= end; ) {
+        const last = this.#lastReadable(end)
+        if (last < at) {
+          await this.#change()
+          continue
+        }
+        // As early as can be: it closes with the last who reads it.
+        source ??= this.#written?.enter()
+        const piece = this.#recentAt(at)
+        source ??= piece ? undefined : await this.#openKept()
+        for await (const bytes of piece
+          ? [piece.subarray(0, last + 1 - at)]
+          : this.#read(source, at, last)) {
+          at += bytes.byteLength
+          yield bytes
+        }
       }
-      // Opened while it is there: afterwards the bytes stay readable.
-      await disk.open({ staged: this.#staged, spool: this.#spool, isVerified: this.#isVerified })
-      const piece = this.#recent.find(({ start: from, bytes }) => at < from + bytes.byteLength)
-      if (piece !== undefined && piece.start <= at) {
-        const bytes = piece.bytes.subarray(at - piece.start, last + 1 - piece.start)
-        at += bytes.byteLength
-        yield bytes
-        continue
-      }
-      for await (const bytes of disk.read(at, Math.min(last, (piece?.start ?? last + 1) - 1))) {
-        at += bytes.byteLength
-        yield bytes
-      }
+      while (!this.#isVerified) await this.#change()
+    } finally {
+      await source?.[Symbol.asyncDispose]()
     }
-    while (!this.#isVerified) await this.#change()
+  }
+
+  /** What memory has from there on. */
+  #recentAt(at: number): Uint8Array | undefined {
+    const piece = this.#recent.find(({ start, bytes }) => at < start + bytes.byteLength)
+    return piece && piece.start <= at ? piece.bytes.subarray(at - piece.start) : undefined
+  }
+
+  /** The bytes from `start` to `end` that memory has no more. */
+  #read(source: Source | undefined, start: number, end: number): AsyncIterable<Uint8Array> {
+    if (source === undefined) {
+      throw new RegistryError('UNAVAILABLE', 'The blob has just gone by: ask for it again.')
+    }
+    const [oldest] = this.#recent
+    return source.read(start, Math.min(end, (oldest?.start ?? end + 1) - 1))
+  }
+
+  /** For who comes when all is over. */
+  async #openKept(): Promise<BlobReader | undefined> {
+    const { keep, openKept } = this.#options
+    return this.#isVerified && keep ? await openKept() : undefined
   }
 
   /** Until all is verified, one byte is missing: a client cannot take the rest for the whole. */
@@ -124,9 +149,9 @@ export class BlobTransfer {
   }
 
   async *#receive(signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const { download, digest, keep, openSpool, onBytes } = this.#options
+    const { download, digest, keep, onBytes } = this.#options
     const hash = keep ? undefined : createHash(algorithmOf(digest))
-    if (this.#staged && !this.#staged.store.openStaged) this.#spool = await openSpool()
+    this.#written = await this.#openWritten()
     for await (const bytes of download.chunks(signal)) {
       onBytes(bytes.byteLength)
       hash?.update(bytes)
@@ -139,6 +164,15 @@ export class BlobTransfer {
     }
     const isRight = hash && formatDigest(algorithmOf(digest), hash.digest('hex')) === digest
     if (isRight) throw new NotKept()
+  }
+
+  /** Undefined: a small blob is in memory until it is stored. */
+  async #openWritten(): Promise<Written | undefined> {
+    const { store, location } = this.#staged ?? {}
+    if (store === undefined || location === undefined) return undefined
+    if (!store.openStaged) this.#spool = await this.#options.openSpool()
+    const source = this.#spool ?? (await store.openStaged?.(location))
+    return source && new Written(source)
   }
 
   #dropWritten(): void {
@@ -160,35 +194,28 @@ export class BlobTransfer {
   }
 }
 
-interface Sources {
-  readonly staged: StagedBytes | undefined
-  readonly spool: Spool | undefined
-  readonly isVerified: boolean
-}
+/** The bytes that are written, for all who follow: open as long as anybody does. */
+class Written {
+  readonly #reader: Source
+  #users = 1
 
-/** What one client reads of the staged bytes. */
-class StagedReader implements AsyncDisposable {
-  readonly #options: Pick<TransferOptions, 'keep' | 'openKept'>
-  #reader: BlobReader | undefined
-
-  constructor(options: Pick<TransferOptions, 'keep' | 'openKept'>) {
-    this.#options = options
+  constructor(reader: Source) {
+    this.#reader = reader
   }
 
-  async open({ staged, spool, isVerified }: Sources): Promise<void> {
-    const { keep, openKept } = this.#options
-    this.#reader ??= spool?.openReader()
-    this.#reader ??= await staged?.store.openStaged?.(staged.location)
-    if (isVerified && keep) this.#reader ??= await openKept()
+  /** Undefined: it is closed. To be left again. */
+  enter(): Source | undefined {
+    if (this.#users === 0) return undefined
+    this.#users += 1
+    return {
+      read: (start, end) => this.#reader.read(start, end),
+      [Symbol.asyncDispose]: () => this.leave(),
+    }
   }
 
-  read(start: number, end: number): AsyncIterable<Uint8Array> {
-    if (this.#reader !== undefined) return this.#reader.read(start, end)
-    throw new RegistryError('UNAVAILABLE', 'The blob has just been stored: ask for it again.')
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#reader?.[Symbol.asyncDispose]()
+  async leave(): Promise<void> {
+    this.#users -= 1
+    if (this.#users === 0) await this.#reader[Symbol.asyncDispose]()
   }
 }
 
