@@ -26,6 +26,7 @@ export function measureStore(store: BlobStore, metrics: Metrics): BlobStore {
       return writer && measureWriter(writer, (run) => measure('sync', run))
     },
     readStaged: (location, lengthBytes) => store.readStaged(location, lengthBytes),
+    openStaged: (location) => measure('openStaged', () => store.openStaged(location)),
     finish: (location) => measure('finish', () => store.finish(location)),
     abort: (location) => measure('abort', () => store.abort(location)),
     open: (location) => measure('open', () => store.open(location)),
@@ -44,6 +45,9 @@ function measureWriter(
     write: (chunk) => writer.write(chunk),
     sync: () => measure(() => writer.sync()),
     syncBytes: () => measure(() => writer.syncBytes()),
+    get writtenBytes() {
+      return writer.writtenBytes
+    },
     get offsetBytes() {
       return writer.offsetBytes
     },

@@ -28,6 +28,13 @@ export interface BlobStore extends AsyncDisposable {
   readStaged(location: string, lengthBytes: number): AsyncIterable<Uint8Array>
 
   /**
+   * Opens staged bytes while somebody writes them: as many as the writer says that it has written
+   * can be read, more as more come, and also once they are finished or removed. Undefined when
+   * nothing is staged there (any more).
+   */
+  openStaged(location: string): Promise<BlobReader | undefined>
+
+  /**
    * Makes the staged bytes the blob at this location: fsynced, renamed, folders fsynced. Safe to
    * repeat. Returns the size, or undefined when there is neither a staged file nor a finished one.
    */
@@ -69,6 +76,8 @@ export interface UploadWriter extends AsyncDisposable {
    * with the location, so no row may vouch for more of them than before.
    */
   syncBytes(): Promise<number>
+  /** Bytes that `openStaged` can read, counted from the start of the blob. */
+  readonly writtenBytes: number
   /** Bytes written or buffered, counted from the start of the blob. */
   readonly offsetBytes: number
 }

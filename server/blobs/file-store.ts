@@ -144,6 +144,10 @@ class DiskStore implements FileStore {
     }
   }
 
+  openStaged(location: string): Promise<BlobReader | undefined> {
+    return this.#at(location, () => this.#openReader(this.#staged(location)))
+  }
+
   finish(location: string): Promise<{ sizeBytes: number } | undefined> {
     return this.#at(location, async () => {
       const known = this.#outcomes.get(location)?.durableBytes

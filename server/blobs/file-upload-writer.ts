@@ -61,6 +61,10 @@ export class FileUploadWriter implements UploadWriter {
     return this.#offsetBytes
   }
 
+  get writtenBytes(): number {
+    return this.#writtenBytes
+  }
+
   async write(chunk: Uint8Array): Promise<void> {
     let takenBytes = 0
     do {

@@ -42,7 +42,13 @@ class MemoryStore implements BlobStore {
     if (entry?.state !== 'staged') {
       throw new RegistryError('UNAVAILABLE', 'The staged bytes of the upload are missing.')
     }
-    yield* new MemoryBlobReader(entry.bytes).read(0, lengthBytes - 1)
+    yield* new MemoryBlobReader(entry).read(0, lengthBytes - 1)
+  }
+
+  async openStaged(location: string): Promise<BlobReader | undefined> {
+    requireLocation(location)
+    const entry = this.#entries.get(location)
+    return entry?.state === 'staged' ? new MemoryBlobReader(entry) : undefined
   }
 
   async finish(location: string): Promise<{ sizeBytes: number } | undefined> {
@@ -63,7 +69,7 @@ class MemoryStore implements BlobStore {
   async open(location: string): Promise<BlobReader | undefined> {
     requireLocation(location)
     const entry = this.#entries.get(location)
-    return entry?.state === 'finished' ? new MemoryBlobReader(entry.bytes) : undefined
+    return entry?.state === 'finished' ? new MemoryBlobReader(entry) : undefined
   }
 
   async remove(locations: readonly string[]): Promise<void> {
@@ -106,6 +112,10 @@ class MemoryUploadWriter implements UploadWriter {
     return this.#offsetBytes
   }
 
+  get writtenBytes(): number {
+    return this.#entry.bytes.length
+  }
+
   async write(chunk: Uint8Array): Promise<void> {
     this.#requireOpen()
     this.#pending.push(Buffer.from(chunk))
@@ -136,24 +146,24 @@ class MemoryUploadWriter implements UploadWriter {
 }
 
 class MemoryBlobReader implements BlobReader {
-  readonly #bytes: Buffer
+  readonly #entry: Pick<Entry, 'bytes'>
 
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
+  constructor(entry: Pick<Entry, 'bytes'>) {
+    this.#entry = entry
   }
 
   get sizeBytes(): number {
-    return this.#bytes.length
+    return this.#entry.bytes.length
   }
 
   /** Every piece is overwritten once the next is asked for: who keeps one too long finds out. */
   async *read(start: number, end: number): AsyncGenerator<Uint8Array, void, undefined> {
     for (let at = start; at <= end; at += pieceBytes) {
       const length = Math.min(pieceBytes, end - at + 1)
-      if (at + length > this.#bytes.length) {
+      if (at + length > this.#entry.bytes.length) {
         throw new RegistryError('UNAVAILABLE', 'The blob is shorter than it should be.')
       }
-      const piece = Buffer.from(this.#bytes.subarray(at, at + length))
+      const piece = Buffer.from(this.#entry.bytes.subarray(at, at + length))
       try {
         yield piece
       } finally {

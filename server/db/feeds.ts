@@ -1,3 +1,4 @@
+import type { Insertable, Updateable } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
@@ -16,6 +17,9 @@ export interface FeedRecord {
   readonly external_layers: 0 | 1
   readonly store_id: number
   readonly feed_group_id: number | null
+  readonly cache_connectors: 0 | 1
+  readonly mirror_of: string | null
+  readonly default_mirror: 0 | 1
   readonly names: readonly FeedName[]
 }
 
@@ -36,6 +40,9 @@ const columns = [
   'feeds.external_layers',
   'feeds.store_id',
   'feeds.feed_group_id',
+  'feeds.cache_connectors',
+  'feeds.mirror_of',
+  'feeds.default_mirror',
 ] as const
 
 const byKey = prepared((db, p: Params<{ key: string }>) =>
@@ -81,7 +88,7 @@ export async function listFeedRecords(db: Queries): Promise<FeedRecord[]> {
 
 export interface NewFeed {
   readonly names: readonly FeedName[]
-  readonly row: Omit<FeedRow, 'id' | 'created_at'>
+  readonly row: Insertable<Omit<FeedRow, 'id' | 'created_at'>>
   readonly by: string
   readonly address?: string | null
 }
@@ -106,7 +113,7 @@ export async function insertFeed(trx: Queries, input: NewFeed): Promise<{ id: nu
 
 export interface FeedChange {
   readonly id: number
-  readonly row: Partial<Omit<FeedRow, 'id' | 'name' | 'created_at' | 'store_id'>>
+  readonly row: Updateable<Omit<FeedRow, 'id' | 'name' | 'created_at' | 'store_id'>>
   /** Its own name from now on; absent: as it is. */
   readonly name?: FeedName
   /** All its alternate names from now on; absent: as they are. */
@@ -123,6 +130,7 @@ export async function updateFeed(trx: Queries, input: FeedChange): Promise<FeedR
   const { id, name, alternateNames } = input
   const current = await lockFeed(trx, id)
   const row = { ...input.row, ...(name && { name: name.name }) }
+  await refuseSecondMirror(trx, id, row)
   if (Object.keys(row).length > 0) {
     await trx.updateTable('feeds').set(row).where('id', '=', id).execute()
   }
@@ -144,6 +152,24 @@ export async function updateFeed(trx: Queries, input: FeedChange): Promise<FeedR
     .where('id', '=', id)
     .executeTakeFirstOrThrow()
   return { ...record, names: await namesOf.list(trx, { feedId: id }) }
+}
+
+/** A host has one mirror, and clients that name none have one. */
+async function refuseSecondMirror(trx: Queries, id: number, row: FeedChange['row']) {
+  const taken = await trx
+    .selectFrom('feeds')
+    .select(['name', 'mirror_of as mirrorOf'])
+    .where('id', '<>', id)
+    .where((eb) =>
+      eb.or([
+        eb('mirror_of', '=', row.mirror_of ?? ''),
+        ...(row.default_mirror === 1 ? [eb('default_mirror', '=', 1)] : []),
+      ]),
+    )
+    .executeTakeFirst()
+  if (taken === undefined) return
+  const what = taken.mirrorOf === row.mirror_of ? `mirror of ${row.mirror_of}` : 'default mirror'
+  throw new RegistryError('CONFLICT', `The registry ${taken.name} is the ${what} already.`)
 }
 
 function changedNames(current: readonly FeedName[], { name, alternateNames }: FeedChange) {
@@ -199,9 +225,10 @@ export async function retireFeed(
   await trx.deleteFrom('feed_names').where('feed_id', '=', input.id).execute()
   await trx.deleteFrom('permissions').where('feed_id', '=', input.id).execute()
   await trx.deleteFrom('jobs').where('feed_id', '=', input.id).execute()
+  await trx.deleteFrom('feed_connectors').where('feed_id', '=', input.id).execute()
   await trx
     .updateTable('feeds')
-    .set({ active: 0, feed_group_id: null })
+    .set({ active: 0, feed_group_id: null, mirror_of: null, default_mirror: 0 })
     .where('id', '=', input.id)
     .execute()
   await insertEvent(trx, {

@@ -31,6 +31,11 @@ export interface ManifestPush extends ManifestReferences {
   readonly address?: string | null
 }
 
+export interface CachedManifest extends ManifestPush {
+  /** Through which it came. */
+  readonly connectorId: number
+}
+
 interface FeedRules {
   readonly overwrite: OverwriteRule
   readonly sparse_indexes: 0 | 1
@@ -43,9 +48,27 @@ interface FeedRules {
  * are set. Throws MANIFEST_BLOB_UNKNOWN naming what is missing, DENIED when a tag may not move.
  */
 export async function putManifest(trx: Queries, push: ManifestPush): Promise<void> {
+  await accept(trx, { ...push, connectorId: null })
+}
+
+/**
+ * Keeps a manifest that came through a connector. What it refers to may come later or never: it is
+ * wanted, as a sparse index's children are. Tags and manifests that were pushed stay what they are.
+ */
+export async function cacheManifest(trx: Queries, push: CachedManifest): Promise<void> {
+  await accept(trx, push)
+}
+
+type Accepted = ManifestPush & { readonly connectorId: number | null }
+
+const rulesOfCache = { overwrite: 'allowed', sparse_indexes: 1, external_layers: 1 } as const
+
+async function accept(trx: Queries, push: Accepted): Promise<void> {
+  const { connectorId } = push
   const repositoryId = await ensureRepository(trx, push.feedId, push.repository)
   await lockRepository(trx, repositoryId)
-  const rules = await feedRules(trx, push.feedId)
+  const ownRules = await feedRules(trx, push.feedId)
+  const rules = connectorId === null ? ownRules : { ...ownRules, ...rulesOfCache }
   refuseExternal(push, rules)
   const references = await promiseReferences(trx, repositoryId, push, rules)
   const { children, isNew } = await adoptRelatives(trx, repositoryId, push, references)
@@ -59,6 +82,7 @@ export async function putManifest(trx: Queries, push: ManifestPush): Promise<voi
     overwrite: rules.overwrite,
     mayOverwrite: push.mayOverwrite,
     by: push.by,
+    connectorId,
   })
   await countPush.run(trx, {
     repositoryId,
@@ -67,7 +91,7 @@ export async function putManifest(trx: Queries, push: ManifestPush): Promise<voi
     by: push.by,
   })
   await insertEvent(trx, {
-    kind: 'manifest.pushed',
+    kind: connectorId === null ? 'manifest.pushed' : 'manifest.cached',
     by: push.by,
     address: push.address ?? null,
     feedId: push.feedId,
@@ -103,7 +127,7 @@ type NewManifest = { readonly repositoryId: number } & Pick<
   ManifestPush,
   'digest' | 'mediaType' | 'artifactType' | 'subject' | 'annotations'
 > &
-  Pick<ManifestPush, 'graceMs' | 'by'> & { readonly sizeBytes: number }
+  Pick<Accepted, 'graceMs' | 'by' | 'connectorId'> & { readonly sizeBytes: number }
 
 const upsert = prepared((db, p: Params<NewManifest>) =>
   db
@@ -121,12 +145,18 @@ const upsert = prepared((db, p: Params<NewManifest>) =>
       lease_until: fromNow(p.graceMs),
       pushed_at: nowMs,
       pushed_by: p.by,
+      connector_id: p.connectorId,
     })
     .onConflict((conflict) =>
       conflict.columns(['repository_id', 'digest']).doUpdateSet({
         orphaned_since: sql.lit(null),
         promised_at: nowMs,
         lease_until: renewedLease('manifests.lease_until', p.graceMs),
+        // What is pushed is no longer a connector's; what a connector brings again stays what it was.
+        connector_id: sql<
+          number | null
+        >`case when excluded.connector_id is null then null else manifests.connector_id end`,
+        pushed_by: sql<string>`case when manifests.connector_id is not null and excluded.connector_id is null then excluded.pushed_by else manifests.pushed_by end`,
       }),
     )
     .returning(['id', 'media_type']),
@@ -139,11 +169,7 @@ const insertContent = prepared((db, p: Params<{ id: number; content: Uint8Array 
     .onConflict((conflict) => conflict.column('manifest_id').doNothing()),
 )
 
-async function upsertManifest(
-  trx: Queries,
-  repositoryId: number,
-  push: ManifestPush,
-): Promise<number> {
+async function upsertManifest(trx: Queries, repositoryId: number, push: Accepted): Promise<number> {
   const { content } = push
   const row = await upsert.find(trx, { ...push, repositoryId, sizeBytes: content.byteLength })
   if (!row) throw new Error('an INSERT without its row')

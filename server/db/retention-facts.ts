@@ -40,6 +40,8 @@ export interface RetentionManifest {
   readonly subject: string | null
   readonly pushedAt: number
   readonly orphaned: boolean
+  /** Null: it was pushed. */
+  readonly connectorId: number | null
   /** Milliseconds until the lease ends. */
   readonly leftMs: number
 }
@@ -53,6 +55,7 @@ const manifestPage = prepared((db, p: Params<Page & { repositoryId: number }>) =
       'subject',
       'pushed_at as pushedAt',
       'orphaned_since as orphanedSince',
+      'connector_id as connectorId',
       sql<number>`lease_until - ${nowMs}`.as('leftMs'),
     ])
     .where('repository_id', '=', p.repositoryId)

@@ -1,8 +1,10 @@
 import type { Generated } from 'kysely'
 import type { AccessSchema } from './access-schema.ts'
 import type { CleanupSchema } from './cleanup-schema.ts'
+import type { ConnectorSchema } from './connector-schema.ts'
 import type { JobSchema } from './job-schema.ts'
 import type { PullSchema } from './pull-schema.ts'
+import type { RecordSchema } from './record-schema.ts'
 import type { SizeSchema } from './size-schema.ts'
 
 /**
@@ -10,7 +12,14 @@ import type { SizeSchema } from './size-schema.ts'
  * (`now_ms()`), truth values are 0 and 1, digests are `sha256:…` texts. `reference` columns end in
  * `_id`. What each guard is for stands in docs/decisions/0001-clean-up-protocol.md.
  */
-export interface Schema extends AccessSchema, CleanupSchema, JobSchema, PullSchema, SizeSchema {
+export interface Schema
+  extends AccessSchema,
+    CleanupSchema,
+    ConnectorSchema,
+    JobSchema,
+    PullSchema,
+    RecordSchema,
+    SizeSchema {
   stores: StoreRow
   feeds: FeedRow
   feed_names: FeedNameRow
@@ -28,8 +37,6 @@ export interface Schema extends AccessSchema, CleanupSchema, JobSchema, PullSche
   users: UserRow
   api_keys: ApiKeyRow
   refresh_tokens: RefreshTokenRow
-  settings: SettingRow
-  events: EventRow
 }
 
 /** A place for bytes; feeds that name the same place share the row. */
@@ -58,6 +65,12 @@ export interface FeedRow {
   external_layers: 0 | 1
   store_id: number
   feed_group_id: number | null
+  /** 0: what comes through a connector is not kept. */
+  cache_connectors: Generated<0 | 1>
+  /** The host that it stands in for, lower case; unique. */
+  mirror_of: Generated<string | null>
+  /** 1, of one feed at most: it answers clients that name no registry. */
+  default_mirror: Generated<0 | 1>
   created_at: number
 }
 
@@ -125,6 +138,8 @@ export interface ManifestRow {
   total_bytes: number | null
   /** `linux/amd64,linux/arm64/v8`, sorted; empty: none is known. */
   platforms: string | null
+  /** Through which connector it came; null: it was pushed. */
+  connector_id: Generated<number | null>
 }
 
 export interface ManifestContentRow {
@@ -165,6 +180,10 @@ export interface TagRow {
   updated_at: number
   updated_by: string
   version_key: string
+  /** Through which connector it came; null: it was pushed. */
+  connector_id: Generated<number | null>
+  /** When that was last asked. */
+  checked_at: Generated<number | null>
 }
 
 /** Append-only. `digest` null: the tag was deleted. */
@@ -263,22 +282,4 @@ export interface RefreshTokenRow {
   credential_version: number
   client_id: string
   created_at: number
-}
-
-export interface SettingRow {
-  name: string
-  value: string
-}
-
-/** What happened, for the audit. Append-only. */
-export interface EventRow {
-  id: Generated<number>
-  at: number
-  kind: string
-  by: string
-  feed_id: number | null
-  repository: string | null
-  detail: string
-  /** Where it came from; null for the server's own work and the command line. */
-  address: string | null
 }

@@ -37,6 +37,12 @@ export interface TagMove {
   /** Whether the caller has Feeds_OverwritePackage. */
   readonly mayOverwrite: boolean
   readonly by: string
+  /** Through which they come; absent or null: they are pushed, and are no longer a connector's. */
+  readonly connectorId?: number | null
+}
+
+interface Origin {
+  readonly connectorId: number | null
 }
 
 interface TagKey {
@@ -48,13 +54,13 @@ const digestOfTag = prepared((db, p: Params<TagKey>) =>
   db
     .selectFrom('tags')
     .innerJoin('manifests', 'manifests.id', 'tags.manifest_id')
-    .select('manifests.digest')
+    .select(['manifests.digest', 'tags.connector_id as connectorId'])
     .where('tags.repository_id', '=', p.repositoryId)
     .where('tags.name', '=', p.name),
 )
 
 const upsert = prepared(
-  (db, p: Params<TagKey & { versionKey: string; manifestId: number; by: string }>) =>
+  (db, p: Params<TagKey & Origin & { versionKey: string; manifestId: number; by: string }>) =>
     db
       .insertInto('tags')
       .values({
@@ -65,35 +71,53 @@ const upsert = prepared(
         updated_at: nowMs,
         updated_by: p.by,
         version_key: p.versionKey,
+        connector_id: p.connectorId,
+        checked_at: nowMs,
       })
       .onConflict((conflict) =>
         conflict.columns(['repository_id', 'name']).doUpdateSet({
           manifest_id: p.manifestId,
           updated_at: nowMs,
           updated_by: p.by,
+          connector_id: p.connectorId,
+          checked_at: nowMs,
           // One that an older version of this server made has none.
           version_key: p.versionKey,
         }),
       ),
 )
 
+const markOrigin = prepared((db, p: Params<TagKey & Origin>) =>
+  db
+    .updateTable('tags')
+    .set({ connector_id: p.connectorId, checked_at: nowMs })
+    .where('repository_id', '=', p.repositoryId)
+    .where('name', '=', p.name),
+)
+
 /**
  * Points tags at a manifest, under the repository's lock. Tags that point there already stay as
- * they are. Throws DENIED, with nothing moved, when the feed's rule keeps one where it is.
+ * they are, and so do pushed ones when a connector's come. Throws DENIED, with nothing moved, when the feed's rule keeps one where it is.
  */
 export async function moveTags(
   trx: Queries,
   move: TagMove,
 ): Promise<{ created: string[]; updated: string[] }> {
-  const { repositoryId, manifest, by } = move
+  const { repositoryId, manifest, by, connectorId = null } = move
   const created: string[] = []
   const updated: string[] = []
   for (const name of new Set(move.tags)) {
     const existing = await digestOfTag.find(trx, { repositoryId, name })
-    if (existing?.digest === manifest.digest) continue
+    if (existing && connectorId !== null && existing.connectorId === null) continue
+    if (existing?.digest === manifest.digest) {
+      if (existing.connectorId !== null) {
+        await markOrigin.run(trx, { repositoryId, name, connectorId })
+      }
+      continue
+    }
     if (existing) refuseMove(move, name, existing.digest)
     const key = { repositoryId, name, versionKey: versionKey(name) }
-    await upsert.run(trx, { ...key, manifestId: manifest.id, by })
+    await upsert.run(trx, { ...key, manifestId: manifest.id, by, connectorId })
     await insertTagHistory(trx, {
       repository_id: repositoryId,
       name,

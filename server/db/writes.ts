@@ -3,7 +3,14 @@ import { deleteOldRequests, recordApiKeyUses } from './api-key-requests.ts'
 import { markLive } from './blob-checks.ts'
 import { cleanBlobs } from './blob-cleanup.ts'
 import { markDamaged, mountBlob } from './blobs.ts'
+import { touchCachedTag } from './cached-content.ts'
 import { forgetScope } from './candidates.ts'
+import {
+  attachConnectors,
+  deleteConnector,
+  insertConnector,
+  updateConnector,
+} from './connectors.ts'
 import type { Queries } from './database.ts'
 import {
   deleteDirectory,
@@ -33,7 +40,7 @@ import { deleteLink, promiseBlob } from './links.ts'
 import { recordLogins } from './logins.ts'
 import { deleteManifest } from './manifest-deletion.ts'
 import { recordFacts } from './manifest-facts.ts'
-import { putManifest } from './manifest-push.ts'
+import { cacheManifest, putManifest } from './manifest-push.ts'
 import { promiseManifest } from './manifests.ts'
 import { cleanOrphans } from './orphan-cleanup.ts'
 import { deletePermission, insertPermission } from './permissions.ts'
@@ -76,7 +83,9 @@ export type WriteOutput<W extends Write> = Awaited<ReturnType<W>>
 export const writes: Readonly<Record<string, Write>> = {
   admitDirectoryUser,
   advanceUpload,
+  attachConnectors,
   beatRun,
+  cacheManifest,
   cancelRun,
   changeSetting,
   claimRun,
@@ -89,6 +98,7 @@ export const writes: Readonly<Record<string, Write>> = {
   createTag,
   createUser,
   deactivateApiKey,
+  deleteConnector,
   deleteDirectory,
   deleteEndedSessions,
   deleteFeedContent,
@@ -119,6 +129,7 @@ export const writes: Readonly<Record<string, Write>> = {
   forkUpload,
   importSecurity,
   insertApiKey,
+  insertConnector,
   insertDirectory,
   insertFeed,
   insertFeedGroup,
@@ -165,10 +176,12 @@ export const writes: Readonly<Record<string, Write>> = {
   setStoreMarker,
   setUserActive,
   signOutEverywhere,
+  touchCachedTag,
   touchSessions,
   suspendDirectoryUser,
   takeStrays,
   updateApiKey,
+  updateConnector,
   updateDirectory,
   updateFeed,
   updateFeedGroup,

@@ -35,6 +35,12 @@ export interface Feed {
   readonly storeId: number
   /** Null: it is in no feed group. */
   readonly feedGroupId: number | null
+  /** Whether what comes through its connectors is kept. */
+  readonly cacheConnectors: boolean
+  /** The host that it stands in for, lower case; null: none. */
+  readonly mirrorOf: string | null
+  /** Whether it answers clients that name no registry. */
+  readonly defaultMirror: boolean
 }
 
 export interface NewFeed {
@@ -56,6 +62,9 @@ export interface FeedChanges {
   readonly externalLayers?: boolean
   /** By name; null: in none. */
   readonly feedGroup?: string | null
+  readonly cacheConnectors?: boolean
+  readonly mirrorOf?: string | null
+  readonly defaultMirror?: boolean
 }
 
 /**
@@ -178,6 +187,11 @@ export async function changeFeed(
       ...(changes.feedGroup !== undefined && {
         feed_group_id: await findGroupId(db, changes.feedGroup),
       }),
+      ...(changes.cacheConnectors !== undefined && {
+        cache_connectors: bit(changes.cacheConnectors),
+      }),
+      ...(changes.mirrorOf !== undefined && { mirror_of: mirroredHost(changes.mirrorOf) }),
+      ...(changes.defaultMirror !== undefined && { default_mirror: bit(changes.defaultMirror) }),
     },
     ...(changes.name !== undefined && { name: ownName(changes.name) }),
     ...(changes.alternateNames && { alternateNames: changes.alternateNames.map(alternateName) }),
@@ -212,6 +226,14 @@ async function findGroupId(db: Db, feedGroup: string | null): Promise<number | n
   return group?.id ?? refuseField('feedGroup', `There is no feed group "${name}".`)
 }
 
+/** As image names begin: `docker.io`, `registry.example.com:5000`. */
+function mirroredHost(text: string | null): string | null {
+  if (text === null || text === '') return null
+  const host = text.toLowerCase()
+  if (URL.canParse(`https://${host}`) && new URL(`https://${host}`).host === host) return host
+  return refuseField('mirrorOf', `"${text.slice(0, 100)}" is no host: write docker.io.`)
+}
+
 function ownName(name: string): FeedName {
   return { ...parseFeedName(name), alternate: 0 }
 }
@@ -234,6 +256,9 @@ function feedOf(record: FeedRecord): Feed {
     externalLayers: record.external_layers === 1,
     storeId: record.store_id,
     feedGroupId: record.feed_group_id,
+    cacheConnectors: record.cache_connectors === 1,
+    mirrorOf: record.mirror_of,
+    defaultMirror: record.default_mirror === 1,
   }
 }
 

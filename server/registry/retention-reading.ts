@@ -71,8 +71,7 @@ export async function readRepository(
       tags: tags.get(manifest.id) ?? [],
       pushedAt: manifest.pushedAt,
       sizeBytes: [manifest.id, ...childIds].reduce((sum, each) => sum + (bytes.get(each) ?? 0), 0),
-      // Nothing comes through a connector before there are connectors.
-      cached: false,
+      cached: manifest.connectorId !== null,
       pulls: used?.pulls ?? 0,
       lastPulledAt: used?.lastPulledAt ?? null,
       promised: manifest.leftMs > 0,

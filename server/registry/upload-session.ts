@@ -8,11 +8,20 @@ import { Checkpoints } from './checkpoints.ts'
 import { copyOf, digestOf, type HashCache, type RunningHash, startHash } from './running-hash.ts'
 import { overtakenError } from './upload-turns.ts'
 
+/** Bytes that are being received: those written can be read (`BlobStore.openStaged`). */
+export interface StagedBytes {
+  readonly store: BlobStore
+  readonly location: string
+  readonly writtenBytes: number
+}
+
 /** A request's body: read once, to its end or until the signal fires (then its reason is thrown). */
 export interface RequestBody {
   /** From Content-Length; null when the client did not say. */
   readonly lengthBytes: number | null
   chunks(signal: AbortSignal): AsyncIterable<Uint8Array>
+  /** Told where the bytes go, before the first is asked for. */
+  staged?(bytes: StagedBytes): void
   /** Throws if its sender may not do any more what it was let in for: asked before it counts. */
   permit?(): Promise<void>
 }
@@ -107,6 +116,7 @@ export class UploadSession implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<void> {
     const start = this.offsetBytes
+    body.staged?.(this.#stagedBytes())
     try {
       await using checkpoints = new Checkpoints(this.#deps.checkpointMs, () => this.#vouch())
       for await (const chunk of body.chunks(signal)) {
@@ -125,6 +135,17 @@ export class UploadSession implements AsyncDisposable {
     } catch (error) {
       await this.#settle(error)
       throw error
+    }
+  }
+
+  #stagedBytes(): StagedBytes {
+    const writer = this.#writer
+    return {
+      store: this.#deps.store,
+      location: this.#upload.location,
+      get writtenBytes() {
+        return writer.writtenBytes
+      },
     }
   }
 

@@ -1,0 +1,47 @@
+import type { IncomingMessage } from 'node:http'
+import { asUpstreamError } from './connections.ts'
+import { UpstreamError } from './upstream-error.ts'
+
+export interface Bound {
+  /** Who answers, for what goes wrong. */
+  readonly host: string
+  readonly maxBytes: number
+}
+
+/** Reads an answer of at most `maxBytes` whole. Throws UpstreamError. */
+export async function readAll(answer: IncomingMessage, { host, maxBytes }: Bound): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  let bytes = 0
+  try {
+    for await (const piece of answer as AsyncIterable<Buffer>) {
+      bytes += piece.byteLength
+      if (bytes > maxBytes) {
+        const message = `${host}: the answer is larger than the ${maxBytes} bytes that it may have.`
+        throw new UpstreamError('malformed', message)
+      }
+      pieces.push(piece)
+    }
+  } catch (error) {
+    throw asUpstreamError(error, host)
+  }
+  return Buffer.concat(pieces, bytes)
+}
+
+/** As an object or list of JSON. Throws UpstreamError, `malformed`. */
+export async function readJson(answer: IncomingMessage, bound: Bound): Promise<unknown> {
+  const text = (await readAll(answer, bound)).toString('utf8')
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    const message = `${bound.host}: the answer is not JSON: ${JSON.stringify(text.slice(0, 80))}.`
+    throw new UpstreamError('malformed', message, { cause })
+  }
+}
+
+/** What is left of an answer that nobody wants: a little is read, so that the connection is kept. */
+export function discard(answer: IncomingMessage): void {
+  answer.on('error', () => {})
+  if (Number(answer.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= 65_536) {
+    answer.resume()
+  } else answer.destroy()
+}

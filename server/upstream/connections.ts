@@ -1,0 +1,133 @@
+import http, { type IncomingMessage } from 'node:http'
+import https from 'node:https'
+import { rootCertificates } from 'node:tls'
+import {
+  type AddressPolicy,
+  checkLiteralAddress,
+  guardedLookup,
+  type Resolve,
+} from './address-guard.ts'
+import { UpstreamError, type UpstreamStep } from './upstream-error.ts'
+
+export interface ConnectionOptions extends AddressPolicy {
+  /** For the connection, for the answer's head, and for each silence within its body. */
+  readonly timeoutMs: number
+  /** Trusted beside the usual authorities (PEM); null: none. */
+  readonly caCertificate: string | null
+  readonly resolve?: Resolve
+}
+
+export interface Ask {
+  readonly method: 'GET' | 'HEAD'
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** Connections of one connector: nobody else's, since what it may call and trust differs. */
+export interface Connections extends Disposable {
+  /** The answer's head; its body is read, or destroyed, by the caller. Throws UpstreamError. */
+  send(ask: Ask): Promise<IncomingMessage>
+}
+
+const agentOptions = { keepAlive: true, maxSockets: 64, maxFreeSockets: 8 }
+
+export function openConnections(options: ConnectionOptions): Connections {
+  const plain = new http.Agent(agentOptions)
+  const ca = options.caCertificate === null ? {} : { ca: trusted(options.caCertificate) }
+  const secure = new https.Agent({ ...agentOptions, ...ca })
+  const lookup = guardedLookup(options, options.resolve)
+  const sendOnce = (ask: Ask) => {
+    const isSecure = ask.url.protocol === 'https:'
+    const request = (isSecure ? https : http).request(ask.url, {
+      method: ask.method,
+      headers: ask.headers,
+      agent: isSecure ? secure : plain,
+      timeout: options.timeoutMs,
+      lookup,
+    })
+    return heard(request, ask, options.timeoutMs)
+  }
+  return {
+    async send(ask) {
+      checkLiteralAddress(ask.url.hostname, options)
+      const first = await sendOnce(ask)
+      // The other side closed a kept connection just as it was used again: no fault of anybody's.
+      const answer = first === 'closed' ? await sendOnce(ask) : first
+      if (answer !== 'closed') return answer
+      throw new UpstreamError('unavailable', `${ask.url.host} closed the connection.`, {
+        step: 'connect',
+      })
+    },
+    [Symbol.dispose]() {
+      plain.destroy()
+      secure.destroy()
+    },
+  }
+}
+
+function trusted(caCertificate: string): string[] {
+  return [...rootCertificates, caCertificate]
+}
+
+function heard(
+  request: http.ClientRequest,
+  { url }: Ask,
+  timeoutMs: number,
+): Promise<IncomingMessage | 'closed'> {
+  return new Promise((resolve, reject) => {
+    const silence = `${url.host} fell silent for ${timeoutMs / 1000} s.`
+    const late = () => {
+      const message = `${url.host} did not answer within ${timeoutMs / 1000} s.`
+      request.destroy(new UpstreamError('unavailable', message, { step: 'timeout' }))
+    }
+    // Also for one that sends its head letter by letter.
+    const timer = setTimeout(late, timeoutMs)
+    let body: IncomingMessage | undefined
+    request.on('timeout', () => {
+      if (body === undefined) late()
+      else body.destroy(new UpstreamError('unavailable', silence, { step: 'timeout' }))
+    })
+    request.on('error', (error) => {
+      clearTimeout(timer)
+      if (request.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET') {
+        resolve('closed')
+      } else reject(asUpstreamError(error, url.host))
+    })
+    request.on('response', (response) => {
+      clearTimeout(timer)
+      body = response
+      resolve(response)
+    })
+    request.end()
+  })
+}
+
+/** What Node says of a connection, in this room's words. */
+export function asUpstreamError(error: unknown, host: string): UpstreamError {
+  if (error instanceof UpstreamError) return error
+  const code = String((error as NodeJS.ErrnoException | undefined)?.code ?? '')
+  const reason = error instanceof Error ? error.message : String(error)
+  const step = stepOf(code, reason)
+  const fault = code.startsWith('HPE_') ? 'malformed' : 'unavailable'
+  return new UpstreamError(fault, `${host}: ${explain(step, code, reason)}`, { step, cause: error })
+}
+
+function stepOf(code: string, reason: string): UpstreamStep {
+  if (code.startsWith('EAI_') || code === 'ENOTFOUND' || code === 'ENODATA') return 'dns'
+  if (code.startsWith('HPE_')) return 'answer'
+  const isTls = /^(?:ERR_(?:TLS|SSL)|CERT_|EPROTO|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED)/.test(code)
+  return isTls || /certificate/i.test(reason) ? 'tls' : 'connect'
+}
+
+function explain(step: UpstreamStep, code: string, reason: string): string {
+  switch (step) {
+    case 'dns':
+      return `the name cannot be looked up (${code}): check the URL.`
+    case 'tls':
+      return `no trusted TLS connection (${code || reason}): check the URL, or give its authority as caCertificate.`
+    case 'answer':
+      return `the answer is no HTTP (${code}): is it HTTPS, or another service?`
+    default:
+      return `the connection failed (${code || reason}).`
+  }
+}
