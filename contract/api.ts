@@ -1,5 +1,6 @@
 import { apiKeys } from './api-keys.ts'
 import { audit } from './audit.ts'
+import { connectors } from './connectors.ts'
 import { deletions } from './deletions.ts'
 import { directories } from './directories.ts'
 import { feedGroups } from './feed-groups.ts'
@@ -27,6 +28,7 @@ import { tags } from './tags.ts'
 export const api = {
   apiKeys,
   audit,
+  connectors,
   deletions,
   directories,
   feedGroups,

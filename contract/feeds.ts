@@ -21,6 +21,12 @@ export const FeedInfo = z.object({
   sparseIndexes: z.boolean(),
   externalLayers: z.boolean(),
   canPublish: z.boolean().meta({ description: 'Whether the caller may push.' }),
+  connectors: z.array(z.string()).meta({ description: 'In the order in which they are asked.' }),
+  cacheConnectors: z.boolean().meta({ description: 'Whether what comes through them is kept.' }),
+  mirrorOf: z.string().nullable().meta({ description: 'The host that it stands in for.' }),
+  defaultMirror: z
+    .boolean()
+    .meta({ description: 'Whether it answers clients that name no registry.' }),
 })
 export type FeedInfo = z.infer<typeof FeedInfo>
 
@@ -52,6 +58,16 @@ const changes = {
   }),
   externalLayers: z.boolean().optional().meta({
     description: 'Whether images may have layers that are elsewhere: with URLs, or foreign.',
+  }),
+  connectors: z.array(name).max(100).optional().meta({
+    description: 'All of them, in the order in which they are asked. For administrators.',
+  }),
+  cacheConnectors: z.boolean().optional(),
+  mirrorOf: z.string().max(300).nullable().optional().meta({
+    description: '`docker.io`; null: of none. One registry a host. For administrators.',
+  }),
+  defaultMirror: z.boolean().optional().meta({
+    description: 'One registry at most. For administrators.',
   }),
   endpointUrl: z.string().optional().meta(readOnly),
   canPublish: z.boolean().optional().meta(readOnly),

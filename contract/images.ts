@@ -107,6 +107,13 @@ export const ImageDetails = ImageFacts.extend({
     isComplete: z.boolean().meta({ description: 'False: there are more than were looked at.' }),
   }),
   pulls: Pulls.omit({ last30Days: true }),
+  cachedFrom: z
+    .object({
+      connector: z.string().nullable().meta({ description: 'Null: it was deleted.' }),
+      at: time,
+    })
+    .nullable()
+    .meta({ description: 'Null: the image was pushed.' }),
 })
 export type ImageDetails = z.infer<typeof ImageDetails>
 

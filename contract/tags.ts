@@ -16,6 +16,13 @@ export const TagInfo = z.object({
   created: time,
   pulls: z.int().meta({ description: 'Of the image, by whichever of its tags.' }),
   lastPulled: time.nullable(),
+  cachedFrom: z
+    .object({
+      connector: z.string().nullable().meta({ description: 'Null: it was deleted.' }),
+      checked: time.nullable().meta({ description: 'When the connector was last asked.' }),
+    })
+    .nullable()
+    .meta({ description: 'Null: the tag was pushed.' }),
 })
 export type TagInfo = z.infer<typeof TagInfo>
 
@@ -68,6 +75,15 @@ export const tags = {
     }),
     reply: z.enum(['Created', 'Exists', 'Updated']),
     text: true,
+  }),
+  refresh: route('POST', '/api/containers/tags/refresh', {
+    summary: 'Ask the connector now where a cached tag points',
+    query: z.strictObject({ ...inRepository, tag }),
+    reply: z.object({
+      digest: z.string(),
+      previousDigest: z.string(),
+      warning: z.string().nullable().meta({ description: 'Such as that it is gone there.' }),
+    }),
   }),
   delete: route('POST', '/api/containers/tags/delete', {
     summary: 'Delete a tag; its image stays',

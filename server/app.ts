@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { openBrowsing } from './app/browsing.ts'
 import { openChecks } from './app/checks.ts'
+import { openConnectors } from './app/connectors.ts'
 import { openFiles } from './app/files.ts'
 import { openIdentity } from './app/identity.ts'
 import { type JobTimes, type OpenJobs, openJobs } from './app/jobs.ts'
@@ -35,6 +36,7 @@ import { ManifestContents } from './registry/manifest-contents.ts'
 import { openSettings, type Settings } from './registry/settings.ts'
 import { openStores, type Stores } from './registry/stores.ts'
 import { Uploads } from './registry/uploads.ts'
+import type { Resolve } from './upstream/address-guard.ts'
 
 /** The server, running. Disposing stops it at once; `drain` first lets requests end. */
 export interface App extends AsyncDisposable {
@@ -61,6 +63,8 @@ export interface AppOverrides {
   readonly files?: Partial<FileLimits>
   /** False: nobody has to wait after failed logins. */
   readonly slowsDown?: boolean
+  /** Where the names of other registries lead. */
+  readonly resolve?: Resolve
   /** How often jobs are looked at. */
   readonly jobTimes?: Partial<JobTimes>
 }
@@ -200,12 +204,17 @@ async function openServer(
     trustProxy: config.trustProxy,
     tls: config.tls !== null,
   })
-  const findFeed = (key: string) => feeds.find(key)
-  const serveToken = createTokenEndpoint({ db, authenticator, tokens, findFeed, onAnswered })
+  const serveToken = createTokenEndpoint({ db, authenticator, tokens, feeds, onAnswered })
   const manifestContents = new ManifestContents()
+  const through = openConnectors({
+    ...foundation,
+    ...overrides,
+    now,
+    secrets: directories.encryption,
+  })
   const v2 = createV2Handler({
     ...{ authenticator, db, feeds, log, manifestContents, metrics, onAnswered, pulls },
-    ...{ readCaller, serveToken, settings, stores, uploads },
+    ...{ readCaller, serveToken, settings, stores, through, uploads },
     ...(patience && { patience }),
   })
   const mayReadMetrics = readsMetrics({ authenticator, readCaller, onAnswered })
@@ -215,7 +224,7 @@ async function openServer(
   const apiDeps: ApiDeps = {
     ...files,
     ...{ ...login, authenticator, db, directories, onAnswered, passwords, version },
-    ...{ stores, registryCounting, sizeFolding, selfTest: checking.selfTest },
+    ...{ stores, registryCounting, sizeFolding, selfTest: checking.selfTest, through },
     configuredBaseUrl: config.baseUrl,
     dataDir: config.dataDir,
     defaultStoreId: stores.defaultStoreId,

@@ -6,6 +6,7 @@ import { openMetrics } from './metrics.ts'
 
 const writer: UploadWriter = {
   offsetBytes: 7,
+  writtenBytes: 6,
   write: async () => {},
   sync: async () => 7,
   syncBytes: async () => 6,

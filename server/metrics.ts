@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { type ConnectorMetrics, createConnectorMetrics } from './metrics/connectors.ts'
 
 /** What one request was: `route` is a pattern of ours, never a path that a client chose. */
 export interface RequestObservation {
@@ -11,7 +12,7 @@ export interface RequestObservation {
 }
 
 /** The numbers of one process, in Prometheus' text format. */
-export interface Metrics extends Disposable {
+export interface Metrics extends Disposable, ConnectorMetrics {
   observeRequest(request: RequestObservation): void
   /** Bytes that came in from clients or went out to them. */
   addBytes(direction: 'in' | 'out', bytes: number): void
@@ -37,6 +38,7 @@ export function openMetrics(): Metrics {
   return {
     ...createTraffic(registry),
     ...createOperations(registry),
+    ...createConnectorMetrics(registry),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     [Symbol.dispose]: () => {

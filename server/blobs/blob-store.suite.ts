@@ -244,6 +244,28 @@ function continuing(openTwice: OpenTwice): void {
     expect(await restarted.finish(location)).toEqual({ sizeBytes: content.length + 1 })
   })
 
+  test('shows what is written while more comes, also once it is finished', async () => {
+    const { store } = await openTwice()
+    const location = newLocation()
+    await store.startUpload(location)
+    const content = randomBytes(3 * mebibyte)
+    const writer = await store.openUpload(location, 0)
+    if (writer === undefined) throw new Error('nothing is staged')
+    await using reader = await store.openStaged(location)
+    if (reader === undefined) throw new Error('nothing is staged')
+    await writer.write(content.subarray(0, mebibyte))
+    await writer.sync()
+    expect(writer.writtenBytes).toBe(mebibyte)
+    expect(await collect(reader.read(0, mebibyte - 1))).toEqual(content.subarray(0, mebibyte))
+    await writer.write(content.subarray(mebibyte))
+    await writer.sync()
+    await writer[Symbol.asyncDispose]()
+    await store.finish(location)
+    const rest = await collect(reader.read(mebibyte, content.length - 1))
+    expect(rest.equals(content.subarray(mebibyte))).toBe(true)
+    expect(await store.openStaged(location)).toBeUndefined()
+  })
+
   test('fails to give back staged bytes that are not there', async () => {
     const { store } = await openTwice()
     const missing = expect.objectContaining({ code: 'UNAVAILABLE' })

@@ -80,11 +80,18 @@ export async function findImageOrigin(
   return { ...row, connectorId: row.connectorId }
 }
 
+/** A tag that came through a connector; `connector` null: that was deleted. */
+export interface TagCache {
+  readonly tag: string
+  readonly connector: string | null
+  readonly checkedAt: number | null
+}
+
 /** Of a repository's tags, those that came through a connector and when that was last asked. */
 export async function listTagOrigins(
   db: Queries,
   key: { readonly repositoryId: number; readonly tags: readonly string[] },
-): Promise<{ tag: string; connector: string | null; checkedAt: number | null }[]> {
+): Promise<TagCache[]> {
   if (key.tags.length === 0) return []
   return db
     .selectFrom('tags')

@@ -45,6 +45,7 @@ const table = {
   UNAUTHORIZED: ['UNAUTHORIZED', 401, 'Log in first.'],
   UNAVAILABLE: ['UNAVAILABLE', 503, 'Not available now; try again later.'],
   UNSUPPORTED: ['UNSUPPORTED', 405, 'The operation is not supported.'],
+  UPSTREAM_FAILED: ['UNAVAILABLE', 502, 'Another registry failed; try again later.'],
 } as const satisfies Record<string, readonly [wireCode: string, status: number, message: string]>
 
 export type ErrorCode = keyof typeof table

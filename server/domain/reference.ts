@@ -82,6 +82,11 @@ export function parseReference(text: string): Reference {
     : { kind: 'tag', tag: parseTag(text) }
 }
 
+/** How a reference stands in an address. */
+export function formatReference(reference: Reference): string {
+  return reference.kind === 'tag' ? reference.tag : reference.digest
+}
+
 /**
  * The lower-case form under which a feed of this name is found. Throws NAME_INVALID for a name
  * that is no OCI path component in lower case, is reserved, or is longer than 100 characters.

@@ -81,18 +81,26 @@ export interface Feeds {
   /** Reads the list now, so that who was refused by an old one is not; for absent and hidden alike. */
   reread(): Promise<void>
   list(): Promise<Feed[]>
+  /**
+   * The one that stands in for a host, or (null) answers who names none; `refresh` comes first.
+   */
+  findKnownMirror(host: string | null): Feed | undefined
+  /** One that is active, by its number. */
+  findActive(id: number): Promise<Feed | undefined>
 }
 
 const maxAgeMs = 1000
 
 export function openFeeds(db: Db, clock: () => number = Date.now): Feeds {
   let known: ReadonlyMap<string, Feed> = new Map()
+  let mirrors: ReadonlyMap<string | null, Feed> = new Map()
   let readAt = Number.NEGATIVE_INFINITY
   let reading: Promise<void> | undefined
   const read = async () => {
     const startedAt = clock()
     const feeds = await listFeeds(db)
     known = new Map(feeds.flatMap((feed) => keysOf(feed).map((key) => [key, feed] as const)))
+    mirrors = mirrorsOf(feeds)
     readAt = startedAt
   }
   const reread = () => {
@@ -109,9 +117,23 @@ export function openFeeds(db: Db, clock: () => number = Date.now): Feeds {
     },
     refresh,
     findKnown: (key) => known.get(key),
+    findKnownMirror: (host) => mirrors.get(host),
     reread,
     list: () => listFeeds(db),
+    async findActive(id) {
+      await refresh()
+      return [...known.values()].find((feed) => feed.id === id && feed.active)
+    },
   }
+}
+
+function mirrorsOf(feeds: readonly Feed[]): Map<string | null, Feed> {
+  const mirrors = new Map<string | null, Feed>()
+  for (const feed of feeds.filter(({ active }) => active)) {
+    if (feed.mirrorOf !== null) mirrors.set(feed.mirrorOf, feed)
+    if (feed.defaultMirror) mirrors.set(null, feed)
+  }
+  return mirrors
 }
 
 function keysOf(feed: Feed): string[] {

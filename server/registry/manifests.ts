@@ -81,7 +81,7 @@ export async function pushManifest(
 ): Promise<{ digest: Digest; subject: Digest | null }> {
   const { reference, content } = push
   const digest = checkDigest(content, reference)
-  const manifest = parseManifest(decode(content), push.contentType)
+  const manifest = parseManifest(decodeManifest(content), push.contentType)
   await db.write(putManifest, {
     feedId: push.feed.id,
     repository: push.repository,
@@ -98,7 +98,8 @@ export async function pushManifest(
   return { digest, subject: manifest.subject }
 }
 
-function rowOf(manifest: Manifest) {
+/** What a repository keeps of a manifest, beside its bytes. */
+export function rowOf(manifest: Manifest) {
   return {
     mediaType: manifest.mediaType,
     artifactType: manifest.artifactType,
@@ -123,7 +124,8 @@ function checkDigest(content: Uint8Array, reference: Reference): Digest {
   )
 }
 
-function decode(content: Uint8Array): string {
+/** Throws MANIFEST_INVALID. */
+export function decodeManifest(content: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(content)
   } catch (error) {

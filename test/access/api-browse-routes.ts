@@ -144,6 +144,13 @@ export const browseRoutes: Readonly<Record<string, ApiRoute>> = {
       })),
     ],
   },
+  'tags.refresh': query(
+    'POST',
+    '/api/containers/tags/refresh',
+    ['Feeds_AddPackage'],
+    () => ({ tag: 'not-there' }),
+    { heard: 404 },
+  ),
   'tags.delete': query(
     'POST DELETE',
     '/api/containers/tags/delete',

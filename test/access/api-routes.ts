@@ -201,6 +201,22 @@ export const apiRoutes: Readonly<Record<string, ApiRoute>> = {
       ...{ needs: manages(feed), check: checkAudit(feed) },
     })),
   ),
+  'connectors.list': admins('GET', '/api/management/connectors/list'),
+  'connectors.get': admins('GET', '/api/management/connectors/get/:name', {
+    ...{ name: 'none', heard: 404 },
+  }),
+  'connectors.create': admins('POST PUT', '/api/management/connectors/create', {
+    ...{ json: { name: 'hub', url: 'nowhere' }, heard: 422 },
+  }),
+  'connectors.update': admins('POST PUT', '/api/management/connectors/update/:name', {
+    ...{ name: 'none', json: {}, heard: 404 },
+  }),
+  'connectors.delete': admins('POST DELETE', '/api/management/connectors/delete/:name', {
+    name: 'none',
+  }),
+  'connectors.test': admins('POST', '/api/management/connectors/test', {
+    ...{ json: { connector: 'none' }, heard: 404 },
+  }),
   'directories.list': admins('GET', '/api/security/directories/list'),
   'directories.add': admins('POST', '/api/security/directories/add', { json: {}, heard: 422 }),
   'directories.update': admins('POST', '/api/security/directories/update', {
@@ -252,6 +268,13 @@ export const apiRoutes: Readonly<Record<string, ApiRoute>> = {
     'POST PUT',
     '/api/management/feeds/update/:name',
     ...everyFeed.map((feed) => ({ name: feed, feed, json: {}, needs: manages(feed) })),
+    // What a connector's credentials open, and what all clients are answered with.
+    ...[{ connectors: ['none'] }, { mirrorOf: 'docker.io' }, { defaultMirror: true }].map(
+      (json) => ({
+        ...{ what: `with ${Object.keys(json)}`, name: 'private', json, onlyRefused: true as const },
+        needs: every(manages('private'), administrator),
+      }),
+    ),
     // To take a registry into a group, or out of one, is to make one there.
     {
       ...{ what: 'into a group', name: 'private', json: { feedGroup: 'Ours' }, onlyRefused: true },

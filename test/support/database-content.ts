@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { sql } from 'kysely'
+import { type Insertable, sql } from 'kysely'
 import type { Db, Queries } from '../../server/db/database.ts'
 import { insertFeed } from '../../server/db/feeds.ts'
 import type { ManifestPush } from '../../server/db/manifest-push.ts'
@@ -45,7 +45,7 @@ export interface DatabaseContent {
   /** A statement of its own; both databases know `now_ms()`. */
   run(statement: string): Promise<void>
   addStore(): Promise<number>
-  addFeed(changes?: Partial<FeedRow>): Promise<number>
+  addFeed(changes?: Partial<Insertable<FeedRow>>): Promise<number>
   startUpload(target?: Partial<Target>): Promise<UploadRecord>
   commit(
     upload: UploadRecord,
@@ -87,7 +87,7 @@ export async function addContent(db: Db): Promise<DatabaseContent> {
     return (await db.write(ensureStore, { type: 'disk', settings })).id
   }
   const storeId = await addStore()
-  const addFeed = async (changes: Partial<FeedRow> = {}) => {
+  const addFeed = async (changes: Partial<Insertable<FeedRow>> = {}) => {
     const name = changes.name ?? `feed-${randomUUID()}`
     const { id } = await db.write(insertFeed, {
       names: [{ key: name.toLowerCase(), name, alternate: 0 }],

@@ -1,5 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import path from 'node:path'
+import type { Certificates } from './certificates.ts'
 import { startDaemon, waitUntilReady } from './daemon.ts'
 import { findFreePort } from './free-port.ts'
 
@@ -10,10 +12,20 @@ export interface Distribution extends AsyncDisposable {
   readonly pid: number
 }
 
+export interface DistributionOptions {
+  /** A file as `htpasswd -B` writes it: without it nobody has to log in. */
+  readonly htpasswdFile?: string
+  readonly certificates?: Certificates
+}
+
 /** `program` is the path of `docker-registry`; its data and its log go into `folder`. */
-export async function startDistribution(program: string, folder: string): Promise<Distribution> {
+export async function startDistribution(
+  program: string,
+  folder: string,
+  { htpasswdFile, certificates }: DistributionOptions = {},
+): Promise<Distribution> {
   const port = await findFreePort()
-  const url = `http://127.0.0.1:${port}`
+  const url = `${certificates ? 'https' : 'http'}://127.0.0.1:${port}`
   const config = {
     version: 0.1,
     log: { level: 'error', accesslog: { disabled: true } },
@@ -22,7 +34,15 @@ export async function startDistribution(program: string, folder: string): Promis
       delete: { enabled: true },
       maintenance: { uploadpurging: { enabled: false } },
     },
-    http: { addr: `127.0.0.1:${port}` },
+    http: {
+      addr: `127.0.0.1:${port}`,
+      ...(certificates && {
+        tls: { certificate: certificates.certFile, key: certificates.keyFile },
+      }),
+    },
+    ...(htpasswdFile !== undefined && {
+      auth: { htpasswd: { realm: 'tests', path: htpasswdFile } },
+    }),
   }
   await mkdir(folder, { recursive: true })
   const configFile = path.join(folder, 'config.yml')
@@ -34,7 +54,7 @@ export async function startDistribution(program: string, folder: string): Promis
     env: { PATH: process.env.PATH, OTEL_TRACES_EXPORTER: 'none' },
     logFile: path.join(folder, 'log'),
   })
-  await waitUntilReady(daemon, () => answers(`${url}/v2/`), 20)
+  await waitUntilReady(daemon, () => listens(port), 20)
   return {
     url,
     host: `127.0.0.1:${port}`,
@@ -43,10 +63,13 @@ export async function startDistribution(program: string, folder: string): Promis
   }
 }
 
-async function answers(url: string): Promise<boolean> {
-  try {
-    return (await fetch(url)).ok
-  } catch {
-    return false
-  }
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
 }

@@ -3,6 +3,7 @@ import type { Passwords } from '../../auth/password.ts'
 import type { Principals } from '../../auth/principals.ts'
 import type { Sessions } from '../../auth/session.ts'
 import type { Db } from '../../db/database.ts'
+import type { Through } from '../../registry/connectors/through.ts'
 import type { FileContents } from '../../registry/files/file-contents.ts'
 import type { ImageFiles } from '../../registry/files/image-files.ts'
 import type { RegistryCounting } from '../../registry/registry-counts.ts'
@@ -32,4 +33,5 @@ export interface ApiDeps extends MountDeps {
   readonly fileContents: FileContents
   /** Jobs that were asked for begin at once, not only when they are looked for. */
   readonly wakeJobs: () => void
+  readonly through: Through
 }

@@ -3,6 +3,7 @@ import { listFeedGroups } from '../../auth/feed-groups.ts'
 import { isRefusal, parseField } from '../../domain/errors.ts'
 import { may } from '../../domain/permission.ts'
 import { parseFeedName } from '../../domain/reference.ts'
+import { listConnectorNames, setFeedConnectors } from '../../registry/connectors/connectors.ts'
 import {
   changeFeed,
   createFeed,
@@ -15,7 +16,7 @@ import {
 } from '../../registry/feeds.ts'
 import type { Call, Handlers } from './call.ts'
 import type { ApiDeps } from './deps.ts'
-import { canSee, demandAt, findFeedGroupId, loginNeeded } from './need.ts'
+import { canSee, demandAt, demandServer, findFeedGroupId, loginNeeded } from './need.ts'
 import { pageOf, pageOfAll, sendPage } from './pages.ts'
 
 /** What a request may say of a feed. */
@@ -29,6 +30,10 @@ interface FeedFields {
   readonly overwrite?: FeedInfo['overwrite'] | undefined
   readonly sparseIndexes?: boolean | undefined
   readonly externalLayers?: boolean | undefined
+  readonly connectors?: readonly string[] | undefined
+  readonly cacheConnectors?: boolean | undefined
+  readonly mirrorOf?: string | null | undefined
+  readonly defaultMirror?: boolean | undefined
 }
 
 export function feedHandlers(deps: ApiDeps): Handlers<typeof routes> {
@@ -36,6 +41,7 @@ export function feedHandlers(deps: ApiDeps): Handlers<typeof routes> {
   const show = async (feed: Feed, call: Call) => (await infosOf(deps, [feed], call))[0] ?? never()
   return {
     async create({ body }, call) {
+      checkServerWide(body, undefined, call)
       const { name, alternateNames, description, feedGroup, ...rest } = changesOf(body)
       const feed = await createFeed(
         { db, storeId, ...actorOf(call) },
@@ -46,6 +52,7 @@ export function feedHandlers(deps: ApiDeps): Handlers<typeof routes> {
           ...(feedGroup !== undefined && { feedGroup }),
         },
       )
+      if (body.connectors?.length) await attach(deps, feed.name, body.connectors, call)
       if (Object.keys(rest).length === 0) return await show(feed, call)
       return await show(await changeFeed({ db, ...actorOf(call) }, feed.name, rest), call)
     },
@@ -61,6 +68,11 @@ export function feedHandlers(deps: ApiDeps): Handlers<typeof routes> {
     async update({ params, body }, call) {
       const changes = changesOf(body)
       if (changes.feedGroup !== undefined) await checkFeedGroup(deps, params.name, changes, call)
+      const [before] = await infosOf(deps, [await getFeed(db, params.name)], call)
+      checkServerWide(body, before, call)
+      if (body.connectors && !isSame(body.connectors, before?.connectors)) {
+        await attach(deps, params.name, body.connectors, call)
+      }
       return await show(await changeFeed({ db, ...actorOf(call) }, params.name, changes), call)
     },
     async delete({ params }, call) {
@@ -74,21 +86,54 @@ export function feedHandlers(deps: ApiDeps): Handlers<typeof routes> {
 
 /** Null empties what can be empty. Throws INVALID_FIELDS for names that no feed can have. */
 function changesOf(fields: FeedFields): FeedChanges {
-  const { name, alternateNames, description, active, feedGroup } = fields
-  const { tagDeletion, overwrite, sparseIndexes, externalLayers } = fields
+  const { name, alternateNames, description, ...rest } = fields
+  const { active, feedGroup, tagDeletion, overwrite, sparseIndexes, externalLayers } = rest
+  const { cacheConnectors, mirrorOf, defaultMirror } = rest
   if (name !== undefined) parseField('name', () => parseFeedName(name))
   for (const each of alternateNames ?? []) parseField('alternateNames', () => parseFeedName(each))
   return {
-    ...(name !== undefined && { name }),
+    ...given({ name, active, feedGroup, tagDeletion, overwrite, sparseIndexes }),
+    ...given({ externalLayers, cacheConnectors, mirrorOf, defaultMirror }),
     ...(alternateNames !== undefined && { alternateNames: alternateNames ?? [] }),
     ...(description !== undefined && { description: description ?? '' }),
-    ...(active !== undefined && { active }),
-    ...(feedGroup !== undefined && { feedGroup }),
-    ...(tagDeletion !== undefined && { tagDeletion }),
-    ...(overwrite !== undefined && { overwrite }),
-    ...(sparseIndexes !== undefined && { sparseIndexes }),
-    ...(externalLayers !== undefined && { externalLayers }),
   }
+}
+
+/** Without what is undefined. */
+function given<T extends object>(fields: T) {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> }
+}
+
+/**
+ * What a connector's credentials open, and what clients of the whole server are answered with, is no
+ * affair of one registry's managers.
+ */
+function checkServerWide(
+  fields: FeedFields,
+  before: FeedInfo | undefined,
+  { principal }: Call,
+): void {
+  const { connectors, mirrorOf, defaultMirror } = fields
+  const isChanged =
+    !isSame(connectors ?? before?.connectors, before?.connectors) ||
+    (mirrorOf !== undefined && (mirrorOf || null) !== (before?.mirrorOf ?? null)) ||
+    (defaultMirror !== undefined && defaultMirror !== (before?.defaultMirror ?? false))
+  if (isChanged) demandServer(principal, 'Admin_ConfigureProGet')
+}
+
+function isSame(some: readonly string[] = [], others: readonly string[] = []): boolean {
+  return JSON.stringify(some) === JSON.stringify(others)
+}
+
+async function attach(
+  { db, through }: ApiDeps,
+  feed: string,
+  names: readonly string[],
+  { by }: Call,
+): Promise<void> {
+  const { connectors } = through
+  await setFeedConnectors({ db, connectors, by }, feed, names)
 }
 
 /** What is given and taken away for a group goes with its feeds: both ends need its manager. */
@@ -111,6 +156,7 @@ async function infosOf(
   feeds: readonly Feed[],
   { principal, caller }: Call,
 ): Promise<FeedInfo[]> {
+  const connectors = await listConnectorNames({ db })
   const groups = new Map((await listFeedGroups({ db })).map(({ id, name }) => [id, name]))
   return feeds.map((feed) => ({
     name: feed.name,
@@ -124,6 +170,10 @@ async function infosOf(
     overwrite: feed.overwrite,
     sparseIndexes: feed.sparseIndexes,
     externalLayers: feed.externalLayers,
+    connectors: connectors.get(feed.id) ?? [],
+    cacheConnectors: feed.cacheConnectors,
+    mirrorOf: feed.mirrorOf,
+    defaultMirror: feed.defaultMirror,
     canPublish: may(principal, 'Feeds_AddPackage', subjectOf(feed)),
   }))
 }

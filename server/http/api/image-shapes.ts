@@ -40,7 +40,7 @@ export function untaggedOf(row: ImageRow, parents: number): UntaggedImage {
   }
 }
 
-type Rest = 'feed' | 'repository' | 'imageName' | 'tag'
+type Rest = 'cachedFrom' | 'feed' | 'repository' | 'imageName' | 'tag'
 
 export function detailsOf(image: Details): Omit<ImageDetails, Rest> {
   const { row, manifest, config } = image

@@ -1,4 +1,5 @@
 import type { images as routes } from '../../../contract/images.ts'
+import { findImageOrigin } from '../../db/cached-content.ts'
 import {
   countParents,
   findManifestAhead,
@@ -18,7 +19,7 @@ import type { ApiDeps } from './deps.ts'
 import { imageHistory, listReferrerInfos } from './image-lists.ts'
 import { detailsOf, openedFacts, untaggedOf } from './image-shapes.ts'
 import { pageOf, sendPage } from './pages.ts'
-import { getPlace, numberAfter, referenceOf } from './place.ts'
+import { getPlace, isoOf, numberAfter, referenceOf } from './place.ts'
 
 export function imageHandlers(deps: ApiDeps): Handlers<typeof routes> {
   const { db, settings } = deps
@@ -29,11 +30,15 @@ export function imageHandlers(deps: ApiDeps): Handlers<typeof routes> {
       const reference = referenceOf('digest', query.digest)
       const image = await openImage(deps, place, reference)
       const nameOf = namesFor(principal, await listFeeds(db))
+      const { repositoryId } = place
+      const { digest } = image.row
+      const origin = await findImageOrigin(db.read, { repositoryId, digest })
       return {
         ...detailsOf(await describeImage(deps, { ...place, nameOf }, image)),
         ...{ feed: feed.name, repository },
         imageName: `${caller.service}/${feed.key}/${repository}`,
         tag: reference.kind === 'tag' ? reference.tag : null,
+        cachedFrom: origin ? { connector: origin.connector, at: isoOf(origin.cachedAt) } : null,
       }
     },
     async untagged({ query }, call) {

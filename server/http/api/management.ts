@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { apiKeyHandlers } from './api-keys.ts'
 import { auditHandlers } from './audit.ts'
 import type { ApiHandlers } from './call.ts'
+import { connectorHandlers } from './connectors.ts'
 import { deletionHandlers } from './deletions.ts'
 import type { ApiDeps } from './deps.ts'
 import { directoryHandlers } from './directories.ts'
@@ -36,6 +37,7 @@ function handlersOf(deps: ApiDeps): ApiHandlers {
   return {
     apiKeys: apiKeyHandlers(deps),
     audit: auditHandlers(deps),
+    connectors: connectorHandlers(deps),
     deletions: deletionHandlers(deps),
     directories: directoryHandlers(deps),
     feedGroups: feedGroupHandlers(deps),

@@ -195,6 +195,11 @@ export function demandAt(principal: Principal, attribute: FeedAttribute, subject
   demand(principal, may(principal, attribute, subject), attribute, ' there')
 }
 
+/** The same of what counts for the whole server. */
+export function demandServer(principal: Principal, attribute: ServerAttribute): void {
+  demand(principal, may(principal, attribute, null), attribute)
+}
+
 function demand(principal: Principal, allowed: boolean, attribute: string, where = ''): void {
   if (!allowed) throw refusal(principal, `it needs ${attribute}${where}`)
 }

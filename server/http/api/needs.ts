@@ -64,6 +64,14 @@ export const needs: Needs = {
     requests: ownKey,
   },
   audit: { list: ofFeed },
+  connectors: {
+    list: administrator,
+    get: administrator,
+    create: administrator,
+    update: administrator,
+    delete: administrator,
+    test: administrator,
+  },
   deletions: {
     preview: inRepository('body', 'Feeds_DownloadPackage', 'Feeds_DeletePackage'),
     run: inRepository('body', 'Feeds_DeletePackage'),
@@ -193,6 +201,7 @@ export const needs: Needs = {
           ? inRepository('query', 'Feeds_AddPackage', 'Feeds_OverwritePackage')
           : inRepository('query', 'Feeds_AddPackage'),
     },
+    refresh: inRepository('query', 'Feeds_AddPackage'),
     delete: remover,
   },
   sizes: {

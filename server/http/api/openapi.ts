@@ -56,6 +56,7 @@ export function openApiDocument(version: string): Json {
 const descriptions: Readonly<Record<Resource, string>> = {
   apiKeys: 'Keys for scripts and clients.',
   audit: 'What happened, who did it and from where.',
+  connectors: 'Other registries, whose images appear inside registries.',
   deletions: 'Many tags and images of a repository at once, with a preview.',
   directories: 'Where users come from: LDAP and OpenID Connect.',
   feedGroups: 'Groups of registries.',

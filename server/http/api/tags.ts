@@ -1,9 +1,11 @@
 import type { tags as routes, TagInfo } from '../../../contract/tags.ts'
+import { listTagOrigins, type TagCache } from '../../db/cached-content.ts'
 import { listTagMoves, type TagRecord } from '../../db/tag-pages.ts'
 import { createTag, deleteTag } from '../../db/tags.ts'
-import { RegistryError } from '../../domain/errors.ts'
+import { RegistryError, refuseField } from '../../domain/errors.ts'
 import { may } from '../../domain/permission.ts'
 import { splitPlatforms } from '../../domain/platform.ts'
+import { refreshTag } from '../../registry/connectors/refresh.ts'
 import { subjectOf } from '../../registry/feeds.ts'
 import { openImage } from '../../registry/image-details.ts'
 import { pageTagRecords } from '../../registry/tag-pages.ts'
@@ -25,7 +27,11 @@ export function tagHandlers(deps: ApiDeps): Handlers<typeof routes> {
           query.search === undefined || query.search === '' ? null : query.search.toLowerCase(),
         platform: query.platform ?? null,
       })
-      return sendPage(call, { items: items.map(infoOf), next })
+      const names = items.map(({ name }) => name)
+      const origins = await listTagOrigins(db.read, { repositoryId, tags: names })
+      const byTag = new Map(origins.map((origin) => [origin.tag, origin]))
+      const infos = items.map((row) => infoOf(row, byTag.get(row.name)))
+      return sendPage(call, { items: infos, next })
     },
     async history({ query }, call) {
       const { repositoryId } = await getPlace(deps, query)
@@ -61,6 +67,14 @@ export function tagHandlers(deps: ApiDeps): Handlers<typeof routes> {
       if (created === 'created') call.setStatus(201)
       return words[created]
     },
+    async refresh({ query }) {
+      const place = await getPlace(deps, query)
+      const reference = referenceOf('tag', query.tag)
+      if (reference.kind !== 'tag')
+        refuseField('tag', 'It is a digest, which always means the same.')
+      await deps.through.connectors.refresh()
+      return refreshTag(deps.through, { ...place, tag: reference.tag })
+    },
     async delete({ query }, { by }) {
       const { feed, repository, repositoryId } = await getPlace(deps, query)
       const key = { repositoryId, tag: query.tag, by: by.name, address: by.address }
@@ -73,7 +87,7 @@ export function tagHandlers(deps: ApiDeps): Handlers<typeof routes> {
 
 const words = { created: 'Created', exists: 'Exists', updated: 'Updated' } as const
 
-function infoOf(row: TagRecord): TagInfo {
+function infoOf(row: TagRecord, origin: TagCache | undefined): TagInfo {
   return {
     name: row.name,
     digest: row.digest,
@@ -86,5 +100,8 @@ function infoOf(row: TagRecord): TagInfo {
     created: isoOf(row.createdAt),
     pulls: row.pulls ?? 0,
     lastPulled: isoOrNull(row.lastPulledAt),
+    cachedFrom: origin
+      ? { connector: origin.connector, checked: isoOrNull(origin.checkedAt) }
+      : null,
   }
 }

@@ -18,6 +18,13 @@ export interface Admission {
   can(action: Action): boolean
 }
 
+export interface AdmissionTarget {
+  readonly path: RepositoryPath
+  readonly action: Action
+  /** The name under which a mirror's client knows the repository; null: the same. */
+  readonly alias: string | null
+}
+
 /**
  * Lets the caller in for an action, or refuses (DESIGN 5, MUST 8): Anonymous hears 401 whatever is
  * there; who may not view it hears what an absent feed answers; who may view it but not do this
@@ -26,7 +33,7 @@ export interface Admission {
 export async function admit(
   { feeds }: { feeds: Feeds },
   { exchange, identity }: { readonly exchange: Exchange; readonly identity: Identity },
-  { path, action }: { readonly path: RepositoryPath; readonly action: Action },
+  { path, action, alias }: AdmissionTarget,
 ): Promise<Admission> {
   const { principal, access } = identity
   const name = `${path.feedKey}/${path.repository}`
@@ -52,10 +59,14 @@ export async function admit(
       `${principal.name} may not ${action === '*' ? 'do this' : action} in ${name}.`,
     )
   }
-  if (access !== null && !covers(access, name, action)) {
+  const isCovered = (wanted: Action) =>
+    access === null ||
+    covers(access, name, wanted) ||
+    (alias !== null && wanted === 'pull' && covers(access, alias, wanted))
+  if (!isCovered(action)) {
     throw challenge(exchange, { scope, lacksScope: true })
   }
-  const can = (wanted: Action) => has(wanted) && (access === null || covers(access, name, wanted))
+  const can = (wanted: Action) => has(wanted) && isCovered(wanted)
   return { identity, feed, repository: path.repository, name, can }
 }
 

@@ -2,6 +2,7 @@ import type { BlobReader } from '../../blobs/blob-store.ts'
 import type { Db } from '../../db/database.ts'
 import { type ByteRange, parseRange } from '../../domain/byte-range.ts'
 import { type Digest, parseDigest } from '../../domain/digest.ts'
+import { isRefusal } from '../../domain/errors.ts'
 import {
   type BlobTarget,
   type DamageLog,
@@ -9,6 +10,8 @@ import {
   headBlob,
   openBlob,
 } from '../../registry/blobs.ts'
+import { findBlob, findBlobSize } from '../../registry/connectors/blobs-through.ts'
+import type { Through } from '../../registry/connectors/through.ts'
 import type { Settings } from '../../registry/settings.ts'
 import type { Stores } from '../../registry/stores.ts'
 import type { Admission } from './authorize.ts'
@@ -17,12 +20,14 @@ import type { Exchange } from './exchange.ts'
 import { sendParts } from './multipart.ts'
 import { type Headers, send, writeHead } from './reply.ts'
 import { sendPieces } from './stream.ts'
+import { askerOf, readerOf } from './through.ts'
 
 export interface BlobDeps {
   readonly db: Db
   readonly stores: Stores
   readonly settings: Settings
   readonly log: DamageLog
+  readonly through: Through
 }
 
 interface BlobRequest {
@@ -39,18 +44,48 @@ export async function serveBlob(deps: BlobDeps, request: BlobRequest) {
   const { feed, repository } = admission
   const target: BlobTarget = { feed, repository, digest }
   if (req.method === 'HEAD' || isNotModified(req, digest)) {
-    const { sizeBytes } = await headBlob(deps, target, admission.can('push'))
+    const { sizeBytes } = await headAnywhere(deps, target, admission)
     const status = isNotModified(req, digest) ? 304 : 200
     writeHead(res, status, { ...headersOf(digest), 'content-length': sizeBytes }).end()
     return
   }
-  await using reader = await openBlob(deps, target)
+  await using reader = await openAnywhere(deps, target, admission)
   const { range } = req.headers
   const ranges =
     range !== undefined && isRangeWanted(req, digest)
       ? parseRange(range, reader.sizeBytes)
       : undefined
   await sendBlob(exchange, reader, { digest, ranges })
+}
+
+function isConnected({ through }: BlobDeps, { feed }: BlobTarget): boolean {
+  return through.connectors.of(feed.id).length > 0
+}
+
+async function headAnywhere(deps: BlobDeps, target: BlobTarget, admission: Admission) {
+  try {
+    return await headBlob(deps, target, admission.can('push'))
+  } catch (error) {
+    if (!isRefusal(error, 'BLOB_UNKNOWN') || !isConnected(deps, target)) throw error
+    const found = await findBlobSize(deps.through, target, askerOf(admission.identity))
+    if (found === undefined) throw error
+    return found
+  }
+}
+
+async function openAnywhere(
+  deps: BlobDeps,
+  target: BlobTarget,
+  admission: Admission,
+): Promise<BlobReader> {
+  try {
+    return await openBlob(deps, target)
+  } catch (error) {
+    if (!isRefusal(error, 'BLOB_UNKNOWN') || !isConnected(deps, target)) throw error
+    const found = await findBlob(deps.through, target, askerOf(admission.identity))
+    if (found === undefined) throw error
+    return found.kind === 'here' ? openBlob(deps, found.target) : readerOf(found.transfer)
+  }
 }
 
 async function sendBlob(

@@ -11,6 +11,7 @@ import { challenge } from './challenge.ts'
 import { sendError } from './errors.ts'
 import { type Exchange, NewExchange, type Patience } from './exchange.ts'
 import { getCatalog } from './lists.ts'
+import { mirrored } from './mirror.ts'
 import { neededScope } from './needed-scope.ts'
 import { type OperationDeps, operationsOf } from './operations.ts'
 import { remembering } from './remember.ts'
@@ -52,6 +53,8 @@ export function createV2Handler(options: V2Deps) {
     try {
       const refreshing = deps.settings.refresh()
       if (refreshing !== undefined) await refreshing
+      const rereading = deps.through.connectors.refresh()
+      if (rereading !== undefined) await rereading
       await answer(deps, new NewExchange({ req, res, caller: deps.readCaller(req), patience }))
     } catch (error) {
       sendError(res, error, deps.log)
@@ -89,9 +92,13 @@ async function operate(
 ) {
   const operations = operationsOf(route)
   const operation = operations[exchange.req.method ?? '']
-  const path = parseOrChallenge(exchange, identity, () => deps.parseRepositoryPath(route.name))
+  const refreshing = deps.feeds.refresh()
+  if (refreshing !== undefined) await refreshing
+  const { principal } = identity
+  const { name, alias } = mirrored(deps.feeds, { exchange, principal }, route.name)
+  const path = parseOrChallenge(exchange, identity, () => deps.parseRepositoryPath(name))
   const action = operation?.action ?? 'pull'
-  const target = { path, action }
+  const target = { path, action, alias }
   const admission = await admit(deps, { exchange, identity }, target)
   if (!operation) return checkMethod(exchange, Object.keys(operations))
   const admitAgain = async () => {

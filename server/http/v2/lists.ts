@@ -6,6 +6,8 @@ import { isMediaType, ociIndex } from '../../domain/media-type.ts'
 import { may, seesFeed } from '../../domain/permission.ts'
 import { catalogScope } from '../../domain/scope.ts'
 import { pageCatalog } from '../../registry/catalog.ts'
+import { mergeReferrers, mergeTags } from '../../registry/connectors/merged-lists.ts'
+import type { Through } from '../../registry/connectors/through.ts'
 import { type Feed, type Feeds, subjectOf } from '../../registry/feeds.ts'
 import { type AnnotatedReferrer, pageReferrers } from '../../registry/referrers.ts'
 import { pageTags } from '../../registry/tags.ts'
@@ -14,15 +16,28 @@ import { challenge } from './challenge.ts'
 import type { Exchange } from './exchange.ts'
 import { linkHeader, readPage } from './pages.ts'
 import { send, sendJson } from './reply.ts'
+import { askerOf, warningHeader } from './through.ts'
+
+export interface ListDeps {
+  readonly db: Db
+  readonly through: Through
+}
 
 const maxNames = 10_000
 const maxReferrers = 1_000
 
 /** `GET /v2/<name>/tags/list` */
-export async function getTags(deps: { db: Db }, exchange: Exchange, admission: Admission) {
+export async function getTags(deps: ListDeps, exchange: Exchange, admission: Admission) {
   const page = readPage(exchange, maxNames)
-  const listed = await pageTags(deps, admission, page)
-  const link = linkHeader(`/v2/${admission.name}/tags/list`, page, { listed })
+  const { through } = deps
+  const isConnected = through.connectors.of(admission.feed.id).length > 0
+  const listed = isConnected
+    ? await mergeTags(through, admission, { asker: askerOf(admission.identity), page })
+    : { ...(await pageTags(deps, admission, page)), warning: null }
+  const link = {
+    ...linkHeader(`/v2/${admission.name}/tags/list`, page, { listed }),
+    ...warningHeader(listed.warning),
+  }
   sendJson(exchange.res, 200, link, { name: admission.name, tags: listed.items })
 }
 
@@ -51,7 +66,7 @@ export async function getCatalog(
 
 /** `GET /v2/<name>/referrers/<digest>` */
 export async function getReferrers(
-  deps: { db: Db },
+  deps: ListDeps,
   { exchange, admission }: { exchange: Exchange; admission: Admission },
   digest: string,
 ) {
@@ -59,7 +74,11 @@ export async function getReferrers(
   const subject = parseDigest(digest)
   const artifactType = readArtifactType(exchange)
   const page = readPage(exchange, maxReferrers)
-  const listed = await pageReferrers(deps, { feed, repository, subject, artifactType }, page)
+  const query = { feed, repository, subject, artifactType }
+  const isConnected = deps.through.connectors.of(feed.id).length > 0
+  const listed = isConnected
+    ? await mergeReferrers(deps.through, query, { asker: askerOf(admission.identity), page })
+    : { ...(await pageReferrers(deps, query, page)), warning: null }
   const filter = artifactType === null ? {} : { artifactType }
   const manifests = listed.items.map(formatDescriptor).join(',')
   const body = `{"schemaVersion":2,"mediaType":"${ociIndex}","manifests":[${manifests}]}`
@@ -68,6 +87,7 @@ export async function getReferrers(
     'content-type': ociIndex,
     ...(artifactType !== null && { 'oci-filters-applied': 'artifactType' }),
     ...linkHeader(`/v2/${name}/referrers/${subject}`, page, { listed, filter }),
+    ...warningHeader(listed.warning),
   }
   send(exchange.res, 200, headers, body)
 }

@@ -5,6 +5,10 @@ import { maxManifestBytes } from '../../domain/manifest.ts'
 import { withoutParameters } from '../../domain/media-type.ts'
 import { may } from '../../domain/permission.ts'
 import { parseReference, parseTag, type Reference, type Tag } from '../../domain/reference.ts'
+import { completeReferences } from '../../registry/connectors/completion.ts'
+import type { FetchedManifest } from '../../registry/connectors/manifest-fetches.ts'
+import { findManifest } from '../../registry/connectors/pull-through.ts'
+import type { Through } from '../../registry/connectors/through.ts'
 import { subjectOf } from '../../registry/feeds.ts'
 import type { ManifestContents } from '../../registry/manifest-contents.ts'
 import {
@@ -22,12 +26,14 @@ import { readWhole } from './body.ts'
 import { isNotModified } from './conditional.ts'
 import type { Exchange } from './exchange.ts'
 import { send, writeHead } from './reply.ts'
+import { askerOf, warningHeader } from './through.ts'
 
 export interface ManifestDeps {
   readonly db: Db
   readonly settings: Settings
   readonly manifestContents: ManifestContents
   readonly pulls: Pick<Pulls, 'count'>
+  readonly through: Through
 }
 
 interface ManifestRequest {
@@ -44,15 +50,37 @@ export async function serveManifest(deps: ManifestDeps, request: ManifestRequest
   const { exchange, admission } = request
   const { feed, repository } = admission
   const reference = parseReference(request.reference)
-  const target: ManifestTarget = { feed, repository, reference }
-  if (exchange.req.method === 'HEAD') {
-    const head = await headManifest(deps, target, admission.can('push'))
-    sendManifest(exchange, reference, head)
+  const own: ManifestTarget = { feed, repository, reference }
+  const isConnected = deps.through.connectors.of(feed.id).length > 0
+  const found = isConnected
+    ? await findManifest(deps.through, own, askerOf(admission.identity))
+    : undefined
+  const warning = found?.warning ?? null
+  const isHead = exchange.req.method === 'HEAD'
+  if (found?.kind === 'passed') {
+    sendManifest(exchange, reference, { ...passed(found.manifest, isHead), warning })
+    return
+  }
+  const target = found?.target ?? own
+  if (isHead) {
+    const mayPush = target.feed.id === feed.id && admission.can('push')
+    const head = await headManifest(deps, target, mayPush)
+    sendManifest(exchange, reference, { ...head, warning })
     return
   }
   const manifest = await getManifest(deps, target)
-  const isSent = sendManifest(exchange, reference, manifest)
+  const isSent = sendManifest(exchange, reference, { ...manifest, warning })
   if (isSent) deps.pulls.count(manifest.id, reference)
+}
+
+/** What came through a connector and is not kept. */
+function passed(
+  { digest, mediaType, content }: FetchedManifest,
+  isHead: boolean,
+): Omit<SentManifest, 'warning'> {
+  const { buffer, byteOffset, byteLength } = content
+  const text = () => Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
+  return { digest, mediaType, sizeBytes: byteLength, ...(!isHead && { content: text() }) }
 }
 
 interface SentManifest {
@@ -61,13 +89,14 @@ interface SentManifest {
   readonly sizeBytes: number
   /** A character a byte; absent for a reply without a body. */
   readonly content?: string
+  readonly warning: string | null
 }
 
 /** Whether the content was sent. */
 function sendManifest(
   { req, res }: Exchange,
   reference: Reference,
-  { digest, mediaType, sizeBytes, content }: SentManifest,
+  { digest, mediaType, sizeBytes, content, warning }: SentManifest,
 ): boolean {
   const notModified = isNotModified(req, digest)
   writeHead(res, notModified ? 304 : 200, {
@@ -76,6 +105,7 @@ function sendManifest(
     etag: `"${digest}"`,
     'cache-control': reference.kind === 'digest' ? 'max-age=31536000, immutable' : 'no-cache',
     'content-length': sizeBytes,
+    ...warningHeader(warning),
   })
   if (content === undefined || notModified) {
     res.end()
@@ -94,7 +124,11 @@ export async function putManifest(
   const reference = parseReference(request.reference)
   const tags = readTags(exchange)
   const content = await readWhole(exchange, maxManifestBytes, tooLarge)
-  // The body may have come slowly: the rights of now count.
+  const contentType = withoutParameters(req.headers['content-type'])
+  const before = await request.admitAgain()
+  const asker = askerOf(before.identity)
+  await completeReferences(deps.through, { place: before, asker, content, contentType })
+  // All this may have taken its time: the rights of now count.
   const admission = await request.admitAgain()
   const { principal } = admission.identity
   const target: ManifestTarget = { ...admission, reference }
@@ -102,7 +136,7 @@ export async function putManifest(
   const { digest, subject } = await pushManifest(deps, {
     ...target,
     content,
-    contentType: withoutParameters(req.headers['content-type']),
+    contentType,
     tags,
     mayOverwrite: may(principal, 'Feeds_OverwritePackage', subjectOfRights),
     by: principal.name,

@@ -7,7 +7,7 @@ import { sqliteDatabases } from '../../../test/support/databases.ts'
 import { createApiKey, revokeApiKey } from '../../auth/api-key.ts'
 import { setPassword } from '../../db/users.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import { changeFeed, findFeed } from '../../registry/feeds.ts'
+import { changeFeed, openFeeds } from '../../registry/feeds.ts'
 import { sendJson } from './reply.ts'
 import { createTokenEndpoint } from './token.ts'
 
@@ -41,8 +41,13 @@ afterAll(async () => {
 
 /** The endpoint behind nothing but a socket. */
 async function listen({ db, authenticator, tokens }: Accounts): Promise<Server> {
-  const find = (key: string) => findFeed(db, key)
-  const endpoint = createTokenEndpoint({ db, authenticator, tokens, findFeed: find })
+  // Each request comes seconds after the one before.
+  let time = 0
+  const feeds = openFeeds(db, () => {
+    time += 2000
+    return time
+  })
+  const endpoint = createTokenEndpoint({ db, authenticator, tokens, feeds })
   const listening = createServer((req, res) => {
     const url = new URL(req.url ?? '', 'http://localhost')
     const patience = { bodyIdleMs: 5_000, wholeBodyMs: 5_000, replyStalledMs: 5_000 }

@@ -11,8 +11,9 @@ import {
   plainActions,
   type Scope,
 } from '../../domain/scope.ts'
-import { type Feed, subjectOf } from '../../registry/feeds.ts'
+import { type Feed, type Feeds, subjectOf } from '../../registry/feeds.ts'
 import type { Exchange } from './exchange.ts'
+import { isVisible } from './mirror.ts'
 import { readForm } from './read-form.ts'
 import { sendJson } from './reply.ts'
 import { type OnAnswered, watchAnswer } from './watch-answer.ts'
@@ -22,7 +23,7 @@ export interface TokenEndpointDeps {
   readonly authenticator: Authenticator
   readonly tokens: Tokens
   /** By a lower-case name, the feed's own or an alternate. */
-  readonly findFeed: (key: string) => Promise<Feed | undefined>
+  readonly feeds: Pick<Feeds, 'refresh' | 'findKnown' | 'findKnownMirror'>
   readonly onAnswered?: OnAnswered
 }
 
@@ -151,15 +152,25 @@ async function grantedAccess(
 async function grantedActions(
   deps: TokenEndpointDeps,
   principal: Principal,
-  { path, actions }: Scope,
+  { path, name, actions }: Scope,
 ): Promise<Access['actions']> {
   if (path === null) return seesCatalog(principal) ? ['*'] : []
-  const feed = await deps.findFeed(path.feedKey)
+  await deps.feeds.refresh()
+  const mirror = deps.feeds.findKnownMirror(null)
+  // Docker asks so for what it pulls through a mirror.
+  const isOwn = mirror === undefined || isVisible(deps.feeds, principal, name)
+  if (!isOwn) return pullsFrom(principal, mirror, name) ? ['pull'] : []
+  const feed = deps.feeds.findKnown(path.feedKey)
   if (feed === undefined || !feed.active) return []
   const subject = subjectOf(feed, path.repository)
   return plainActions(actions).filter((action) =>
     attributesOf(action).every((attribute) => may(principal, attribute, subject)),
   )
+}
+
+function pullsFrom(principal: Principal, feed: Feed, repository: string): boolean {
+  const subject = subjectOf(feed, repository)
+  return attributesOf('pull').every((attribute) => may(principal, attribute, subject))
 }
 
 /** The catalog shows to each what it may view; Anonymous needs something to view. */

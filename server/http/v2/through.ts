@@ -1,0 +1,34 @@
+import type { Identity } from '../../auth/authenticate.ts'
+import type { BlobReader } from '../../blobs/blob-store.ts'
+import { may } from '../../domain/permission.ts'
+import { attributesOf } from '../../domain/scope.ts'
+import type { BlobTransfer } from '../../registry/connectors/blob-transfer.ts'
+import type { Asker } from '../../registry/connectors/pull-through.ts'
+import { subjectOf } from '../../registry/feeds.ts'
+
+/** What comes from another feed needs the same rights there; the token's scope names this one only. */
+export function askerOf({ principal }: Identity): Asker {
+  return {
+    mayPull: ({ feed, repository }) =>
+      attributesOf('pull').every((attribute) =>
+        may(principal, attribute, subjectOf(feed, repository)),
+      ),
+  }
+}
+
+/** Of something older than it should be (RFC 7234, 5.5); clients show it. */
+export function warningHeader(text: string | null): Record<string, string> {
+  return text === null ? {} : { warning: `299 - "${text.replace(/["\\]/g, '\\$&')}"` }
+}
+
+/** A blob that is still on its way, to be read as one that is here. */
+export async function readerOf(transfer: BlobTransfer): Promise<BlobReader> {
+  const sizeBytes = await transfer.size()
+  // There is no last byte to wait for.
+  if (sizeBytes === 0) await transfer.done()
+  return {
+    sizeBytes,
+    read: (start, end) => transfer.follow(start, end),
+    [Symbol.asyncDispose]: async () => {},
+  }
+}
