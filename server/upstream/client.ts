@@ -172,7 +172,12 @@ export class RegistryClient implements Disposable {
     discard(answer)
     const better = await this.#authorizer.answerTo(answer, repository, first)
     if (better === undefined) throw this.#denied(401, question)
-    return this.#expect(await this.#follow(question, better), question)
+    const second = await this.#follow(question, better)
+    // A token may not be enough for this; a password that is refused is wrong.
+    if (second.statusCode === 401 && better.startsWith('Basic ')) {
+      await this.#authorizer.answerTo(second, repository, better)
+    }
+    return this.#expect(second, question)
   }
 
   /** Only the registry itself sees who is calling: not whom it redirects to (RFC 9110, 15.4). */

@@ -19,7 +19,7 @@ import { connect, seed } from './stage.ts'
 const registry = needs({ program: 'docker-registry', package: 'docker-registry' })
 const curl = needs({ program: 'curl', package: 'curl' })
 const clients = 50
-const layerBytes = 50_000_000
+const layerBytes = 10_000_000
 const layers = 4
 
 describeWith('fifty clients at once', [registry.reason, curl.reason], () => {
@@ -69,7 +69,7 @@ describeWith('fifty clients at once', [registry.reason, curl.reason], () => {
     return { ms: performance.now() - start, lines: output.trim().split('\n').sort() }
   }
 
-  test('pull a cold image of 200 MB: each blob comes once', { timeout: 400_000 }, async () => {
+  test('pull a cold image of 40 MB: each blob comes once', { timeout: 400_000 }, async () => {
     const image = imageOf(
       Array.from({ length: layers }, () => ({ bytes: randomBytes(layerBytes) })),
     )

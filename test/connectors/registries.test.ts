@@ -64,8 +64,7 @@ describeWith('connectors to registries of every kind', needed, () => {
   })
 
   const client = () => clientOf(server.url, server.admin)
-  const tryOut = (connector: string) =>
-    call(client(), api.connectors.test, { body: { connector } })
+  const tryOut = (connector: string) => call(client(), api.connectors.test, { body: { connector } })
 
   async function expectImage(feed: string) {
     const manifest = await pull('GET', `/v2/${feed}/app/manifests/1`)
