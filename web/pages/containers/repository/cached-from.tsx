@@ -13,9 +13,9 @@ export function CachedFrom({ connector, checked }: NonNullable<TagInfo['cachedFr
       {checked === null ? (
         'not checked yet'
       ) : (
-        <>
+        <span className="unbroken">
           checked <Time at={checked} />
-        </>
+        </span>
       )}
       {failure !== null && (
         <span className="stale">
