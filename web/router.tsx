@@ -158,6 +158,15 @@ const directories = createRoute({
   ),
 })
 
+const connectors = createRoute({
+  getParentRoute: () => administration,
+  path: '/connectors',
+  component: lazyRouteComponent(
+    () => import('./pages/administration/connectors.tsx'),
+    'ConnectorsPage',
+  ),
+})
+
 const settings = createRoute({
   getParentRoute: () => administration,
   path: '/settings',
@@ -200,6 +209,7 @@ const administrationPages = [
   permissions,
   keys,
   directories,
+  connectors,
   settings,
   jobs,
   storage,

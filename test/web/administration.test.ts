@@ -32,6 +32,7 @@ describePages('the pages of administration', () => {
     ['permissions', 'Permissions', 'Administer'],
     ['api-keys', 'API keys', 'No API key yet'],
     ['directories', 'Directories', 'No directory yet'],
+    ['connectors', 'Connectors', 'No connector yet'],
     ['settings', 'Settings', 'Web.BaseUrl'],
     ['audit', 'Audit', 'session.begun'],
     ['health', 'Health', 'What a client sees'],

@@ -42,6 +42,12 @@ export const places: readonly Place[] = [
     ],
     ['API keys', 'api-keys', 'key', 'What scripts and CI jobs sign in with.'],
     ['Directories', 'directories', 'group', 'LDAP and OpenID Connect: who signs in as elsewhere.'],
+    [
+      'Connectors',
+      'connectors',
+      'connector',
+      'Other registries, whose images are pulled through those of this server.',
+    ],
     ['Settings', 'settings', 'settings', 'How this server behaves.'],
     ['Jobs', 'jobs', 'jobs', 'Clean-up and what else the server does by itself.'],
     ['Storage', 'storage', 'storage', 'What lies on the disks, and whose it is.'],

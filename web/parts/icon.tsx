@@ -6,8 +6,10 @@ const paths = {
   audit: 'M6 3h9l4 4v14H6zM9 12h7M9 16h7M9 8h3',
   check: 'm5 13 4 4L19 7',
   close: 'M6 6l12 12M18 6 6 18',
+  connector: 'M9 3v5M15 3v5M6 8h12v3a6 6 0 0 1-12 0V8ZM12 17v4',
   containers: 'M3 8l9-5 9 5v8l-9 5-9-5V8ZM3 8l9 5 9-5M12 13v8',
   copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
+  down: 'm5 9 7 7 7-7',
   group:
     'M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7ZM2 20c0-3.5 3-5 7-5s7 1.5 7 5M16 4.5a3.5 3.5 0 0 1 0 6M18 15.5c2.5.5 4 2 4 4.5',
   health: 'M3 12h4l3-8 4 16 3-8h4',
@@ -25,6 +27,7 @@ const paths = {
   sun: 'M12 16a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM12 2v3M12 19v3M2 12h3M19 12h3M5 5l2 2M17 17l2 2M19 5l-2 2M7 17l-2 2',
   system: 'M3 5h18v12H3zM9 21h6M12 17v4',
   trash: 'M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13M10 11v5M14 11v5',
+  up: 'm5 15 7-7 7 7',
   warning: 'M12 4 2.5 20h19L12 4ZM12 10v4M12 17h.01',
 } as const
 

@@ -1,7 +1,7 @@
-import { Stack, Tabs, Text, Title } from '@mantine/core'
-import { CodeBlock } from '../parts/copy.tsx'
+import { Stack, Tabs, Text } from '@mantine/core'
 import { useWhoami } from '../queries/session.ts'
-import { type Block, type Client, clients } from './blocks.ts'
+import { BlockView } from './block-view.tsx'
+import { type Client, clients } from './blocks.ts'
 import { placeOf } from './place.ts'
 
 const tabs: readonly (readonly [Client, string])[] = [
@@ -42,22 +42,5 @@ export function ClientSetup({ endpointUrl }: { readonly endpointUrl: string }) {
         </Tabs.Panel>
       ))}
     </Tabs>
-  )
-}
-
-function BlockView({ block: { title, why, file, text } }: { readonly block: Block }) {
-  return (
-    <section>
-      <Title order={3} size="h5">
-        {title}
-      </Title>
-      {why !== undefined && <Text size="sm">{why}</Text>}
-      {file !== undefined && (
-        <Text size="sm">
-          In <span className="mono">{file}</span>:
-        </Text>
-      )}
-      <CodeBlock text={text} label={`Copy: ${title}`} />
-    </section>
   )
 }

@@ -5,6 +5,7 @@ import { projectFolder } from '../../support/build.ts'
 import { findChromium, launchChromium } from '../../support/chromium.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
 import { seed, seedCleanUp, seedImages } from './seed.ts'
+import { seedConnectors } from './seed-connectors.ts'
 import { type Shot, shots } from './shots.ts'
 
 /**
@@ -30,6 +31,8 @@ await using server = await startServer({}, { webFolder })
 await seed(server)
 await seedImages(server)
 await seedCleanUp(server)
+await using upstream = await startServer()
+await seedConnectors(server, upstream)
 const browser = await launchChromium(findChromium())
 try {
   for (const [look, options] of Object.entries(looks)) {

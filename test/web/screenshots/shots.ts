@@ -88,6 +88,34 @@ export const shots: readonly Shot[] = [
   { name: 'api-keys', address: '/administration/api-keys' },
   { name: 'new-api-key', address: '/administration/api-keys', prepare: press('New API key') },
   { name: 'directories', address: '/administration/directories' },
+  { name: 'connectors', address: '/administration/connectors', until: 'tbody' },
+  {
+    name: 'new-connector',
+    address: '/administration/connectors',
+    prepare: press('New connector'),
+  },
+  {
+    name: 'connector-test',
+    address: '/administration/connectors',
+    until: 'tbody',
+    async prepare(page) {
+      await press('Test partner')(page)
+      await page.getByRole('button', { name: 'Test it' }).click()
+      await page.getByText(/^It failed/).waitFor()
+    },
+  },
+  { name: 'connectors-of-registry', address: '/containers/hub?tab=connectors', until: 'tbody' },
+  { name: 'connector-mirror', address: '/containers/hub?tab=setup', until: '.shell-lines' },
+  {
+    name: 'connector-cached',
+    address: '/containers/hub/library/debian',
+    until: 'tbody a',
+  },
+  {
+    name: 'connector-image',
+    address: '/containers/hub/library/debian:12',
+    until: '.text-table',
+  },
   { name: 'settings', address: '/administration/settings' },
   { name: 'jobs', address: '/administration/jobs', until: 'tbody' },
   { name: 'storage', address: '/administration/storage', until: '.treemap' },

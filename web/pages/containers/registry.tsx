@@ -13,6 +13,7 @@ import { callQuery } from '../../queries/calls.ts'
 import { useStays } from '../../queries/removal.ts'
 import { Jobs } from '../jobs/jobs.tsx'
 import { RegistrySetup } from './registry/client-setup.tsx'
+import { RegistryConnectors } from './registry/connectors/connectors.tsx'
 import { DangerZone } from './registry/danger-zone.tsx'
 import { Permissions } from './registry/permissions.tsx'
 import { Properties } from './registry/properties.tsx'
@@ -81,7 +82,6 @@ function Facts({ registry }: { readonly registry: RegistryOverview }) {
   )
 }
 
-/** Connectors of a registry become a further one of these. */
 function tabsOf(registry: RegistryOverview): readonly PageTab[] {
   const { name, canManage } = registry
   const forAll = [
@@ -94,6 +94,7 @@ function tabsOf(registry: RegistryOverview): readonly PageTab[] {
   ]
   const forManagers = [
     { value: 'properties', title: 'Properties', content: <Properties feed={name} /> },
+    { value: 'connectors', title: 'Connectors', content: <RegistryConnectors feed={name} /> },
     { value: 'permissions', title: 'Permissions', content: <Permissions registry={registry} /> },
     { value: 'storage', title: 'Storage', content: <Storage feed={name} /> },
     { value: 'retention', title: 'Retention', content: <Retention feed={name} /> },

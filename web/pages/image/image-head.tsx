@@ -8,6 +8,7 @@ import { clientsFor, type PullClient, pullLine, tagOf } from '../../parts/pull-l
 import { Size } from '../../parts/size.tsx'
 import { Time } from '../../parts/time.tsx'
 import type { ShownImage } from './image-queries.ts'
+import { Origin } from './origin.tsx'
 import { PlatformSwitch } from './platform-switch.tsx'
 import { isAttestation } from './platforms.ts'
 
@@ -25,7 +26,7 @@ export function ImageHead({ shown }: { readonly shown: ShownImage }) {
           {kindInWords(top)}, <Size bytes={top.sizeBytes} />
         </Text>
         <Text span size="sm">
-          · pushed <Time at={top.pushed.at} /> by {top.pushed.by}
+          · <Origin image={top} />
         </Text>
         <Text span size="sm">
           · {top.pulls.last === null ? 'not pulled yet' : 'pulled '}

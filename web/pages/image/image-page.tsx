@@ -11,6 +11,7 @@ import { ImageHead } from './image-head.tsx'
 import { type ImageReference, type ShownImage, useImage } from './image-queries.ts'
 import { LayersTab } from './layers.tsx'
 import { ManifestTab } from './manifest.tsx'
+import { NotHere, RefreshImage } from './origin.tsx'
 import { OverviewTab } from './overview.tsx'
 import { ReferrersTab } from './referrers.tsx'
 import { UsageTab } from './usage.tsx'
@@ -72,6 +73,7 @@ function OneImagePage({ reference }: { readonly reference: ImageReference }) {
       heading={<span className="image-title">{title}</span>}
       actions={
         <>
+          <RefreshImage image={shown.top} />
           <CompareWith image={shown.top} />
           <DeleteImage image={shown.top} />
         </>
@@ -129,8 +131,8 @@ function OneImage(
   if (!platform.isHere) {
     return (
       <p>
-        The index lists an image for {platform.name}, but it was not pushed here. Choose another
-        platform above.
+        The index lists an image for {platform.name}, but <NotHere index={props.top} />. Choose
+        another platform above.
       </p>
     )
   }

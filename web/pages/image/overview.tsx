@@ -12,6 +12,7 @@ import { Time } from '../../parts/time.tsx'
 import { visible } from '../../parts/visible.ts'
 import { addressOf } from '../../reference.ts'
 import type { ShownImage } from './image-queries.ts'
+import { NotHere } from './origin.tsx'
 import { isAttestation } from './platforms.ts'
 
 /** The server names no more of them. */
@@ -33,7 +34,9 @@ export function OverviewTab({ shown }: { readonly shown: ShownImage }) {
       )}
       {isIndex && !image && !imageError && platform?.isHere && <Waiting />}
       {isIndex && platform && !platform.isHere && (
-        <Text>The index lists this image, but it was not pushed here.</Text>
+        <Text>
+          The index lists this image, but <NotHere index={top} />.
+        </Text>
       )}
       <Texts title="Annotations" text={top.annotations} />
     </Stack>

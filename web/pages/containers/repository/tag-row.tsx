@@ -1,4 +1,4 @@
-import { ActionIcon, Anchor, Badge, Checkbox, Menu, Table } from '@mantine/core'
+import { ActionIcon, Anchor, Badge, Checkbox, Menu, Table, Text } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import type { RepositoryDetails } from '../../../../contract/repositories.ts'
@@ -11,7 +11,9 @@ import { Platforms } from '../../../parts/platforms.tsx'
 import type { Selection } from '../../../parts/selection.ts'
 import { Size } from '../../../parts/size.tsx'
 import { Time } from '../../../parts/time.tsx'
+import { useRefreshTag } from '../../../queries/refresh-tag.ts'
 import { addressOf } from '../../../reference.ts'
+import { CachedFrom } from './cached-from.tsx'
 import { copyPullLines } from './copy-pull-lines.ts'
 import { DeleteDialog } from './delete-dialog.tsx'
 
@@ -49,9 +51,15 @@ export function TagRow(props: {
         >
           {tag.name}
         </Anchor>
+        {tag.cachedFrom && (
+          <Text size="sm" c="dimmed" miw="17rem" component="div">
+            <CachedFrom {...tag.cachedFrom} />
+          </Text>
+        )}
       </Table.Td>
       <Table.Td className="unbroken">
-        <Time at={tag.pushed} />, {tag.pushedBy}
+        <Time at={tag.pushed} />
+        {tag.cachedFrom === null && `, ${tag.pushedBy}`}
       </Table.Td>
       {span > 0 && <AboutTheImage tag={tag} span={span} />}
       <Table.Td className="numeric">
@@ -94,6 +102,9 @@ function TagMenu(props: { readonly repository: RepositoryDetails; readonly tag: 
   const { repository, tag } = props
   const [, setAddress] = useAddressState()
   const [deleting, setDeleting] = useState(false)
+  const refresh = useRefreshTag(repository.feed, repository.name)
+  // Of a connector that is gone nobody can be asked.
+  const canRefresh = repository.canPush && (tag.cachedFrom?.connector ?? null) !== null
   return (
     <>
       <Menu position="bottom-end">
@@ -103,6 +114,11 @@ function TagMenu(props: { readonly repository: RepositoryDetails; readonly tag: 
           </ActionIcon>
         </Menu.Target>
         <Menu.Dropdown>
+          {canRefresh && (
+            <Menu.Item disabled={refresh.isPending} onClick={() => refresh.run(tag.name)}>
+              Refresh from {tag.cachedFrom?.connector}
+            </Menu.Item>
+          )}
           <Menu.Item onClick={() => void copyPullLines(repository, [tag])}>
             Copy the pull line
           </Menu.Item>

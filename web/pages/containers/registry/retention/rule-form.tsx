@@ -109,6 +109,7 @@ function WhatGoes({ form }: { readonly form: Form }) {
       </Group>
       <Switch
         label="Only what came through a connector"
+        description="What was pushed stays. With “Not pulled for” cached images go so many days after their last pull, and are fetched again when somebody wants them."
         {...form.getInputProps('cached', { type: 'checkbox' })}
       />
     </Stack>
