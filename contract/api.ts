@@ -21,6 +21,7 @@ import { securityUsers } from './security-users.ts'
 import { sessions } from './sessions.ts'
 import { settings } from './settings.ts'
 import { sizes } from './sizes.ts'
+import { storage } from './storage.ts'
 import { tags } from './tags.ts'
 
 /** The whole management API: the route tables by resource. */
@@ -47,6 +48,7 @@ export const api = {
   securityUsers,
   sessions,
   settings,
+  storage,
   tags,
   sizes,
 } as const

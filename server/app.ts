@@ -5,16 +5,17 @@ import { openChecks } from './app/checks.ts'
 import { openFiles } from './app/files.ts'
 import { openIdentity } from './app/identity.ts'
 import { type JobTimes, type OpenJobs, openJobs } from './app/jobs.ts'
+import { lockData, openAllStores, trialsOf, watchStores } from './app/stores.ts'
 import { startSweeping } from './app/sweeping.ts'
 import type { Authenticator } from './auth/authenticate.ts'
+import { openEncryption } from './auth/encrypted.ts'
 import { createFirstAdministrator, type FirstAdministrator } from './auth/first-administrator.ts'
-import { openFileStore } from './blobs/file-store.ts'
+import { openSecretKey } from './auth/secret-key.ts'
+import { createCloud } from './blobs/cloud.ts'
 import { readVersion } from './config/version.ts'
 import type { Config } from './config.ts'
 import { type Db, openDatabase } from './db/database.ts'
-import { lockFolder, type ProcessLock } from './db/process-lock.ts'
 import { hasUsers } from './db/users.ts'
-import { RegistryError } from './domain/errors.ts'
 import { may } from './domain/permission.ts'
 import type { ApiDeps } from './http/api/deps.ts'
 import { managementApi } from './http/api/management.ts'
@@ -27,13 +28,13 @@ import { createV2Handler, type V2Deps } from './http/v2/handler.ts'
 import { createTokenEndpoint } from './http/v2/token.ts'
 import { builtWebFolder, readWebFiles } from './http/web-files.ts'
 import { type Log, openLog } from './log.ts'
-import { measureDb, measureStore } from './measured.ts'
+import { measureDb } from './measured.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
 import { createFeed, type Feeds, listFeeds, openFeeds } from './registry/feeds.ts'
 import type { FileLimits } from './registry/files/file-limits.ts'
 import { ManifestContents } from './registry/manifest-contents.ts'
 import { openSettings, type Settings } from './registry/settings.ts'
-import { openStores, type Stores } from './registry/stores.ts'
+import type { Secrets, Stores } from './registry/stores.ts'
 import { Uploads } from './registry/uploads.ts'
 
 /** The server, running. Disposing stops it at once; `drain` first lets requests end. */
@@ -71,6 +72,7 @@ interface Foundation {
   readonly metrics: Metrics
   readonly db: Db
   readonly stores: Stores
+  readonly secrets: Secrets
   readonly settings: Settings
   readonly feeds: Feeds
   readonly uploads: Uploads
@@ -127,42 +129,17 @@ async function openFoundation(
   if (config.databaseUrl.startsWith('sqlite:')) keep(await lockData(config.dataDir))
   const opened = overrides.db ?? keep(await openDatabase({ url: config.databaseUrl, log }))
   const db = measureDb(opened, metrics)
-  const openDisk = async (folder: string, expectedId: string | null) => {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    keep(await lockStore(folder))
-    const store = await openFileStore({
-      root: folder,
-      reserveBytes: config.diskReserveBytes,
-      ...(expectedId !== null && { expectedId }),
-    })
-    return { id: store.id, store: measureStore(store, metrics) }
-  }
-  const stores = keep(await openStores({ db, dataDir: config.dataDir, openDisk }))
+  const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
+  const secrets = openEncryption(secretKey.deriveKey('stored-credentials'))
+  const stores = keep(await openAllStores({ config, db, metrics, secrets, keep }))
+  closers.push(watchStores(stores, log))
   const settings = await openSettings(db)
   const { checkpointMs } = overrides
   const uploads = keep(
     new Uploads({ db, stores, settings, ...(checkpointMs !== undefined && { checkpointMs }) }),
   )
   const jobs = keep(openJobs({ db, log, settings, stores, uploads }, overrides.jobTimes))
-  return { log, metrics, db, stores, settings, uploads, jobs, feeds: openFeeds(db) }
-}
-
-async function lockData(dataDir: string): Promise<ProcessLock> {
-  const lock = await lockFolder(dataDir, 'serve')
-  if (lock) return lock
-  throw new RegistryError(
-    'UNAVAILABLE',
-    `Another Entrepot serves the data folder ${dataDir}: stop it first, or give this one a folder of its own (--data-dir).`,
-  )
-}
-
-async function lockStore(folder: string): Promise<ProcessLock> {
-  const lock = await lockFolder(folder, 'store')
-  if (lock) return lock
-  throw new RegistryError(
-    'UNAVAILABLE',
-    `Another Entrepot serves the store in ${folder}: only one process may write to a disk store.`,
-  )
+  return { log, metrics, db, stores, secrets, settings, uploads, jobs, feeds: openFeeds(db) }
 }
 
 /** On a new database: the registry `main` and the user `Admin`. */
@@ -218,6 +195,10 @@ async function openServer(
     ...{ stores, registryCounting, sizeFolding, selfTest: checking.selfTest },
     configuredBaseUrl: config.baseUrl,
     dataDir: config.dataDir,
+    secrets: foundation.secrets,
+    storageRoots: config.storageRoots,
+    createCloud,
+    openTrial: trialsOf(config),
     defaultStoreId: stores.defaultStoreId,
     wakeJobs: () => foundation.jobs.wake(),
   }

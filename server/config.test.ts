@@ -42,6 +42,7 @@ test('has defaults that serve', () => {
     logLevel: 'info',
     metrics: 'admin',
     diskReserveBytes: 512 * 2 ** 20,
+    storageRoots: [],
   })
 })
 

@@ -32,6 +32,8 @@ export interface Config {
   readonly metrics: 'admin' | 'anyone' | 'off'
   /** Pushes are refused (507) when the disk has less than this free: the database needs room. */
   readonly diskReserveBytes: number
+  /** Folders below which stores may lie, besides the data folder; absolute. */
+  readonly storageRoots: readonly string[]
 }
 
 export interface ConfigSources {
@@ -76,6 +78,7 @@ export function readConfig({
     logLevel: read('log-level'),
     metrics: read('metrics'),
     diskReserveBytes: read('disk-reserve'),
+    storageRoots: read('storage-roots') ?? [],
   }
   if (isComplete(config) && problems.length === 0) return config
   throw new RegistryError(

@@ -31,6 +31,8 @@ export function measureStore(store: BlobStore, metrics: Metrics): BlobStore {
     open: (location) => measure('open', () => store.open(location)),
     remove: (locations) => measure('remove', () => store.remove(locations)),
     list: (after, count) => measure('list', () => store.list(after, count)),
+    sweep: async (signal) => (await store.sweep?.(signal)) ?? 0,
+    presign: async (location, seconds) => (await store.presign?.(location, seconds)) ?? null,
     check: () => measure('check', () => store.check()),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   }

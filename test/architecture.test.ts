@@ -24,7 +24,15 @@ const rooms: Readonly<Record<string, Room>> = {
     rooms: ['server/domain', 'server/from-source'],
     packages: ['kysely', 'pg', '@photostructure/sqlite'],
   },
-  'server/blobs': { rooms: ['server/domain'], packages: [] },
+  'server/blobs': {
+    rooms: ['server/domain'],
+    packages: [
+      '@aws-sdk/client-s3',
+      '@aws-sdk/s3-request-presigner',
+      '@azure/identity',
+      '@azure/storage-blob',
+    ],
+  },
   'server/upstream': { rooms: ['server/domain'], packages: [] },
   'server/auth': {
     rooms: ['server/domain', 'server/db'],

@@ -31,5 +31,6 @@ export function openChecks({ config, db, stores, settings, baseUrlWarning, now }
 }
 
 async function checkStores(stores: Stores): Promise<void> {
-  for (const { store } of stores.list()) await store.check()
+  // A bucket that cannot be reached is the trouble of its feeds alone: the others are served.
+  for (const { type, store } of stores.list()) if (type === 'disk') await store.check()
 }

@@ -45,6 +45,15 @@ export interface BlobStore extends AsyncDisposable {
   /** Finished and staged locations after `after`, in an order of the store's own, at most `count`. */
   list(after: string | null, count: number): Promise<StoredLocation[]>
 
+  /**
+   * Removes what uploads left that nobody knows any more, where a store can have such things beside
+   * what it lists; of how many.
+   */
+  sweep?(signal: AbortSignal): Promise<number>
+
+  /** An address from which anybody may read the finished bytes for so long; null: there is none. */
+  presign?(location: string, expiresInSeconds: number): Promise<string | null>
+
   /** Throws UNAVAILABLE, saying why, unless the store's marker can be read and there is room. */
   check(): Promise<void>
 }
@@ -59,7 +68,7 @@ export interface StoredLocation {
 export interface UploadWriter extends AsyncDisposable {
   /**
    * Takes bytes. Resolves when the next piece may come; the memory held is bounded (two 1 MiB
-   * buffers). The chunk may be reused by the caller only after it resolves.
+   * buffers on disk, a few parts in the cloud). The chunk may be reused by the caller only after it resolves.
    */
   write(chunk: Uint8Array): Promise<void>
   /** Everything written so far is on the disk (fsync). Returns the offset that this vouches for. */

@@ -22,6 +22,11 @@ export function parseFilePath(text: string, folder: string): string {
   return path.resolve(folder, text)
 }
 
+export function parseFolders(text: string, folder: string): readonly string[] {
+  const entries = text.split(',').map((entry) => entry.trim())
+  return entries.filter((entry) => entry !== '').map((entry) => parseFilePath(entry, folder))
+}
+
 /** `sqlite:<path>` or a URL of PostgreSQL. A problem never repeats the value: it may hold a password. */
 export function parseDatabaseUrl(text: string, folder: string): string {
   const file = /^sqlite:(?:\/\/(?=\/))?(.+)$/i.exec(text)?.[1]

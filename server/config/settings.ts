@@ -3,6 +3,7 @@ import {
   parseChoice,
   parseDatabaseUrl,
   parseFilePath,
+  parseFolders,
   parseListen,
   parsePublicUrl,
   parseSecret,
@@ -112,6 +113,14 @@ export const settings = {
     default: 'admin',
     sample: 'WHO',
     help: 'Who may read /metrics (Prometheus): admin (administrators and system keys), anyone, or off for nobody.',
+  }),
+  'storage-roots': setting({
+    parse: parseFolders,
+    default: '',
+    defaultText: 'none',
+    sample: 'FOLDERS',
+    list: true,
+    help: 'Folders below which administrators may put the images of a registry, besides the data folder; separated by commas.',
   }),
   'disk-reserve': setting({
     parse: parseSize,

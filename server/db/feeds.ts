@@ -157,7 +157,8 @@ function changedNames(current: readonly FeedName[], { name, alternateNames }: Fe
  * Returns the feed's names, which nobody else can change now. Throws NAME_UNKNOWN when the feed is
  * gone, or has none any more: it must not get new ones.
  */
-async function lockFeed(trx: Queries, id: number): Promise<FeedName[]> {
+/** Throws NAME_UNKNOWN when it is gone. */
+export async function lockFeed(trx: Queries, id: number): Promise<FeedName[]> {
   await trx.selectFrom('feeds').select('id').where('id', '=', id).forNoKeyUpdate().execute()
   const names = await namesOf.list(trx, { feedId: id })
   if (names.length === 0) throw new RegistryError('NAME_UNKNOWN')

@@ -82,6 +82,19 @@ export async function promiseBlob(
   return (await promise.run(trx, input)) > 0
 }
 
+const storeOf = prepared((db, p: Params<LinkKey>) =>
+  db
+    .selectFrom('links')
+    .select('store_id as storeId')
+    .where('repository_id', '=', p.repositoryId)
+    .where('digest', '=', p.digest),
+)
+
+/** The blob that a link led to, in the store that it left, may be garbage there. */
+export async function noteLeft(trx: Queries, storeId: number, digest: string): Promise<void> {
+  await noteCandidates(trx, { kind: 'blob', scopeId: storeId, digests: [digest], dueInMs: 0 })
+}
+
 interface NewLink extends LinkKey {
   readonly storeId: number
   readonly graceMs: number
@@ -112,8 +125,12 @@ const upsert = prepared((db, p: Params<NewLink>) =>
  * each other, but a manifest that wants the blob cannot slip in between.
  */
 export async function upsertLink(trx: Queries, input: NewLink): Promise<void> {
-  const { repositoryId, digest, graceMs } = input
+  const { repositoryId, digest, graceMs, storeId } = input
+  const before = await storeOf.find(trx, { repositoryId, digest })
   await upsert.run(trx, input)
+  if (before !== undefined && before.storeId !== storeId) {
+    await noteLeft(trx, before.storeId, digest)
+  }
   await noteCandidates(trx, {
     kind: 'link',
     scopeId: repositoryId,

@@ -4,14 +4,20 @@ import type { CleanupSchema } from './cleanup-schema.ts'
 import type { JobSchema } from './job-schema.ts'
 import type { PullSchema } from './pull-schema.ts'
 import type { SizeSchema } from './size-schema.ts'
+import type { StoreSchema } from './store-schema.ts'
 
 /**
  * The tables, one interface each. Times are whole milliseconds of the database's clock
  * (`now_ms()`), truth values are 0 and 1, digests are `sha256:…` texts. `reference` columns end in
  * `_id`. What each guard is for stands in docs/decisions/0001-clean-up-protocol.md.
  */
-export interface Schema extends AccessSchema, CleanupSchema, JobSchema, PullSchema, SizeSchema {
-  stores: StoreRow
+export interface Schema
+  extends AccessSchema,
+    CleanupSchema,
+    JobSchema,
+    PullSchema,
+    SizeSchema,
+    StoreSchema {
   feeds: FeedRow
   feed_names: FeedNameRow
   repositories: RepositoryRow
@@ -30,17 +36,6 @@ export interface Schema extends AccessSchema, CleanupSchema, JobSchema, PullSche
   refresh_tokens: RefreshTokenRow
   settings: SettingRow
   events: EventRow
-}
-
-/** A place for bytes; feeds that name the same place share the row. */
-export interface StoreRow {
-  id: Generated<number>
-  type: 'disk'
-  /** JSON; for `disk` `{"path": "…"}`, relative to the data folder or absolute. Unique with `type`. */
-  settings: string
-  /** The id found in the store when it was first opened; null before that. */
-  marker: string | null
-  created_at: number
 }
 
 /** Overwrite: may an existing tag be moved? `permission`: only with Feeds_OverwritePackage. */

@@ -1,15 +1,23 @@
+import type { Actor } from '../domain/actor.ts'
 import type { Queries } from './database.ts'
+import { insertEvent } from './events.ts'
+import { lockFeed } from './feeds.ts'
 import { nowMs } from './sql.ts'
+import type { StoreType } from './store-schema.ts'
 
 export interface StoreRecord {
   readonly id: number
-  readonly type: 'disk'
+  readonly type: StoreType
   readonly settings: string
   /** The id found in the store when it was first opened. */
   readonly marker: string | null
+  readonly options: string
+  /** Encrypted. */
+  readonly secret: string | null
+  readonly version: number
 }
 
-const columns = ['id', 'type', 'settings', 'marker'] as const
+const columns = ['id', 'type', 'settings', 'marker', 'options', 'secret', 'version'] as const
 
 export async function listStores(db: Queries): Promise<StoreRecord[]> {
   return db.selectFrom('stores').select(columns).orderBy('id').execute()
@@ -18,7 +26,7 @@ export async function listStores(db: Queries): Promise<StoreRecord[]> {
 /** The store with these settings, made if there is none: feeds that name the same place share it. */
 export async function ensureStore(
   trx: Queries,
-  input: { readonly type: 'disk'; readonly settings: string },
+  input: { readonly type: StoreType; readonly settings: string },
 ): Promise<StoreRecord> {
   const { type, settings } = input
   await trx
@@ -40,4 +48,45 @@ export async function setStoreMarker(
   input: { readonly id: number; readonly marker: string },
 ): Promise<void> {
   await trx.updateTable('stores').set({ marker: input.marker }).where('id', '=', input.id).execute()
+}
+
+export interface StoreChange extends Pick<StoreRecord, 'type' | 'settings' | 'options' | 'secret'> {
+  /** Absent: it is known already. */
+  readonly marker?: string
+}
+
+/**
+ * The store of this place, as it is used from now on, by every feed that has it. One that is there
+ * keeps its marker.
+ */
+export async function saveStore(trx: Queries, input: StoreChange): Promise<StoreRecord> {
+  const { type, settings, options, secret, marker } = input
+  const { id, marker: known } = await ensureStore(trx, { type, settings })
+  return trx
+    .updateTable('stores')
+    .set((eb) => ({
+      ...{ options, secret, version: eb('version', '+', 1) },
+      ...(known === null && marker !== undefined && { marker }),
+    }))
+    .where('id', '=', id)
+    .returning(columns)
+    .executeTakeFirstOrThrow()
+}
+
+/** What is pushed to the feed from now on goes to this store. Throws NAME_UNKNOWN. */
+export async function setFeedStore(
+  trx: Queries,
+  input: { readonly feedId: number; readonly storeId: number; readonly by: Actor },
+): Promise<void> {
+  const { feedId, storeId, by } = input
+  await lockFeed(trx, feedId)
+  await trx.updateTable('feeds').set({ store_id: storeId }).where('id', '=', feedId).execute()
+  const { type } = await trx
+    .selectFrom('stores')
+    .select('type')
+    .where('id', '=', storeId)
+    .executeTakeFirstOrThrow()
+  const { name, address } = by
+  const detail = { storeId, type }
+  await insertEvent(trx, { kind: 'feed.storage', by: name, address, feedId, detail })
 }

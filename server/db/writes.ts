@@ -20,6 +20,7 @@ import {
 import { pruneEvents } from './events.ts'
 import { deleteFeedContent } from './feed-content.ts'
 import { deleteFeedGroup, insertFeedGroup, updateFeedGroup } from './feed-groups.ts'
+import { moveLink } from './feed-moves.ts'
 import { insertFeed, retireFeed, updateFeed } from './feeds.ts'
 import { forgetFreedLocations } from './freed-locations.ts'
 import { deleteGroup, insertGroup, updateGroup } from './groups.ts'
@@ -58,7 +59,14 @@ import {
 } from './sessions.ts'
 import { changeSetting, setSetting } from './settings.ts'
 import { foldSizes } from './size-folding.ts'
-import { ensureStore, setStoreMarker } from './stores.ts'
+import {
+  claimStaging,
+  deleteStaging,
+  insertStaging,
+  recordStaging,
+  reserveParts,
+} from './stagings.ts'
+import { ensureStore, saveStore, setFeedStore, setStoreMarker } from './stores.ts'
 import { forgetStrays, noteStrays, takeStrays } from './stray-locations.ts'
 import { createTag, deleteTag } from './tags.ts'
 import { deleteTask, insertTask, updateTask } from './tasks.ts'
@@ -80,6 +88,7 @@ export const writes: Readonly<Record<string, Write>> = {
   cancelRun,
   changeSetting,
   claimRun,
+  claimStaging,
   claimUpload,
   cleanBlobs,
   cleanLinks,
@@ -103,6 +112,7 @@ export const writes: Readonly<Record<string, Write>> = {
   deleteRepositoryContent,
   deleteRetentionRule,
   deleteSessions,
+  deleteStaging,
   deleteTag,
   deleteTask,
   deleteUser,
@@ -127,6 +137,7 @@ export const writes: Readonly<Record<string, Write>> = {
   insertRefreshToken,
   insertRetentionRule,
   insertSession,
+  insertStaging,
   insertTask,
   insertUpload,
   insertUser,
@@ -134,6 +145,7 @@ export const writes: Readonly<Record<string, Write>> = {
   markDamaged,
   markLive,
   mountBlob,
+  moveLink,
   noteStrays,
   orderDirectories,
   orderRetentionRules,
@@ -151,15 +163,19 @@ export const writes: Readonly<Record<string, Write>> = {
   recordFacts,
   recordLogins,
   recordPulls,
+  recordStaging,
   recoverAdministrator,
   releaseRun,
   requestRun,
+  reserveParts,
   removeJudgedImage,
   removeJudgedTag,
   retireFeed,
   retireRepository,
   rotateApiKey,
   setDirectoryToken,
+  saveStore,
+  setFeedStore,
   setPassword,
   setSetting,
   setStoreMarker,

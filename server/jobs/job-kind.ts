@@ -35,6 +35,15 @@ export const jobKinds = {
     steps: [],
     dryRun: false,
   },
+  // Asked for by whoever sets a store; again to go on with what was called off.
+  FeedMove: {
+    name: 'FeedMove',
+    scope: 'feed',
+    schedule: null,
+    onDemand: true,
+    steps: [],
+    dryRun: false,
+  },
   StorageCleanup: {
     name: 'StorageCleanup',
     scope: 'server',

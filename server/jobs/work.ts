@@ -3,6 +3,7 @@ import type { RunParams, RunRecord } from '../db/job-runs.ts'
 import { listStores } from '../db/stores.ts'
 import { untilNothingIsDue } from '../registry/cleanup-report.ts'
 import { removeFeedContent, removeRepositoryContent } from '../registry/content-removal.ts'
+import { moveFeed } from '../registry/feed-move.ts'
 import { type Feed, listFeeds } from '../registry/feeds.ts'
 import { checkFeedBlobs } from '../registry/integrity.ts'
 import { reconcileStore } from '../registry/reconcile.ts'
@@ -28,6 +29,11 @@ export function jobWork(deps: FeedCleanupDeps): Readonly<Record<JobName, JobWork
       const bytesPerSecond = () => megabyte * settings.integer('Integrity.MegabytesPerSecond')
       await settings.refresh()
       await checkFeedBlobs({ db, stores, bytesPerSecond, report }, run.feedId)
+    },
+    async FeedMove(run, report) {
+      await stores.refresh()
+      const findFeed = () => findFeedById(db, run.feedId)
+      await moveFeed({ db, stores, uploads, report, findFeed })
     },
     async StorageCleanup(run, report) {
       const { dryRun } = paramsOf(run)

@@ -48,20 +48,27 @@ export async function headBlob(
   return { sizeBytes: blob.sizeBytes }
 }
 
+/** A blob's bytes, and where they are. */
+export interface OpenBlob {
+  readonly reader: BlobReader
+  readonly storeId: number
+  readonly location: string
+}
+
 /**
  * Opens the blob's bytes. Missing or short ones mark it damaged, so that the next push mends it,
  * and are BLOB_UNKNOWN; a store that cannot be reached is UNAVAILABLE.
  */
-export async function openBlob(
+export async function openBlobAt(
   { db, stores, log }: { db: Db; stores: Stores; log: DamageLog },
   target: BlobTarget,
-): Promise<BlobReader> {
+): Promise<OpenBlob> {
   const key = await keyOf(db, target)
   for (let attempt = 0; key && attempt < 3; attempt += 1) {
     const blob = await findLinkedBlob(db.read, key)
     if (!blob) break
     const reader = await stores.get(blob.storeId).open(blob.location)
-    if (reader?.sizeBytes === blob.sizeBytes) return reader
+    if (reader?.sizeBytes === blob.sizeBytes) return { reader, ...blob }
     const foundBytes = reader?.sizeBytes ?? null
     await reader?.[Symbol.asyncDispose]()
     // No row changed: it was healed meanwhile, under another location.
@@ -72,6 +79,14 @@ export async function openBlob(
     )
   }
   throw unknownBlob(target)
+}
+
+/** The same, for whom it does not matter where they are. */
+export async function openBlob(
+  deps: Parameters<typeof openBlobAt>[0],
+  target: BlobTarget,
+): Promise<BlobReader> {
+  return (await openBlobAt(deps, target)).reader
 }
 
 export interface MountRequest extends BlobTarget {

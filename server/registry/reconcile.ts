@@ -24,8 +24,19 @@ const readsAtOnce = 4
  * before, longer ago than the grace time; blobs whose bytes are missing or short are marked damaged.
  */
 export async function reconcileStore(deps: ReconcileDeps, storeId: number): Promise<void> {
+  await sweepLeftovers(deps, storeId)
   await lookForStrays(deps, storeId)
   await lookForMissing(deps, storeId)
+}
+
+/** Parts of uploads that no row knows, where a store keeps such a thing apart. */
+async function sweepLeftovers({ stores, dryRun, report }: ReconcileDeps, storeId: number) {
+  if (dryRun) return
+  report.progress('parts that no row knows')
+  const swept = (await stores.get(storeId).sweep?.(report.signal)) ?? 0
+  if (swept === 0) return
+  report.info(`Removed what ${swept} uploads left that no row knows`)
+  report.count('swept', swept)
 }
 
 async function lookForStrays(deps: ReconcileDeps, storeId: number): Promise<void> {

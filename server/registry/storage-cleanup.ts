@@ -10,6 +10,7 @@ import {
 import { sweepCandidates } from './candidate-sweep.ts'
 import { type CleanupReport, rest } from './cleanup-report.ts'
 import { said } from './garbage.ts'
+import { presignedSeconds } from './redirects.ts'
 import type { Stores } from './stores.ts'
 
 export interface StorageCleanupDeps {
@@ -62,12 +63,14 @@ async function freeLocations(deps: StorageCleanupDeps, storeId: number): Promise
   const { db, stores, graceMs, dryRun, report } = deps
   report.progress('bytes that nothing needs any more')
   const store = stores.get(storeId)
+  // Whoever holds a signed address may use it for its whole life.
+  const heldMs = stores.find(storeId)?.redirect ? 1000 * presignedSeconds : 0
   let after: FreedPick['after'] = null
   let total = 0
   let faults = 0
   while (!report.signal.aborted && faults < mostFaults) {
     const startedAt = performance.now()
-    const pick = { storeId, graceMs, limit: locationsAtOnce, after }
+    const pick = { storeId, graceMs: graceMs + heldMs, limit: locationsAtOnce, after }
     const due: FreedLocation[] = await listFreedLocations(db.read, pick)
     const gone: readonly FreedLocation[] = dryRun ? due : await removeFrom(store, due, report)
     const freed = dryRun ? sumOf(due) : await forget(deps, storeId, gone)

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { open as openFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { blob, contentOf, seededBytes } from '../../test/support/content.ts'
 import { makeTemporaryFolder, type TemporaryFolder } from '../../test/support/temporary-folder.ts'
+import { openEncryption } from '../auth/encrypted.ts'
 import { openFileStore } from '../blobs/file-store.ts'
 import { type Db, openDatabase } from '../db/database.ts'
 import { claimUpload } from '../db/uploads.ts'
@@ -28,6 +30,10 @@ beforeEach(async () => {
   stores = await openStores({
     db,
     dataDir: folder.path,
+    secrets: openEncryption(randomBytes(32)),
+    openCloud: (_storeId, place) => {
+      throw new Error(`nobody defined ${place.type}`)
+    },
     openDisk: async (root) => {
       const store = await openFileStore({ root, reserveBytes: 0 })
       return { id: store.id, store }

@@ -437,6 +437,13 @@ export const apiRoutes: Readonly<Record<string, ApiRoute>> = {
   'settings.set': admins('POST', '/api/settings/set', {
     ...{ query: { name: 'None.Such' }, heard: 422 },
   }),
+  'storage.get': admins('GET', '/api/storage', { query: { feed: 'private' } }),
+  'storage.set': admins('POST', '/api/storage', {
+    ...{ query: { feed: 'private' }, json: { id: 'tape', properties: {} }, heard: 422 },
+  }),
+  'storage.test': admins('POST', '/api/storage/test', {
+    ...{ json: { id: 'disk', properties: {} }, heard: 422 },
+  }),
   'sizes.server': admins('GET', '/api/sizes/server'),
   'sizes.feeds': admins('GET', '/api/sizes/feeds'),
   'sizes.feed': ofRegistry('GET', '/api/sizes/feed', {}),

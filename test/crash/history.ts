@@ -75,6 +75,7 @@ function configOf({ port }: Pick<History, 'port'>, dataDir: string): Config {
     logLevel: 'silent',
     metrics: 'admin',
     diskReserveBytes: 0,
+    storageRoots: [],
   }
 }
 

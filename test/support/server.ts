@@ -18,6 +18,8 @@ export type KeyPermission = 'view' | 'add' | 'promote' | 'delete'
 export interface TestServer extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string
+  /** Another process begins where this one ended. The address changes. */
+  restart(): Promise<void>
   readonly config: Config
   /** The Authorization header of the user Admin. */
   readonly admin: string
@@ -55,15 +57,23 @@ export async function startServer(
     logLevel: 'silent',
     metrics: 'admin',
     diskReserveBytes: 0,
+    storageRoots: [],
     ...overrides,
   }
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
   const db = await openDatabase({ url: config.databaseUrl })
   // Tests send wrong passwords by the dozen; those of the back-off itself say so.
   // Whether somebody has built the pages makes no difference to tests but those of the pages.
-  const app = await openApp(config, { db, slowsDown: false, webFolder: null, ...appOverrides })
+  const open = () => openApp(config, { db, slowsDown: false, webFolder: null, ...appOverrides })
+  let app = await open()
   return {
-    url: app.url,
+    get url() {
+      return app.url
+    },
+    async restart() {
+      await app[Symbol.asyncDispose]()
+      app = await open()
+    },
     config,
     admin: basic('Admin', adminPassword),
     adminPassword,

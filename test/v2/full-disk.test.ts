@@ -54,6 +54,7 @@ const configOf = (databaseFile: string): Config => ({
   logLevel: 'silent',
   metrics: 'admin',
   diskReserveBytes: 4 * mebibyte,
+  storageRoots: [],
 })
 
 const messageOf = (answer: Answer) =>

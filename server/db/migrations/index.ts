@@ -6,6 +6,7 @@ import { auditIndexes } from './004-audit-indexes.ts'
 import { browsing } from './005-browsing.ts'
 import { jobs } from './006-jobs.ts'
 import { retentionSizes } from './007-retention-sizes.ts'
+import { stores } from './008-stores.ts'
 
 /** Every migration by name, in order. A released one is never changed. */
 export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migration> {
@@ -17,5 +18,6 @@ export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migra
     '005-browsing': browsing(dialect),
     '006-jobs': jobs(dialect),
     '007-retention-sizes': retentionSizes(dialect),
+    '008-stores': stores(dialect),
   }
 }

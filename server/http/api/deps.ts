@@ -7,7 +7,8 @@ import type { FileContents } from '../../registry/files/file-contents.ts'
 import type { ImageFiles } from '../../registry/files/image-files.ts'
 import type { RegistryCounting } from '../../registry/registry-counts.ts'
 import type { SizeFolding } from '../../registry/sizes.ts'
-import type { Stores } from '../../registry/stores.ts'
+import type { StoreTrialDeps } from '../../registry/store-trial.ts'
+import type { Secrets, Stores } from '../../registry/stores.ts'
 import type { SelfTestDeps } from '../self-test/self-test.ts'
 import type { MountDeps } from './mount.ts'
 
@@ -16,6 +17,12 @@ export interface ApiDeps extends MountDeps {
   readonly db: Db
   readonly dataDir: string
   readonly stores: Stores
+  /** Encrypts the credentials of stores. */
+  readonly secrets: Secrets
+  /** Folders below which stores may lie, besides the data folder. */
+  readonly storageRoots: readonly string[]
+  readonly createCloud: StoreTrialDeps['createCloud']
+  readonly openTrial: StoreTrialDeps['openTrial']
   readonly registryCounting: RegistryCounting
   readonly sizeFolding: SizeFolding
   readonly selfTest: SelfTestDeps

@@ -25,6 +25,7 @@ import { securityUserHandlers } from './security-users.ts'
 import { sessionHandlers } from './sessions.ts'
 import { settingHandlers } from './settings.ts'
 import { sizeHandlers } from './sizes.ts'
+import { storageHandlers } from './storage.ts'
 import { tagHandlers } from './tags.ts'
 
 /** Serves the management API: every route of the contract. */
@@ -56,6 +57,7 @@ function handlersOf(deps: ApiDeps): ApiHandlers {
     securityUsers: securityUserHandlers(deps),
     sessions: sessionHandlers(deps),
     settings: settingHandlers(deps),
+    storage: storageHandlers(deps),
     tags: tagHandlers(deps),
     sizes: sizeHandlers(deps),
   }

@@ -182,6 +182,7 @@ export const needs: Needs = {
     delete: user,
   },
   settings: { list: administrator, set: administrator },
+  storage: { get: administrator, set: administrator, test: administrator },
   tags: {
     list: reader,
     history: reader,

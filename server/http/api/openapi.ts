@@ -77,6 +77,7 @@ const descriptions: Readonly<Record<Resource, string>> = {
   sessions: 'Logging in and out of the pages.',
   settings: 'Settings that can be changed while the server runs.',
   sizes: 'How large everything is, and what deleting would free.',
+  storage: 'Where registries keep their images.',
   tags: 'Tags of a repository.',
 }
 

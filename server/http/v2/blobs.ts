@@ -7,8 +7,9 @@ import {
   type DamageLog,
   deleteBlob as deleteBlobOf,
   headBlob,
-  openBlob,
+  openBlobAt,
 } from '../../registry/blobs.ts'
+import { findRedirect } from '../../registry/redirects.ts'
 import type { Settings } from '../../registry/settings.ts'
 import type { Stores } from '../../registry/stores.ts'
 import type { Admission } from './authorize.ts'
@@ -44,7 +45,13 @@ export async function serveBlob(deps: BlobDeps, request: BlobRequest) {
     writeHead(res, status, { ...headersOf(digest), 'content-length': sizeBytes }).end()
     return
   }
-  await using reader = await openBlob(deps, target)
+  const opened = await openBlobAt(deps, target)
+  await using reader = opened.reader
+  const elsewhere = await findRedirect(deps.stores, opened, exchange.caller.address)
+  if (elsewhere !== null) {
+    writeHead(exchange.res, 307, { ...redirectHeaders, location: elsewhere }).end()
+    return
+  }
   const { range } = req.headers
   const ranges =
     range !== undefined && isRangeWanted(req, digest)
@@ -82,6 +89,9 @@ async function sendBlob(
 function bytesIn(ranges: readonly ByteRange[]): number {
   return ranges.reduce((sum, { start, end }) => sum + end - start + 1, 0)
 }
+
+/** The address is good for a while, and for whoever has it. */
+const redirectHeaders: Headers = { 'cache-control': 'no-store', 'content-length': 0 }
 
 function headersOf(digest: Digest): Headers {
   return {

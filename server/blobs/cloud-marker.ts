@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RegistryError } from '../domain/errors.ts'
+import type { Bucket } from './bucket.ts'
+import { readRange } from './cloud-range.ts'
+
+const mostBytes = 10_000
+const looks = 3
+const lookAgainMs = 300
+
+/**
+ * The object that says "this is the store, and the one that was opened": while it cannot be read,
+ * missing bytes are not taken for lost ones.
+ */
+export async function verifyCloudMarker(bucket: Bucket, key: string, id: string): Promise<void> {
+  const found = await findMarker(bucket, key)
+  if (found === id) return
+  throw new RegistryError(
+    'UNAVAILABLE',
+    found === undefined
+      ? `The blob store ${bucket.name} is not there: its marker ${key} is missing. Are bucket and prefix the right ones?`
+      : `${bucket.name} holds another blob store than expected: its marker ${key} differs. Are bucket and prefix the right ones?`,
+    { detail: { expected: id, found: found ?? null } },
+  )
+}
+
+/** Makes the place a store, and returns its id. Throws CONFLICT where there is one already. */
+export async function createCloudMarker(bucket: Bucket, key: string): Promise<string> {
+  if ((await findMarker(bucket, key)) !== undefined) {
+    throw new RegistryError(
+      'CONFLICT',
+      `${bucket.name} holds the blobs of another Entrepot: its clean-up would remove what is pushed here. Give this one a prefix of its own; to take an old store over, restore its database first.`,
+    )
+  }
+  const id = randomUUID()
+  const marker = { kind: 'entrepot blob store', version: 1, id }
+  await bucket.put(key, Buffer.from(`${JSON.stringify(marker)}\n`))
+  return id
+}
+
+/** Services may not show at once what was written. */
+export async function findSizeSoon(bucket: Bucket, key: string): Promise<number | undefined> {
+  for (let look = 1; ; look += 1) {
+    const size = await bucket.findSize(key)
+    if (size !== undefined || look === looks) return size
+    await sleep(lookAgainMs)
+  }
+}
+
+async function findMarker(bucket: Bucket, key: string): Promise<string | undefined> {
+  const sizeBytes = await bucket.findSize(key)
+  if (sizeBytes === undefined) return undefined
+  const pieces: Uint8Array[] = []
+  const end = Math.min(sizeBytes, mostBytes) - 1
+  for await (const piece of readRange(bucket, key, { start: 0, end })) pieces.push(piece)
+  return parseMarker(Buffer.concat(pieces).toString('utf8'))
+}
+
+function parseMarker(text: string): string {
+  try {
+    const { version, id } = JSON.parse(text) as { version?: unknown; id?: unknown }
+    if (version === 1 && typeof id === 'string' && id !== '') return id
+  } catch {
+    // Said below.
+  }
+  throw new RegistryError(
+    'UNAVAILABLE',
+    "The blob store's marker entrepot-store.json is damaged, or from a newer version.",
+  )
+}

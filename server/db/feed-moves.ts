@@ -1,0 +1,127 @@
+import { sql } from 'kysely'
+import type { Queries } from './database.ts'
+import { noteLeft, shareRepository } from './links.ts'
+import { type Params, prepared } from './prepared.ts'
+
+/** A blob that repositories of a feed have in another store than the feed's. */
+export interface StrayBlob {
+  readonly digest: string
+  readonly location: string
+  readonly sizeBytes: number
+  readonly state: 'live' | 'damaged'
+}
+
+interface FeedStore {
+  readonly feedId: number
+  readonly storeId: number
+}
+
+const inFeed = prepared((db, p: Params<FeedStore & { after: string; limit: number }>) =>
+  db
+    .selectFrom('blobs')
+    .select(['digest', 'location', 'size_bytes as sizeBytes', 'state'])
+    .where('store_id', '=', p.storeId)
+    .where('digest', '>', p.after)
+    .where(
+      // With a limit: else PostgreSQL may read all links once for all rows.
+      sql<boolean>`coalesce((
+        select 1 from links l join repositories r on r.id = l.repository_id
+        where l.store_id = blobs.store_id and l.digest = blobs.digest
+          and r.feed_id = ${p.feedId} limit 1), 0) = 1`,
+    )
+    .orderBy('digest')
+    .limit(p.limit),
+)
+
+/** Blobs of a store that the feed has there, after `after`. */
+export async function listFeedBlobs(
+  db: Queries,
+  page: FeedStore & { readonly after: string; readonly limit: number },
+): Promise<StrayBlob[]> {
+  return inFeed.list(db, page)
+}
+
+/** Repositories of the feed that have the blob in this store. */
+export async function listHolders(
+  db: Queries,
+  of: FeedStore & { readonly digest: string },
+): Promise<{ id: number; name: string; retired: 0 | 1 }[]> {
+  return db
+    .selectFrom('links')
+    .innerJoin('repositories', 'repositories.id', 'links.repository_id')
+    .select(['repositories.id', 'repositories.name', 'repositories.retired'])
+    .where('links.store_id', '=', of.storeId)
+    .where('links.digest', '=', of.digest)
+    .where('repositories.feed_id', '=', of.feedId)
+    .orderBy('repositories.id')
+    .execute()
+}
+
+/** Whether an upload of the feed goes to this store still. */
+export async function hasUploadsIn(db: Queries, { feedId, storeId }: FeedStore): Promise<boolean> {
+  const row = await db
+    .selectFrom('uploads')
+    .innerJoin('repositories', 'repositories.id', 'uploads.repository_id')
+    .select('uploads.id')
+    .where('repositories.feed_id', '=', feedId)
+    .where('uploads.store_id', '=', storeId)
+    .where('uploads.state', '=', 'open')
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+export interface LiveBlob {
+  readonly location: string
+  readonly sizeBytes: number
+}
+
+/** The live blob of a store. */
+export async function findLiveBlob(
+  db: Queries,
+  of: { readonly storeId: number; readonly digest: string },
+): Promise<LiveBlob | undefined> {
+  return db
+    .selectFrom('blobs')
+    .select(['location', 'size_bytes as sizeBytes'])
+    .where('store_id', '=', of.storeId)
+    .where('digest', '=', of.digest)
+    .where('state', '=', 'live')
+    .executeTakeFirst()
+}
+
+/**
+ * The repository has the blob in another store from now on, where it is too. False: it is not there
+ * any more, or the repository has it elsewhere already. Locks as a mount does.
+ */
+export async function moveLink(
+  trx: Queries,
+  input: {
+    readonly repositoryId: number
+    readonly digest: string
+    readonly from: number
+    readonly to: number
+  },
+): Promise<boolean> {
+  const { repositoryId, digest, from, to } = input
+  await shareRepository(trx, repositoryId)
+  const blob = await trx
+    .selectFrom('blobs')
+    .select('digest')
+    .where('store_id', '=', to)
+    .where('digest', '=', digest)
+    .where('state', '=', 'live')
+    .forShare()
+    .executeTakeFirst()
+  if (blob === undefined) return false
+  const { numUpdatedRows } = await trx
+    .updateTable('links')
+    .set({ store_id: to })
+    .where('repository_id', '=', repositoryId)
+    .where('digest', '=', digest)
+    .where('store_id', '=', from)
+    .executeTakeFirstOrThrow()
+  if (numUpdatedRows === 0n) return false
+  await noteLeft(trx, from, digest)
+  return true
+}
