@@ -27,6 +27,9 @@ describeDatabases('stores', (databases) => {
       type: 'disk',
       settings: '{"path":"marked"}',
       marker: null,
+      options: '{}',
+      secret: null,
+      version: 1,
     })
     await db.write(setStoreMarker, { id: store.id, marker: 'm-1' })
     expect(await ensure('marked')).toEqual({ ...store, marker: 'm-1' })

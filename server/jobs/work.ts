@@ -50,7 +50,12 @@ export function jobWork(deps: FeedCleanupDeps): Readonly<Record<JobName, JobWork
       const { dryRun } = paramsOf(run)
       await settings.refresh()
       const shared = { db, stores, graceMs: settings.graceMs(), dryRun, report }
-      for (const { id } of await listStores(db.read)) await reconcileStore(shared, id)
+      for (const { id } of await listStores(db.read)) {
+        // One that cannot be reached keeps nobody from going through the others.
+        await reconcileStore(shared, id).catch((error: unknown) =>
+          report.fault(`The store ${id} could not be gone through`, error),
+        )
+      }
     },
     FeedDeletion: (run, report) => removeFeedContent({ db, uploads, report }, run.feedId),
     async RepositoryDeletion(run, report) {

@@ -110,6 +110,13 @@ async function removeFrom(
     await store.remove(due.map(({ location }) => location))
     return due
   } catch {
+    try {
+      await store.check()
+    } catch (error) {
+      // Not one of them could be removed: it is no use to try each.
+      report.fault('The store cannot be reached', error)
+      return []
+    }
     const gone: FreedLocation[] = []
     for (const each of due) {
       try {

@@ -67,14 +67,20 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   const close = async () => {
     for (const { store } of open.values()) await store[Symbol.asyncDispose]()
   }
+  const openOne = async (record: StoreRecord) => {
+    const known = open.get(record.id)
+    if (known?.version === record.version) return
+    // What reads and writes with the former credentials goes on until it ends.
+    if (known?.type === 'disk') open.set(record.id, { ...known, version: record.version })
+    else open.set(record.id, await openStore(options, record))
+  }
   const openNew = async () => {
+    const failures: unknown[] = []
     for (const record of await listStores(db.read)) {
-      const known = open.get(record.id)
-      if (known?.version === record.version) continue
-      // What reads and writes with the former credentials goes on until it ends.
-      if (known?.type === 'disk') open.set(record.id, { ...known, version: record.version })
-      else open.set(record.id, await openStore(options, record))
+      // One that cannot be opened keeps no other from it.
+      await openOne(record).catch((error: unknown) => failures.push(error))
     }
+    if (failures.length > 0) throw failures[0]
   }
   let refreshing: Promise<void> | undefined
   try {

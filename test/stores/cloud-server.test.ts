@@ -17,7 +17,7 @@ afterAll(() => vi.resetConfig())
 
 const mebibyte = 1024 * 1024
 
-describe.each(clouds)('a registry whose store is on $name', ({ missing, start }) => {
+describe.each(clouds)('a registry whose store is on $name', ({ name, missing, start }) => {
   describe.skipIf(missing !== '')(missing || 'and its server', () => {
     let cloud: Cloud
     let place: CloudPlace
@@ -100,8 +100,8 @@ describe.each(clouds)('a registry whose store is on $name', ({ missing, start })
         })),
       })
       expect(await bucket.list({ prefix: '', after: null, count: 10 })).toEqual([])
-      const name = id === 's3' ? 'BucketName' : 'ContainerName'
-      const wrong = { ...properties, [name]: 'none-such-as-this' }
+      const named = id === 's3' ? 'BucketName' : 'ContainerName'
+      const wrong = { ...properties, [named]: 'none-such-as-this' }
       const failed = await call('POST', '/api/storage/test', { id, properties: wrong })
       expect(failed).toMatchObject({ works: false, steps: [{ step: 'open' }] })
       expect(JSON.stringify(failed)).not.toMatch(/TESTSECRET|testing|AccountKey/)
@@ -123,6 +123,27 @@ describe.each(clouds)('a registry whose store is on $name', ({ missing, start })
       expect(part.status).toBe(206)
       const whole = Buffer.concat(pieces)
       expect(part.body.equals(whole.subarray(9 * mebibyte, 9 * mebibyte + 100))).toBe(true)
+    })
+
+    test.skipIf(name === 'Swift')('sends clients to the store, without their login', async () => {
+      const digest = await push('cloudy/app', [randomBytes(70_000)])
+      const target = `/v2/cloudy/app/blobs/${digest}`
+      const { id, properties } = place
+      const redirecting = { ...properties, RedirectDownloads: 'true' }
+      await useStore('cloudy', { id, properties: redirecting })
+      const answer = await ask('GET', target)
+      expect(answer.status).toBe(307)
+      expect(answer.headers.location).toMatch(cloud.service.url)
+      const followed = await fetch(answer.headers.location ?? '')
+      expect(digestOf(Buffer.from(await followed.arrayBuffer()))).toBe(digest)
+      expect((await ask('HEAD', target)).status).toBe(200)
+      expect((await send(server.url, { method: 'GET', target })).status).toBe(401)
+      await useStore('cloudy', {
+        ...{ id, properties: { ...redirecting, NeverRedirect: '10.0.0.0/8, 127.0.0.0/8' } },
+      })
+      await pull('cloudy/app', digest)
+      await useStore('cloudy', { id, properties })
+      await pull('cloudy/app', digest)
     })
 
     test('goes on with an upload after a restart, and leaves no part of it', async () => {

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, describe, expect, test, vi } from 'vitest'
+import type { RunInfo } from '../../contract/jobs.ts'
+import { askApi } from '../support/api-call.ts'
+import { clouds } from '../support/cloud-stores.ts'
+import { openFaultyService } from '../support/faulty-service.ts'
+import { type Random, seededRandom } from '../support/random.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+import { type Answer, send } from '../support/wire.ts'
+
+const seed = Number(process.env.ENTREPOT_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32))
+const seconds = Number(process.env.ENTREPOT_TEST_SECONDS ?? 30)
+const pushersAtOnce = 4
+const mebibyte = 1024 * 1024
+
+vi.setConfig({ testTimeout: (seconds + 600) * 1000 })
+afterAll(() => vi.resetConfig())
+
+const tried = clouds.filter(({ name }) => name !== 'Swift')
+
+describe.each(tried)(`pushes to $name while it fails (ENTREPOT_TEST_SEED=${seed})`, (kind) => {
+  const { missing, start } = kind
+  test.skipIf(missing !== '')(
+    `no push that was answered is lost, no part is left ${missing}`,
+    async () => {
+      await using cloud = await start()
+      const random = seededRandom(seed)
+      await using faulty = await openFaultyService(cloud.service.port, random)
+      const place = await cloud.newPlace(faulty.url)
+      await using server = await startServer({}, { jobTimes: { tickMs: 50, beatMs: 50 } })
+      await call(server, 'POST', '/api/settings/set?name=Cleanup.GraceSeconds&value=0')
+      await server.createFeed('faulty')
+      const { id, properties } = place
+      await call(server, 'POST', '/api/storage?feed=faulty', { id, properties })
+      await sleep(1100)
+      faulty.setRate(0.12)
+      const pushed: string[] = []
+      const until = performance.now() + seconds * 1000
+      const pusher = async (name: string) => {
+        while (performance.now() < until) {
+          const digest = await push(server, name, random)
+          if (digest !== undefined) pushed.push(digest)
+        }
+      }
+      await Promise.all(Array.from({ length: pushersAtOnce }, (_, at) => pusher(`faulty/r${at}`)))
+      faulty.setRate(0)
+      expect(pushed.length).toBeGreaterThan(0)
+      for (const at of pushed) {
+        const answer = await ask(server, 'GET', at)
+        expect(answer.status, `${at}: ${answer.body.toString().slice(0, 300)}`).toBe(200)
+        expect(at).toContain(digestOf(answer.body))
+      }
+      await call(server, 'POST', '/api/settings/set?name=Cleanup.GraceSeconds&value=0')
+      await runJob(server, 'StorageReconcile')
+      await runJob(server, 'StorageReconcile')
+      await using bucket = place.openBucket()
+      const page = { prefix: '', after: null, count: 1000 }
+      expect(await bucket.listIncomplete(page)).toEqual([])
+      expect(await bucket.list({ ...page, prefix: 'uploads/' })).toEqual([])
+      const blobs = await bucket.list({ ...page, prefix: 'blobs/', count: 100_000 })
+      expect(blobs.length).toBe(new Set(pushed.map((at) => at.split('/').at(-1))).size)
+      process.stdout.write(
+        `${kind.name}: ${pushed.length} pushes, ${JSON.stringify([...faulty.counts])}\n`,
+      )
+    },
+  )
+})
+
+/** As a client that does not give up soon; the blob's address, or undefined if it gave up. */
+async function push(server: TestServer, name: string, random: Random): Promise<string | undefined> {
+  const sizeBytes = random.chance(0.2)
+    ? random.between(9, 25) * mebibyte
+    : random.between(1, 50_000)
+  const content = Buffer.alloc(sizeBytes, random.bytes(997))
+  const digest = digestOf(content)
+  const start = await retry(() => ask(server, 'POST', `/v2/${name}/blobs/uploads/`), [202])
+  const location = start?.headers.location
+  if (location === undefined) return undefined
+  const isAcknowledged = await sendContent(server, { location, content, digest, random })
+  if (isAcknowledged) return `/v2/${name}/blobs/${digest}`
+  await retry(() => ask(server, 'DELETE', location), [204, 404])
+  return undefined
+}
+
+async function sendContent(
+  server: TestServer,
+  of: { location: string; content: Buffer; digest: string; random: Random },
+): Promise<boolean> {
+  const { location, content, digest, random } = of
+  for (let attempt = 0; attempt < 12; attempt += 1) {
+    const status = await retry(() => ask(server, 'GET', location), [204, 404])
+    if (status?.status !== 204) return false
+    const [, last] = /^0-(\d+)$/.exec(status.headers.range ?? '') ?? []
+    const from = last === undefined || last === '0' ? 0 : Number(last) + 1
+    const rest = content.subarray(from)
+    if (rest.length > 1 && random.chance(0.5)) {
+      const body = rest.subarray(0, random.between(1, rest.length - 1))
+      const range = { 'content-range': `${from}-${from + body.length - 1}` }
+      await ask(server, 'PATCH', location, { body, headers: range })
+      continue
+    }
+    const headers: Record<string, string> =
+      rest.length > 0 ? { 'content-range': `${from}-${content.length - 1}` } : {}
+    const target = `${location}?digest=${digest}`
+    const end = await ask(server, 'PUT', target, { body: rest, headers })
+    if (end.status === 201) return true
+  }
+  return false
+}
+
+async function retry(work: () => Promise<Answer>, wanted: readonly number[]) {
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    const answer = await work()
+    if (wanted.includes(answer.status)) return answer
+    await sleep(50)
+  }
+  return undefined
+}
+
+function ask(
+  { url, admin }: TestServer,
+  method: string,
+  target: string,
+  more: { readonly body?: Buffer; readonly headers?: Readonly<Record<string, string>> } = {},
+): Promise<Answer> {
+  const headers = { authorization: admin, ...more.headers }
+  return send(url, { method, target, ...more, headers })
+}
+
+async function call<T>({ url, admin }: TestServer, method: string, target: string, json?: unknown) {
+  const headers = { authorization: admin }
+  const answer = await askApi(url, { method, target, headers, ...(json !== undefined && { json }) })
+  expect(answer.status, JSON.stringify(answer.body)).toBe(200)
+  return answer.body as T
+}
+
+async function runJob(server: TestServer, job: string): Promise<void> {
+  const { run } = await call<RunInfo>(server, 'POST', `/api/jobs/run?job=${job}`)
+  for (;;) {
+    const runs = await call<RunInfo[]>(server, 'GET', `/api/jobs/runs?count=20&job=${job}`)
+    if (runs.find((each) => each.run === run)?.endedAt) return
+    await sleep(50)
+  }
+}
+
+function digestOf(bytes: Buffer): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+}
