@@ -11,6 +11,9 @@ const Property = z.object({
   type: z.enum(['text', 'secret', 'boolean', 'integer']),
   required: z.boolean(),
   placeholder: z.string(),
+  isPlace: z.boolean().meta({
+    description: 'It says which place it is; the others say how it is used.',
+  }),
 })
 
 export const StoreKind = z.object({
@@ -26,8 +29,20 @@ export const FeedStorage = z.object({
   properties: z.record(z.string(), z.string()),
   secrets: z.array(z.string()).meta({ description: 'Those that are kept; never shown.' }),
   moving: z.boolean().meta({ description: 'Whether images of the registry are elsewhere still.' }),
+  elsewhere: z
+    .array(z.object({ store: z.string(), blobs: z.int(), bytes: z.int() }))
+    .meta({ description: 'What is in other stores, of each at most a thousand blobs.' }),
 })
 export type FeedStorage = z.infer<typeof FeedStorage>
+
+export const StoreInfo = z.object({
+  id: z.int(),
+  kind,
+  name: z.string().meta({ description: 'A folder, or service, bucket and path.' }),
+  registries: z.array(z.string()).meta({ description: 'That push to it.' }),
+  problem: z.string().nullable().meta({ description: 'Why it cannot be reached; null: it can.' }),
+})
+export type StoreInfo = z.infer<typeof StoreInfo>
 
 const body = z.strictObject({
   id: z.string().max(50).meta({ description: 'disk, s3 or azure.' }),
@@ -43,6 +58,11 @@ export const storage = {
       'Without `feed` every kind with its properties; with it the store of that registry.',
     query: z.strictObject({ feed: name.optional() }),
     reply: z.union([z.array(StoreKind), FeedStorage]),
+  }),
+  stores: route('GET', '/api/storage/stores', {
+    summary: 'List the stores, with the registries that use them',
+    description: 'Each is asked whether it can be reached, which takes seconds at most.',
+    reply: z.array(StoreInfo),
   }),
   set: route('POST', '/api/storage', {
     summary: 'Set where a registry keeps its images',

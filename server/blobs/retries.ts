@@ -98,7 +98,12 @@ export function cloudError(fault: CloudFault): RegistryError {
       { cause },
     )
   }
-  return new RegistryError('UNAVAILABLE', `The blob store cannot be used now (${said}).`, { cause })
+  // An answer to HEAD has no words of its own.
+  const isRefused = status === 401 || status === 403
+  const trouble = isRefused
+    ? `The blob store refuses the credentials, or they lack a right (${said}).`
+    : `The blob store cannot be used now (${said}).`
+  return new RegistryError('UNAVAILABLE', trouble, { cause })
 }
 
 /** Signed addresses and keys may be part of what a client library says. */

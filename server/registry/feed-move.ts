@@ -32,6 +32,8 @@ export interface FeedMoveDeps {
 }
 
 const blobsAtOnce = 100
+/** For who looks how much is left. */
+const blobsCounted = 1000
 /** Requests know a feed as it was a second ago: they may begin where it was before. */
 const settleMs = 2500
 const waitMs = 2000
@@ -72,6 +74,29 @@ export async function hasElsewhere(db: Db, feed: Feed): Promise<boolean> {
     if ((await listFeedBlobs(db.read, { ...at, after: '', limit: 1 })).length > 0) return true
   }
   return false
+}
+
+export interface Elsewhere {
+  readonly store: string
+  readonly blobs: number
+  readonly bytes: number
+}
+
+/** Blobs of the feed in other stores than its own; of each store at most a thousand. */
+export async function listElsewhere(
+  { db, stores }: Pick<FeedMoveDeps, 'db' | 'stores'>,
+  feed: Feed,
+): Promise<Elsewhere[]> {
+  const found: Elsewhere[] = []
+  for (const { id: storeId } of await listStores(db.read)) {
+    if (storeId === feed.storeId) continue
+    const pick = { feedId: feed.id, storeId, after: '', limit: blobsCounted }
+    const blobs = await listFeedBlobs(db.read, pick)
+    if (blobs.length === 0) continue
+    const bytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
+    found.push({ store: stores.find(storeId)?.name ?? `${storeId}`, blobs: blobs.length, bytes })
+  }
+  return found
 }
 
 interface Pass {

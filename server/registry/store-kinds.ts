@@ -97,7 +97,7 @@ export const storeKinds: readonly StoreKind[] = [
     description: 'A container of Azure Blob Storage.',
     properties: [
       property('ConnectionString', 'Of the account. Kept encrypted, never shown.', {
-        type: 'secret',
+        ...{ type: 'secret', isPlace: true },
       }),
       property('ContainerName', 'With the connection string; it has to be there.', {
         isPlace: true,

@@ -461,6 +461,7 @@ export const apiRoutes: Readonly<Record<string, ApiRoute>> = {
     ...{ query: { name: 'None.Such' }, heard: 422 },
   }),
   'storage.get': admins('GET', '/api/storage', { query: { feed: 'private' } }),
+  'storage.stores': admins('GET', '/api/storage/stores'),
   'storage.set': admins('POST', '/api/storage', {
     ...{ query: { feed: 'private' }, json: { id: 'tape', properties: {} }, heard: 422 },
   }),

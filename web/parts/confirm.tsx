@@ -13,6 +13,8 @@ export function Confirm(props: {
   /** What goes, and what stays. */
   readonly children: ReactNode
   readonly verb: string
+  /** Red, unless nothing goes by it. */
+  readonly color?: string
   readonly typed?: string
   /** It cannot be done as it stands; the children say why. */
   readonly blocked?: boolean
@@ -21,7 +23,18 @@ export function Confirm(props: {
   readonly onConfirm: () => void
   readonly onClose: () => void
 }) {
-  const { opened, title, verb, typed, blocked, busy, error, onConfirm, onClose } = props
+  const {
+    opened,
+    title,
+    verb,
+    color = 'red',
+    typed,
+    blocked,
+    busy,
+    error,
+    onConfirm,
+    onClose,
+  } = props
   const [written, setWritten] = useState('')
   const close = () => {
     setWritten('')
@@ -60,7 +73,7 @@ export function Confirm(props: {
             <Button variant="default" onClick={close}>
               Cancel
             </Button>
-            <Button type="submit" color="red" loading={busy} disabled={!ready}>
+            <Button type="submit" color={color} loading={busy} disabled={!ready}>
               {verb}
             </Button>
           </Group>

@@ -190,7 +190,12 @@ export const needs: Needs = {
     delete: user,
   },
   settings: { list: administrator, set: administrator },
-  storage: { get: administrator, set: administrator, test: administrator },
+  storage: {
+    get: administrator,
+    stores: administrator,
+    set: administrator,
+    test: administrator,
+  },
   tags: {
     list: reader,
     history: reader,

@@ -36,6 +36,15 @@ export const shots: readonly Shot[] = [
   { name: 'registry', address: '/containers/main', until: 'tbody a' },
   { name: 'registry-permissions', address: '/containers/main?tab=permissions' },
   { name: 'registry-storage', address: '/containers/main?tab=storage', until: '.treemap' },
+  {
+    name: 'registry-store',
+    address: '/containers/main?tab=storage',
+    until: '.treemap',
+    async prepare(page) {
+      await page.getByRole('button', { name: 'Change…' }).click()
+      await page.getByRole('dialog').getByRole('radio', { name: 'Amazon S3' }).check()
+    },
+  },
   { name: 'registry-retention', address: '/containers/main?tab=retention&preview=rules' },
   {
     name: 'retention-rule',

@@ -19,7 +19,7 @@ import { Permissions } from './registry/permissions.tsx'
 import { Properties } from './registry/properties.tsx'
 import { RepositoryList } from './registry/repository-list.tsx'
 import { Retention } from './registry/retention/retention.tsx'
-import { Storage } from './registry/storage.tsx'
+import { Storage } from './registry/storage/storage.tsx'
 
 /** One registry: what is in it, how to get at it, and for those who may, how it behaves. */
 export function RegistryPage({ feed }: { readonly feed: string }) {

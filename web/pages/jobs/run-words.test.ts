@@ -14,6 +14,8 @@ test('figures are told in words, the bytes first', () => {
   expect(figuresOf({ ...done, counts })).toBe('freed 3.20 GB: 14 uploads, 1 manifest, 812 blobs')
   expect(figuresOf({ ...done, counts, dryRun: true })).toMatch(/^would free 3.20 GB: /)
   expect(figuresOf({ ...done, counts: { tags: 2 }, dryRun: true })).toBe('would take 2 tags')
+  const moved = { copied: 3, shared: 1, bytesCopied: 678 }
+  expect(figuresOf({ ...done, counts: moved })).toBe('copied 678 B: 3 blobs, 1 blob that was there')
   expect(figuresOf(done)).toBe('nothing to do')
   expect(figuresOf({ ...done, state: 'running' })).toBe('')
 })

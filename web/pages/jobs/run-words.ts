@@ -9,6 +9,7 @@ const purposes: Readonly<Record<string, string>> = {
   StorageCleanup: 'Removes bytes that no registry needs any more, in every store.',
   StorageReconcile: 'Compares what lies in the stores with what the database knows.',
   FeedDeletion: 'Removes what was in a deleted registry.',
+  FeedMove: 'Brings what a registry has in other stores to its own.',
   RepositoryDeletion: 'Removes what was in a deleted repository.',
 }
 
@@ -38,6 +39,8 @@ const things: readonly (readonly [count: string, one: string, many?: string])[] 
   ['strays', 'stray file'],
   ['checked', 'blob checked', 'blobs checked'],
   ['locations', 'place looked at', 'places looked at'],
+  ['copied', 'blob'],
+  ['shared', 'blob that was there', 'blobs that were there'],
   ['damaged', 'damaged blob'],
   ['mended', 'mended blob'],
   ['changed', 'image that changed meanwhile', 'images that changed meanwhile'],
@@ -47,6 +50,7 @@ const things: readonly (readonly [count: string, one: string, many?: string])[] 
 export function figuresOf({ counts, dryRun, state }: RunInfo): string {
   const freed = counts.bytesFreed ?? 0
   const read = counts.bytesChecked ?? 0
+  const copied = counts.bytesCopied ?? 0
   const known = things.flatMap(([name, one, many]) => {
     const count = counts[name] ?? 0
     return count === 0 ? [] : [counted(count, one, many)]
@@ -54,6 +58,7 @@ export function figuresOf({ counts, dryRun, state }: RunInfo): string {
   const sizes = [
     ...(freed > 0 ? [`${dryRun ? 'would free' : 'freed'} ${formatSize(freed)}`] : []),
     ...(read > 0 ? [`read ${formatSize(read)}`] : []),
+    ...(copied > 0 ? [`copied ${formatSize(copied)}`] : []),
   ]
   if (sizes.length + known.length === 0) return state === 'succeeded' ? 'nothing to do' : ''
   if (sizes.length === 0) return dryRun ? `would take ${known.join(', ')}` : known.join(', ')
