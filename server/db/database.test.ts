@@ -169,13 +169,13 @@ async function names(db: Db): Promise<string[]> {
 
 /** Table → columns, read from the interfaces of the schema, which leave nothing behind at run time. */
 function schemaColumns(): Record<string, string[]> {
-  const parts = ['access', 'cleanup', 'job', 'pull', 'size']
+  const parts = ['access', 'cleanup', 'connector', 'job', 'pull', 'record', 'size', 'store']
   const text = ['schema.ts', ...parts.map((part) => `${part}-schema.ts`)]
     .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
     .join('\n')
   const interfaces = new Map(
-    [...text.matchAll(/export interface (\w+)(?: extends ([\w, ]+))? \{\n([\s\S]*?)\n\}/g)].map(
-      ([, name = '', bases = '', body = '']) => [name, { bases: bases.split(', '), body }],
+    [...text.matchAll(/export interface (\w+)(?:\s+extends ([\w,\s]+))? \{\n([\s\S]*?)\n\}/g)].map(
+      ([, name = '', bases = '', body = '']) => [name, { bases: bases.split(/,\s+/), body }],
     ),
   )
   const fieldsOf = (name: string): { name: string; type: string }[] => {

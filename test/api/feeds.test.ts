@@ -43,6 +43,10 @@ test('a registry is created, changed in part, sent back as it came, and deleted 
     sparseIndexes: false,
     externalLayers: true,
     canPublish: true,
+    connectors: [],
+    cacheConnectors: true,
+    mirrorOf: null,
+    defaultMirror: false,
   })
   const params = { name: 'old-team' }
   const changed = await call(admin, feeds.update, {
@@ -79,11 +83,11 @@ test("ProGet's methods and fields that there are not yet", async () => {
   const put = await ask('PUT', '/api/management/feeds/create', { name: 'putted' })
   expect(put.status).toBe(200)
   expect((await ask('DELETE', '/api/management/feeds/delete/putted')).status).toBe(200)
-  const other = { name: 'nuget', feedType: 'nuget', cacheConnectors: true }
+  const other = { name: 'nuget', feedType: 'nuget', retentionRules: [] }
   const refused = await ask('POST', '/api/management/feeds/create', other)
   expect(refused.status).toBe(422)
   const { errors } = refused.body as { errors: { field: string }[] }
-  expect(errors.map(({ field }) => field).sort()).toEqual(['cacheConnectors', 'feedType'])
+  expect(errors.map(({ field }) => field).sort()).toEqual(['feedType', 'retentionRules'])
 })
 
 test('who manages a feed group makes registries in it, and nowhere else', async () => {
