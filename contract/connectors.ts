@@ -60,7 +60,7 @@ const changes = {
   enabled: z.boolean().optional(),
   url: z.string().min(1).max(2000).nullable().optional().meta({
     description:
-      '`https://registry.example.com`; a path behind it is put in front of every repository.',
+      '`https` (or `http`), host and port of the other registry; a path behind them is put in front of every repository.',
   }),
   feed: name.nullable().optional().meta({ description: 'Instead: a registry of this server.' }),
   username: z.string().max(300).nullable().optional(),

@@ -26,11 +26,13 @@ function judgeReply({ pages }: World, { status, headers, body }: Reply): string[
   const type = headers.get('content-type') ?? ''
   const faults: string[] = []
   if (status >= 500) faults.push(`${status}: ${body.toString('latin1').slice(0, 300)}`)
-  if (/html/i.test(type) || /^\s*</.test(body.subarray(0, 20).toString('latin1'))) {
-    const isOwn = status === 200 && (body.byteLength === 0 || isOwnPage(pages, body))
-    if (!isOwn) faults.push(`a page that is not one of the server's: ${status} ${type}`)
+  const isPage = /html/i.test(type) || /^\s*</.test(body.subarray(0, 20).toString('latin1'))
+  // A browser is shown that there is no such page.
+  const isOwn = [200, 404].includes(status) && (body.byteLength === 0 || isOwnPage(pages, body))
+  if (isPage && !isOwn) {
+    faults.push(`a page that is not one of the server's: ${status} ${type}`)
   }
-  if (status >= 400 && body.byteLength > 0 && !isJson(type, body)) {
+  if (status >= 400 && body.byteLength > 0 && !isPage && !isJson(type, body)) {
     faults.push(`a ${status} that is no JSON: ${type} ${body.toString('latin1').slice(0, 200)}`)
   }
   return faults
