@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import type { RunInfo } from '../../contract/jobs.ts'
 import { askApi } from '../support/api-call.ts'
+import { switchOffCleanup } from '../support/cleanup-switch.ts'
 import { clouds } from '../support/cloud-stores.ts'
 import { openFaultyService } from '../support/faulty-service.ts'
 import { type Random, seededRandom } from '../support/random.ts'
@@ -31,6 +32,8 @@ describe.each(tried)(`pushes to $name while it fails (ENTREPOT_TEST_SEED=${seed}
       await using server = await startServer({}, { jobTimes: { tickMs: 50, beatMs: 50 } })
       await call(server, 'POST', '/api/settings/set?name=Cleanup.GraceSeconds&value=0')
       await server.createFeed('faulty')
+      // No manifest refers to what is pushed here: at its time of the night it would go.
+      await switchOffCleanup(server, 'faulty')
       const { id, properties } = place
       await call(server, 'POST', '/api/storage?feed=faulty', { id, properties })
       await sleep(1100)
