@@ -121,7 +121,7 @@ describe('a change with the cookie of a session is refused', () => {
       ),
     )
     const reads =
-      /^(?:list|get|find|requests|attributes|export|whoami|providers|selfTest|untagged|referrers|history|compare|download|preview|previewDelete|runs|log|server|feeds|feed|repositories|tags|images)$/
+      /^(?:list|get|find|requests|attributes|export|whoami|providers|selfTest|untagged|referrers|history|compare|download|preview|previewDelete|runs|log|server|feeds|feed|repositories|stores|tags|images)$/
     for (const [name, also] of methods) {
       expect(name).toMatch(reads)
       expect(also).toEqual([])
