@@ -26,8 +26,7 @@ const mostShown = 2
 /** Of a request or an answer; `--only` shows more. */
 const shownCharacters = Number.isNaN(only) ? 300 : 20_000
 const warmUp = 0.4
-/** The short run ends while the heap still grows to what it needs: 45 to 140 MiB were seen. */
-const growthBytes = (Number.isNaN(wanted) ? 128 : 64) * 1024 * 1024
+const growthBytes = 64 * 1024 * 1024
 const moreDescriptors = 24
 const renewEveryMs = 120_000
 const mostRenewals = 60
