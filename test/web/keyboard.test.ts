@@ -15,7 +15,7 @@ describePages('the check that the keyboard reaches what the mouse does', () => {
 
   const walk = async (body: string) => {
     await page.setContent(`<!doctype html><title>A page</title>${body}`)
-    return await walkByKeyboard(page)
+    return (await walkByKeyboard(page)).findings
   }
   const tabs = (script: string) => `<div role=tablist id=list>
     <button role=tab>One</button><button role=tab tabindex=-1>Two</button></div>
