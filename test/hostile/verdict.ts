@@ -28,7 +28,9 @@ function judgeReply({ pages }: World, { status, headers, body }: Reply): string[
   if (status >= 500) faults.push(`${status}: ${body.toString('latin1').slice(0, 300)}`)
   const isPage = /html/i.test(type) || /^\s*</.test(body.subarray(0, 20).toString('latin1'))
   // A browser is shown that there is no such page.
-  const isOwn = [200, 404].includes(status) && (body.byteLength === 0 || isOwnPage(pages, body))
+  const isOwn =
+    (status === 200 && body.byteLength === 0) ||
+    ([200, 404].includes(status) && isOwnPage(pages, body))
   if (isPage && !isOwn) {
     faults.push(`a page that is not one of the server's: ${status} ${type}`)
   }
