@@ -4,6 +4,7 @@ import { ArchiveError, type ArchiveLimits } from './limits.ts'
 
 /** As on Linux. */
 const maxLinks = 40
+const tooManyLinks = 'Its folder is behind too many symlinks.'
 
 export type TreeLimits = Pick<ArchiveLimits, 'maxEntries' | 'maxDepth'>
 
@@ -37,14 +38,20 @@ export class ImageTree {
     return this.#emptied
   }
 
-  /** Whiteouts come before all other entries: they are about lower layers only. */
-  whiteOut({ path, type }: LayerEntry): void {
+  /**
+   * Whiteouts come before all other entries: they are about lower layers only. Undefined: done, or
+   * there is nothing to take away.
+   */
+  whiteOut({ path, type }: LayerEntry): EntryProblem | undefined {
     const parts = partsOf(path)
     const name = type === 'opaque' ? undefined : parts.pop()
     const folder = this.#walk(parts, 'find')
-    if (!(folder instanceof Node) || folder.children === null) return
+    // A symlink that leads to itself: runtimes refuse the layer.
+    if (folder === tooManyLinks) return { path, message: tooManyLinks }
+    if (!(folder instanceof Node) || folder.children === null) return undefined
     const names = name === undefined ? [...folder.children.keys()] : [name]
     for (const each of names) this.#remove(folder, each)
+    return undefined
   }
 
   /** Undefined: it is in the tree now. */
@@ -156,7 +163,7 @@ export class ImageTree {
         continue
       }
       links += 1
-      if (links > maxLinks) return 'Its folder is behind too many symlinks.'
+      if (links > maxLinks) return tooManyLinks
       const target = next.inode.linkTarget ?? ''
       if (target.startsWith('/')) node = this.root
       left.push(...partsOf(target).reverse())

@@ -59,8 +59,12 @@ function applyLayer(tree: ImageTree, table: EntryTable): EntryProblem[] {
   // All else afterwards: a whiteout may stand anywhere in the archive.
   for (let index = 0; index < table.count; index += 1) {
     const entry = entryAt<LayerEntry>(table, index)
-    if (isWhiteout(entry)) tree.whiteOut(entry)
-    else others.push(entry)
+    if (!isWhiteout(entry)) {
+      others.push(entry)
+      continue
+    }
+    const problem = tree.whiteOut(entry)
+    if (problem) problems.push(problem)
   }
   for (const entry of others) {
     const problem = tree.add(entry)

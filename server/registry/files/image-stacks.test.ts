@@ -42,6 +42,16 @@ describe.skipIf(umoci.skip)(`images as umoci unpacks them, seed ${seed} ${umoci.
     },
   )
 
+  test('a whiteout behind a symlink that leads to itself is told, as umoci refuses it', async () => {
+    const facts = { uid: 0, gid: 0, mtime: 1 }
+    const layers: TarEntry[][] = [
+      [{ ...facts, name: 'b', type: '2', link: '../b' }],
+      [{ ...facts, name: 'b/a/.wh.c' }],
+    ]
+    expect(await unpack(layers)).toBeUndefined()
+    expect(describeView(layers).problems).toMatchObject([{ path: 'b/a/c' }])
+  })
+
   test('most of them can be unpacked', () => {
     expect(unpacked).toBeGreaterThan(stacks / 4)
   })
