@@ -37,10 +37,10 @@ export const ConnectorInfo = z.object({
   freshnessSeconds,
   libraryPrefix,
   feeds: z.array(z.string()).meta({ description: 'Registries that ask it.' }),
-  lastError: z
-    .object({ at: time, message: z.string() })
-    .nullable()
-    .meta({ description: 'Since this process began, or the connector was changed.' }),
+  lastError: z.object({ at: time, message: z.string() }).nullable().meta({
+    description:
+      'Null: it answered since, or nothing was asked since this process began or the connector was changed.',
+  }),
   rateLimit: z
     .object({
       limit: z.int().nullable(),

@@ -188,7 +188,6 @@ async function openServer(
     ...overrides,
     now,
     dataDir: config.dataDir,
-    secrets: directories.encryption,
   })
   const v2 = createV2Handler({
     ...{ authenticator, db, feeds, log, manifestContents, metrics, onAnswered, pulls },

@@ -55,7 +55,7 @@ const transientCodes = new Set([
 ])
 
 /** Without an answer it may be the network; 501 says that it will never work. */
-export function isTransient({ status, code }: CloudFault): boolean {
+function isTransient({ status, code }: CloudFault): boolean {
   if (status === null) return true
   // An answer that broke off is read as a bad one with a good status.
   if (status < 300) return true

@@ -1,7 +1,7 @@
 import type { Actor } from '../domain/actor.ts'
 import { RegistryError } from '../domain/errors.ts'
 import type { Queries } from './database.ts'
-import { insertEvent } from './events.ts'
+import { insertEvent, insertEventBy } from './events.ts'
 import { nowMs } from './sql.ts'
 
 /** A connector as it is stored; `secret` is encrypted. */
@@ -57,7 +57,10 @@ export async function insertConnector(
     .returning('id')
     .executeTakeFirst()
   if (row === undefined) throw nameTaken(fields.name)
-  await record(trx, 'connector.created', by, { connector: fields.name, enabled: fields.enabled })
+  await insertEventBy(trx, 'connector.created', by, {
+    connector: fields.name,
+    enabled: fields.enabled,
+  })
   return row.id
 }
 
@@ -87,7 +90,7 @@ export async function updateConnector(
     throw new RegistryError('NOT_FOUND', `There is no connector "${fields.name}".`)
   }
   await refuseCircle(trx)
-  await record(trx, 'connector.changed', by, { connector: fields.name, changed })
+  await insertEventBy(trx, 'connector.changed', by, { connector: fields.name, changed })
 }
 
 /** Whether there was such a connector. What came through it stays. */
@@ -101,7 +104,7 @@ export async function deleteConnector(
     .returning('name')
     .executeTakeFirst()
   if (row === undefined) return false
-  await record(trx, 'connector.deleted', by, { connector: row.name })
+  await insertEventBy(trx, 'connector.deleted', by, { connector: row.name })
   return true
 }
 
@@ -175,15 +178,6 @@ function rowOf({ name, key, enabled, feedId, settings, secret }: Fields) {
     ...{ name, key, settings, secret, feed_id: feedId },
     enabled: enabled ? (1 as const) : (0 as const),
   }
-}
-
-async function record(
-  trx: Queries,
-  kind: string,
-  by: Actor,
-  detail: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  await insertEvent(trx, { kind, by: by.name, address: by.address, detail })
 }
 
 function nameTaken(name: string): RegistryError {

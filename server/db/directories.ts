@@ -2,7 +2,7 @@ import type { Actor } from '../domain/actor.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { keepAdministrator } from './administrators.ts'
 import type { Queries } from './database.ts'
-import { insertEvent } from './events.ts'
+import { insertEventBy } from './events.ts'
 import { nowMs } from './sql.ts'
 
 /** A directory as it is stored; `secret` is encrypted, and for `auth` alone. */
@@ -52,7 +52,7 @@ export async function insertDirectory(trx: Queries, input: NewDirectory): Promis
     .executeTakeFirst()
   if (row === undefined) throw nameTaken(name)
   await trx.updateTable('directories').set({ position: row.id }).where('id', '=', row.id).execute()
-  await record(trx, 'directory.created', by, { directory: name, kind, enabled })
+  await insertEventBy(trx, 'directory.created', by, { directory: name, kind, enabled })
   return row.id
 }
 
@@ -83,7 +83,7 @@ export async function updateDirectory(trx: Queries, input: DirectoryChange): Pro
     .where('id', '=', id)
     .executeTakeFirst()
   if (numUpdatedRows === 0n) throw notFound(name)
-  await record(trx, 'directory.changed', by, { directory: name, changed })
+  await insertEventBy(trx, 'directory.changed', by, { directory: name, changed })
 }
 
 /** Asks them in this order from now on; those that are not named come after, as they were. */
@@ -97,7 +97,9 @@ export async function orderDirectories(
   for (const [position, { id }] of ordered.entries()) {
     await trx.updateTable('directories').set({ position }).where('id', '=', id).execute()
   }
-  await record(trx, 'directory.ordered', input.by, { directories: ordered.map(({ name }) => name) })
+  await insertEventBy(trx, 'directory.ordered', input.by, {
+    directories: ordered.map(({ name }) => name),
+  })
 }
 
 /**
@@ -132,18 +134,12 @@ export async function deleteDirectory(
       .execute()
     await trx.deleteFrom('users').where('directory_id', '=', id).execute()
     await trx.deleteFrom('directories').where('id', '=', id).execute()
-    await record(trx, 'directory.deleted', by, { directory: directory.name, users: users.length })
+    await insertEventBy(trx, 'directory.deleted', by, {
+      directory: directory.name,
+      users: users.length,
+    })
     return true
   })
-}
-
-async function record(
-  trx: Queries,
-  kind: string,
-  by: Actor,
-  detail: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  await insertEvent(trx, { kind, by: by.name, address: by.address, detail })
 }
 
 function nameTaken(name: string): RegistryError {

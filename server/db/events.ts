@@ -1,3 +1,4 @@
+import type { Actor } from '../domain/actor.ts'
 import type { Queries } from './database.ts'
 import { type Params, prepared } from './prepared.ts'
 import { nowMs, nowMsOnce } from './sql.ts'
@@ -44,6 +45,16 @@ export async function insertEvent(trx: Queries, event: Event): Promise<void> {
     repository: event.repository ?? null,
     detail: JSON.stringify(event.detail),
   })
+}
+
+/** The same of what a caller did to something that belongs to no feed. */
+export async function insertEventBy(
+  trx: Queries,
+  kind: string,
+  by: Actor,
+  detail: Event['detail'],
+): Promise<void> {
+  await insertEvent(trx, { kind, by: by.name, address: by.address, detail })
 }
 
 /** Removes events that are too old, the oldest first; how many. */

@@ -3,7 +3,7 @@ import type { Actor } from '../domain/actor.ts'
 import { RegistryError, refuseField } from '../domain/errors.ts'
 import { keepAdministrator } from './administrators.ts'
 import type { Queries } from './database.ts'
-import { insertEvent } from './events.ts'
+import { insertEventBy } from './events.ts'
 import { findFeedByKey } from './feeds.ts'
 import { nowMs } from './sql.ts'
 
@@ -61,7 +61,7 @@ export async function insertFeedGroup(
     .executeTakeFirst()
   if (row === undefined) throw nameTaken(group.name)
   await replaceFeeds(trx, row.id, feeds)
-  await recordFeedGroup(trx, 'feed-group.created', by, {
+  await insertEventBy(trx, 'feed-group.created', by, {
     feedGroup: group.name,
     feeds: feeds.map(({ name }) => name),
   })
@@ -89,7 +89,7 @@ export async function updateFeedGroup(
     await trx.updateTable('feed_groups').set(name).where('id', '=', current.id).execute()
   }
   if (feeds) await replaceFeeds(trx, current.id, feeds)
-  await recordFeedGroup(trx, 'feed-group.changed', by, {
+  await insertEventBy(trx, 'feed-group.changed', by, {
     feedGroup: current.name,
     ...(name && { name: name.name }),
     ...(feeds && { feeds: feeds.map((feed) => feed.name) }),
@@ -106,7 +106,7 @@ export async function deleteFeedGroup(
     if (current === undefined) return false
     await replaceFeeds(trx, current.id, [])
     await trx.deleteFrom('feed_groups').where('id', '=', current.id).execute()
-    await recordFeedGroup(trx, 'feed-group.deleted', input.by, { feedGroup: current.name })
+    await insertEventBy(trx, 'feed-group.deleted', input.by, { feedGroup: current.name })
     return true
   })
 }
@@ -130,15 +130,6 @@ async function replaceFeeds(
       .where('id', '=', feed.id)
       .execute()
   }
-}
-
-async function recordFeedGroup(
-  trx: Queries,
-  kind: string,
-  by: Actor,
-  detail: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  await insertEvent(trx, { kind, by: by.name, address: by.address, detail })
 }
 
 function nameTaken(name: string): RegistryError {

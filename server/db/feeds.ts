@@ -156,19 +156,22 @@ export async function updateFeed(trx: Queries, input: FeedChange): Promise<FeedR
 
 /** A host has one mirror, and clients that name none have one. */
 async function refuseSecondMirror(trx: Queries, id: number, row: FeedChange['row']) {
+  const { mirror_of: host = null, default_mirror: isDefault } = row
+  if (host === null && isDefault !== 1) return
   const taken = await trx
     .selectFrom('feeds')
     .select(['name', 'mirror_of as mirrorOf'])
     .where('id', '<>', id)
     .where((eb) =>
       eb.or([
-        eb('mirror_of', '=', row.mirror_of ?? ''),
-        ...(row.default_mirror === 1 ? [eb('default_mirror', '=', 1)] : []),
+        ...(host === null ? [] : [eb('mirror_of', '=', host)]),
+        ...(isDefault === 1 ? [eb('default_mirror', '=', 1)] : []),
       ]),
     )
     .executeTakeFirst()
   if (taken === undefined) return
-  const what = taken.mirrorOf === row.mirror_of ? `mirror of ${row.mirror_of}` : 'default mirror'
+  const isOfHost = host !== null && taken.mirrorOf === host
+  const what = isOfHost ? `mirror of ${host}` : 'default mirror'
   throw new RegistryError('CONFLICT', `The registry ${taken.name} is the ${what} already.`)
 }
 
@@ -183,7 +186,6 @@ function changedNames(current: readonly FeedName[], { name, alternateNames }: Fe
  * Returns the feed's names, which nobody else can change now. Throws NAME_UNKNOWN when the feed is
  * gone, or has none any more: it must not get new ones.
  */
-/** Throws NAME_UNKNOWN when it is gone. */
 export async function lockFeed(trx: Queries, id: number): Promise<FeedName[]> {
   await trx.selectFrom('feeds').select('id').where('id', '=', id).forNoKeyUpdate().execute()
   const names = await namesOf.list(trx, { feedId: id })

@@ -5,7 +5,7 @@ import { RegistryError } from '../domain/errors.ts'
 import type { TaskRow } from './access-schema.ts'
 import { keepAdministrator } from './administrators.ts'
 import type { Queries } from './database.ts'
-import { insertEvent } from './events.ts'
+import { insertEventBy } from './events.ts'
 import { formatAttributes, parseAttributes } from './rules.ts'
 import { nowMs } from './sql.ts'
 
@@ -53,7 +53,7 @@ export async function insertTask(
     .returning('id')
     .executeTakeFirst()
   if (row === undefined) throw nameTaken(task.name)
-  await recordTask(trx, 'task.created', by, { task: task.name, description, attributes })
+  await insertEventBy(trx, 'task.created', by, { task: task.name, description, attributes })
   return row.id
 }
 
@@ -88,7 +88,7 @@ export async function changeTask(trx: Queries, input: TaskChange): Promise<void>
   if (Object.keys(row).length > 0) {
     await trx.updateTable('tasks').set(row).where('id', '=', current.id).execute()
   }
-  await recordTask(trx, 'task.changed', by, {
+  await insertEventBy(trx, 'task.changed', by, {
     task: current.name,
     ...(name && { name: name.name }),
     ...(description !== undefined && { description }),
@@ -121,7 +121,7 @@ export async function deleteTask(
       )
     }
     await trx.deleteFrom('tasks').where('id', '=', current.id).execute()
-    await recordTask(trx, 'task.deleted', by, { task: current.name })
+    await insertEventBy(trx, 'task.deleted', by, { task: current.name })
     return true
   })
 }
@@ -135,15 +135,6 @@ async function checkName(trx: Queries, current: TaskRecord, name: AccessName): P
   }
   const other = await findTaskByKey(trx, name.key)
   if (other && other.id !== current.id) throw nameTaken(other.name)
-}
-
-async function recordTask(
-  trx: Queries,
-  kind: string,
-  by: Actor,
-  detail: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  await insertEvent(trx, { kind, by: by.name, address: by.address, detail })
 }
 
 function taskOf(row: Omit<TaskRow, 'id'> & { readonly id: number }): TaskRecord {

@@ -3,7 +3,7 @@ import type { Actor } from '../domain/actor.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { keepAdministrator } from './administrators.ts'
 import type { Queries } from './database.ts'
-import { insertEvent } from './events.ts'
+import { insertEventBy } from './events.ts'
 import { replaceGroupsOfUser } from './groups.ts'
 import {
   findUser,
@@ -31,7 +31,7 @@ export async function storeUser(trx: Queries, input: UserCreation): Promise<numb
   const id = await insertUser(trx, user)
   if (id === null) throw new RegistryError('CONFLICT', `There is a user "${user.name}" already.`)
   await replaceGroupsOfUser(trx, id, groups)
-  await recordUser(trx, 'user.created', by, {
+  await insertEventBy(trx, 'user.created', by, {
     user: user.name,
     groups: groups.map(({ name }) => name),
   })
@@ -78,7 +78,7 @@ export async function changeUser(trx: Queries, input: UserChange): Promise<void>
   if (passwordHash !== undefined) await setPassword(trx, { userId, passwordHash })
   if (active !== undefined && active !== before.active) await switchUser(trx, userId, active)
   if (groups) await replaceGroupsOfUser(trx, userId, groups)
-  await recordUser(trx, 'user.changed', input.by, { user: before.name, ...changesOf(input) })
+  await insertEventBy(trx, 'user.changed', input.by, { user: before.name, ...changesOf(input) })
 }
 
 /**
@@ -95,7 +95,7 @@ export async function deleteUser(
     if (user === undefined) return false
     await forgetLogins(trx, userId)
     await trx.deleteFrom('users').where('id', '=', userId).execute()
-    await recordUser(trx, 'user.deleted', by, { user: user.name })
+    await insertEventBy(trx, 'user.deleted', by, { user: user.name })
     return true
   })
 }
@@ -109,13 +109,4 @@ function changesOf({ displayName, email, active, passwordHash, groups }: UserCha
     ...(passwordHash !== undefined && { password: 'changed' }),
     ...(groups && { groups: groups.map(({ name }) => name) }),
   }
-}
-
-async function recordUser(
-  trx: Queries,
-  kind: string,
-  by: Actor,
-  detail: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  await insertEvent(trx, { kind, by: by.name, address: by.address, detail })
 }

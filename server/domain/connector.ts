@@ -82,7 +82,8 @@ function urlProblem(text: string): FieldProblem | undefined {
   return undefined
 }
 
-function isHost(text: string): boolean {
+/** As it stands in addresses and image names: `registry.example.com:5000`, lower case. */
+export function isHost(text: string): boolean {
   return URL.canParse(`https://${text}`) && new URL(`https://${text}`).host === text
 }
 

@@ -8,6 +8,7 @@ import {
   type Rule,
   type Subject,
 } from './rule.ts'
+import { type Action, attributesOf } from './scope.ts'
 
 /** What an API key is kept to, whatever the rules give: all of them must allow. */
 export interface Bounds {
@@ -45,6 +46,11 @@ export function may(principal: Principal, attribute: Attribute, subject: Subject
   const { bounds, rules } = principal
   if (bounds !== null && !isInside(bounds, attribute, subject)) return false
   return decide(rules, attribute, subject).allowed
+}
+
+/** Whether the principal has all that the action needs there. */
+export function mayAct(principal: Principal, action: Action, subject: Subject): boolean {
+  return attributesOf(action).every((attribute) => may(principal, attribute, subject))
 }
 
 /** As `may`, with what decided. */

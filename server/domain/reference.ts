@@ -68,11 +68,15 @@ export function parseRepositoryName(text: string): RepositoryName {
 }
 
 export function parseTag(text: string): Tag {
-  if (tagPattern.test(text)) return text as Tag
+  if (isTag(text)) return text
   throw new RegistryError(
     'TAG_INVALID',
     `"${shown(text)}" is not a tag: at most 128 letters, digits, "_", "." and "-", not starting with "." or "-".`,
   )
+}
+
+export function isTag(text: string): text is Tag {
+  return tagPattern.test(text)
 }
 
 /** A tag or a digest; what contains a colon can only be a digest. */

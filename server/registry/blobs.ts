@@ -48,6 +48,15 @@ export async function headBlob(
   return { sizeBytes: blob.sizeBytes }
 }
 
+/** The same for whom nothing is promised: undefined instead of BLOB_UNKNOWN. */
+export async function findStoredSize(
+  { db }: { db: Db },
+  target: BlobTarget,
+): Promise<{ readonly sizeBytes: number } | undefined> {
+  const key = await keyOf(db, target)
+  return key && findLinkedBlob(db.read, key)
+}
+
 /** A blob's bytes, and where they are. */
 export interface OpenBlob {
   readonly reader: BlobReader

@@ -11,6 +11,7 @@ import {
 } from '../db/feeds.ts'
 import type { OverwriteRule } from '../db/schema.ts'
 import { accessName } from '../domain/access-name.ts'
+import { isHost } from '../domain/connector.ts'
 import { RegistryError, refuseField } from '../domain/errors.ts'
 import { parseFeedName } from '../domain/reference.ts'
 import type { Subject } from '../domain/rule.ts'
@@ -252,7 +253,7 @@ async function findGroupId(db: Db, feedGroup: string | null): Promise<number | n
 function mirroredHost(text: string | null): string | null {
   if (text === null || text === '') return null
   const host = text.toLowerCase()
-  if (URL.canParse(`https://${host}`) && new URL(`https://${host}`).host === host) return host
+  if (isHost(host)) return host
   return refuseField('mirrorOf', `"${text.slice(0, 100)}" is no host: write docker.io.`)
 }
 

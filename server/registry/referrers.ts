@@ -64,7 +64,7 @@ async function readWithin(
 }
 
 /** How many of them fit one answer; at least one. */
-function fitting(rows: readonly Referrer[]): number {
+export function fitting(rows: readonly Referrer[]): number {
   let bytes = 0
   const over = rows.findIndex((row) => {
     bytes += descriptorBytes + row.annotationsBytes

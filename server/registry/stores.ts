@@ -157,7 +157,7 @@ function nameOf({ type, place }: StoreParts): string {
   return `${type} ${names.filter((name) => name !== undefined && name !== '').join('/')}`
 }
 
-export function folderOf({ settings }: Pick<StoreRecord, 'settings'>, dataDir: string): string {
+function folderOf({ settings }: StoreRecord, dataDir: string): string {
   const { path: folder } = JSON.parse(settings) as { path: string }
   return path.resolve(dataDir, folder)
 }

@@ -1,4 +1,12 @@
 import type { IncomingMessage } from 'node:http'
+import { maxManifestBytes } from '../domain/manifest.ts'
+import {
+  dockerManifest,
+  dockerManifestList,
+  ociIndex,
+  ociManifest,
+  withoutParameters,
+} from '../domain/media-type.ts'
 import { Authorizer, type Credentials } from './authorizer.ts'
 import { discard, readAll, readJson } from './body.ts'
 import { type Budget, readBudget, readRetryAfter } from './budget.ts'
@@ -34,17 +42,13 @@ export interface UpstreamBlob {
 
 /** Every kind that there is: a registry answers with what it has, or converts what is not listed. */
 const manifestTypes = [
-  'application/vnd.oci.image.index.v1+json',
-  'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-  'application/vnd.docker.distribution.manifest.v2+json',
+  ...[ociIndex, ociManifest, dockerManifestList, dockerManifest],
   'application/vnd.oci.artifact.manifest.v1+json',
   '*/*;q=0.1',
 ].join(', ')
 
 const maxRedirects = 5
-const maxManifestBytes = 4 * 1024 * 1024
-export const maxListBytes = 4 * 1024 * 1024
+const maxListBytes = 4 * 1024 * 1024
 
 interface Question {
   readonly method: 'GET' | 'HEAD'
@@ -98,7 +102,7 @@ export class RegistryClient implements Disposable {
     if (content.byteLength === 0) {
       throw new UpstreamError('malformed', `${this.host} answers with an empty manifest.`)
     }
-    const mediaType = headerOf(answer, 'content-type')?.split(';', 1)[0]?.trim()
+    const mediaType = withoutParameters(headerOf(answer, 'content-type'))
     return { content, mediaType, digest: headerOf(answer, 'docker-content-digest') }
   }
 

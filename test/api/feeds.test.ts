@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { CallError, type Client, call, callPage } from '../../contract/call.ts'
-import { askApi, clientOf } from '../support/api-call.ts'
+import { askApi, clientOf, problemOf } from '../support/api-call.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { basic } from '../support/wire.ts'
 
@@ -148,4 +148,24 @@ test('registries are paged by name', async () => {
     query: { after: first.next ?? '', count: '2' },
   })
   expect(second.items[0]?.name).toBe('page-c')
+})
+
+test('a second default mirror is refused in words that say what it is', async () => {
+  const { feeds } = api
+  for (const name of ['front', 'second']) await call(admin, feeds.create, { body: { name } })
+  const body = { mirrorOf: null, defaultMirror: true }
+  await call(admin, feeds.update, { params: { name: 'front' }, body })
+  const refused = call(admin, feeds.update, { params: { name: 'second' }, body })
+  expect(await problemOf(refused)).toMatchObject({
+    status: 409,
+    detail: 'The registry front is the default mirror already.',
+  })
+  const params = { name: 'front' }
+  await call(admin, feeds.update, { params, body: { mirrorOf: 'docker.io', defaultMirror: false } })
+  const host = { mirrorOf: 'docker.io', defaultMirror: true }
+  const again = call(admin, feeds.update, { params: { name: 'second' }, body: host })
+  expect(await problemOf(again)).toMatchObject({
+    status: 409,
+    detail: 'The registry front is the mirror of docker.io already.',
+  })
 })

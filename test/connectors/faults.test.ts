@@ -153,12 +153,14 @@ describeWith('when the other registry fails', [registry.reason], () => {
     expect(proxy.requests.length).toBe(before)
     const client = clientOf(server.url, server.admin)
     const params = { name: 'upstream' }
-    const { rateLimit, lastError } = await call(client, api.connectors.get, { params })
+    const stateOf = () => call(client, api.connectors.get, { params })
+    const { rateLimit, lastError } = await stateOf()
     expect(rateLimit).toMatchObject({ limit: 9, remaining: 0, windowSeconds: 60 })
     expect(lastError?.message).toContain('429')
     await sleep(3100)
     const [layer] = image.layers
     const got = await pull('GET', `/v2/hub/${name}/blobs/${layer?.digest}`)
     expect(got.status).toBe(200)
+    expect((await stateOf()).lastError).toBeNull()
   })
 })

@@ -1,4 +1,5 @@
 import type { ConnectorInfo, connectors as routes } from '../../../contract/connectors.ts'
+import { connectorOf } from '../../registry/connectors/attached-connectors.ts'
 import type { Connector } from '../../registry/connectors/connector.ts'
 import { testConnector } from '../../registry/connectors/connector-test.ts'
 import {
@@ -18,17 +19,12 @@ import { isoOf } from './place.ts'
 type Body = Parameters<Handlers<typeof routes>['update']>[0]['body']
 
 export function connectorHandlers(deps: ApiDeps): Handlers<typeof routes> {
-  const { db, through } = deps
+  const { db, secrets, through } = deps
   const { connectors } = through
-  const { encryption: secrets } = deps.directories
   const show = async (connector: Connector) => (await infosOf(deps, [connector]))[0] ?? never()
-  const byName = async (name: string) => {
-    const { key } = await getConnectorRecord({ db }, name)
-    return (await listConnectors({ db })).find((each) => each.key === key) ?? never()
-  }
   return {
     list: async () => infosOf(deps, await listConnectors({ db })),
-    get: async ({ params }) => show(await byName(params.name)),
+    get: async ({ params }) => show(connectorOf(await getConnectorRecord({ db }, params.name))),
     async create({ body }, { by }) {
       const input = { ...inputOf(body), name: body.name }
       return show(await createConnector({ db, secrets, connectors, by }, input))

@@ -18,7 +18,7 @@ export interface ApiDeps extends MountDeps {
   readonly db: Db
   readonly dataDir: string
   readonly stores: Stores
-  /** Encrypts the credentials of stores. */
+  /** Encrypts the credentials of stores and connectors. */
   readonly secrets: Secrets
   /** Folders below which stores may lie, besides the data folder. */
   readonly storageRoots: readonly string[]

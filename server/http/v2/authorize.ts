@@ -1,8 +1,8 @@
 import type { Identity } from '../../auth/authenticate.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import { may, type Principal } from '../../domain/permission.ts'
+import { may, mayAct, type Principal } from '../../domain/permission.ts'
 import type { RepositoryName, RepositoryPath } from '../../domain/reference.ts'
-import { type Action, attributesOf, covers, repositoryScope } from '../../domain/scope.ts'
+import { type Action, covers, repositoryScope } from '../../domain/scope.ts'
 import { type Feed, type Feeds, subjectOf } from '../../registry/feeds.ts'
 import { challenge } from './challenge.ts'
 import type { Exchange } from './exchange.ts'
@@ -46,9 +46,7 @@ export async function admit(
     feed = findVisible(feeds, principal, path)
   }
   const subject = feed && subjectOf(feed, path.repository)
-  const has = (wanted: Action) =>
-    subject !== undefined &&
-    attributesOf(wanted).every((attribute) => may(principal, attribute, subject))
+  const has = (wanted: Action) => subject !== undefined && mayAct(principal, wanted, subject)
   if (principal.kind === 'anonymous' && !has(action)) {
     throw challenge(exchange, { scope, lacksScope: access !== null })
   }

@@ -67,15 +67,12 @@ export async function serveBlob(deps: BlobDeps, request: BlobRequest) {
   await sendBlob(exchange, reader, { digest, ranges })
 }
 
-function isConnected({ through }: BlobDeps, { feed }: BlobTarget): boolean {
-  return through.connectors.of(feed.id).length > 0
-}
-
 async function headAnywhere(deps: BlobDeps, target: BlobTarget, admission: Admission) {
   try {
     return await headBlob(deps, target, admission.can('push'))
   } catch (error) {
-    if (!isRefusal(error, 'BLOB_UNKNOWN') || !isConnected(deps, target)) throw error
+    if (!isRefusal(error, 'BLOB_UNKNOWN') || !deps.through.connectors.has(target.feed.id))
+      throw error
     const found = await findBlobSize(deps.through, target, askerOf(admission.identity))
     if (found === undefined) throw error
     return found
@@ -90,7 +87,8 @@ async function openAnywhere(
   try {
     return await openStored(deps, target)
   } catch (error) {
-    if (!isRefusal(error, 'BLOB_UNKNOWN') || !isConnected(deps, target)) throw error
+    if (!isRefusal(error, 'BLOB_UNKNOWN') || !deps.through.connectors.has(target.feed.id))
+      throw error
     const found = await findBlob(deps.through, target, askerOf(admission.identity))
     if (found === undefined) throw error
     if (found.kind === 'here') return openStored(deps, found.target)

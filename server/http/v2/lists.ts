@@ -30,7 +30,7 @@ const maxReferrers = 1_000
 export async function getTags(deps: ListDeps, exchange: Exchange, admission: Admission) {
   const page = readPage(exchange, maxNames)
   const { through } = deps
-  const isConnected = through.connectors.of(admission.feed.id).length > 0
+  const isConnected = through.connectors.has(admission.feed.id)
   const listed = isConnected
     ? await mergeTags(through, admission, { asker: askerOf(admission.identity), page })
     : { ...(await pageTags(deps, admission, page)), warning: null }
@@ -75,7 +75,7 @@ export async function getReferrers(
   const artifactType = readArtifactType(exchange)
   const page = readPage(exchange, maxReferrers)
   const query = { feed, repository, subject, artifactType }
-  const isConnected = deps.through.connectors.of(feed.id).length > 0
+  const isConnected = deps.through.connectors.has(feed.id)
   const listed = isConnected
     ? await mergeReferrers(deps.through, query, { asker: askerOf(admission.identity), page })
     : { ...(await pageReferrers(deps, query, page)), warning: null }

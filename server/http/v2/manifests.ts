@@ -51,7 +51,7 @@ export async function serveManifest(deps: ManifestDeps, request: ManifestRequest
   const { feed, repository } = admission
   const reference = parseReference(request.reference)
   const own: ManifestTarget = { feed, repository, reference }
-  const isConnected = deps.through.connectors.of(feed.id).length > 0
+  const isConnected = deps.through.connectors.has(feed.id)
   const found = isConnected
     ? await findManifest(deps.through, own, askerOf(admission.identity))
     : undefined
@@ -125,11 +125,13 @@ export async function putManifest(
   const tags = readTags(exchange)
   const content = await readWhole(exchange, maxManifestBytes, tooLarge)
   const contentType = withoutParameters(req.headers['content-type'])
-  const before = await request.admitAgain()
-  const asker = askerOf(before.identity)
-  await completeReferences(deps.through, { place: before, asker, content, contentType })
-  // All this may have taken its time: the rights of now count.
-  const admission = await request.admitAgain()
+  // This may have taken its time, and so may what connectors are asked for: the rights of now count.
+  let admission = await request.admitAgain()
+  if (deps.through.connectors.has(admission.feed.id)) {
+    const asker = askerOf(admission.identity)
+    await completeReferences(deps.through, { place: admission, asker, content, contentType })
+    admission = await request.admitAgain()
+  }
   const { principal } = admission.identity
   const target: ManifestTarget = { ...admission, reference }
   const subjectOfRights = subjectOf(admission.feed, admission.repository)

@@ -1,7 +1,6 @@
 import type { Identity } from '../../auth/authenticate.ts'
 import type { BlobReader } from '../../blobs/blob-store.ts'
-import { may } from '../../domain/permission.ts'
-import { attributesOf } from '../../domain/scope.ts'
+import { mayAct } from '../../domain/permission.ts'
 import type { BlobTransfer } from '../../registry/connectors/blob-transfer.ts'
 import type { Asker } from '../../registry/connectors/pull-through.ts'
 import { subjectOf } from '../../registry/feeds.ts'
@@ -9,10 +8,7 @@ import { subjectOf } from '../../registry/feeds.ts'
 /** What comes from another feed needs the same rights there; the token's scope names this one only. */
 export function askerOf({ principal }: Identity): Asker {
   return {
-    mayPull: ({ feed, repository }) =>
-      attributesOf('pull').every((attribute) =>
-        may(principal, attribute, subjectOf(feed, repository)),
-      ),
+    mayPull: ({ feed, repository }) => mayAct(principal, 'pull', subjectOf(feed, repository)),
   }
 }
 

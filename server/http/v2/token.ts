@@ -3,15 +3,9 @@ import { issueRefreshToken } from '../../auth/refresh-token.ts'
 import type { Tokens } from '../../auth/token.ts'
 import type { Db } from '../../db/database.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import { may, mayViewSomething, type Principal } from '../../domain/permission.ts'
-import {
-  type Access,
-  attributesOf,
-  parseScopes,
-  plainActions,
-  type Scope,
-} from '../../domain/scope.ts'
-import { type Feed, type Feeds, subjectOf } from '../../registry/feeds.ts'
+import { mayAct, mayViewSomething, type Principal } from '../../domain/permission.ts'
+import { type Access, parseScopes, plainActions, type Scope } from '../../domain/scope.ts'
+import { type Feeds, subjectOf } from '../../registry/feeds.ts'
 import type { Exchange } from './exchange.ts'
 import { isVisible } from './mirror.ts'
 import { readForm } from './read-form.ts'
@@ -159,18 +153,11 @@ async function grantedActions(
   const mirror = deps.feeds.findKnownMirror(null)
   // Docker asks so for what it pulls through a mirror.
   const isOwn = mirror === undefined || isVisible(deps.feeds, principal, name)
-  if (!isOwn) return pullsFrom(principal, mirror, name) ? ['pull'] : []
+  if (!isOwn) return mayAct(principal, 'pull', subjectOf(mirror, name)) ? ['pull'] : []
   const feed = deps.feeds.findKnown(path.feedKey)
   if (feed === undefined || !feed.active) return []
   const subject = subjectOf(feed, path.repository)
-  return plainActions(actions).filter((action) =>
-    attributesOf(action).every((attribute) => may(principal, attribute, subject)),
-  )
-}
-
-function pullsFrom(principal: Principal, feed: Feed, repository: string): boolean {
-  const subject = subjectOf(feed, repository)
-  return attributesOf('pull').every((attribute) => may(principal, attribute, subject))
+  return plainActions(actions).filter((action) => mayAct(principal, action, subject))
 }
 
 /** The catalog shows to each what it may view; Anonymous needs something to view. */

@@ -2,10 +2,9 @@ import type { Db } from '../../db/database.ts'
 import { parseContentRange } from '../../domain/byte-range.ts'
 import { type Digest, type DigestAlgorithm, isAlgorithm, parseDigest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import { may } from '../../domain/permission.ts'
+import { mayAct } from '../../domain/permission.ts'
 import { parseRepositoryPath } from '../../domain/reference.ts'
 import type { Subject } from '../../domain/rule.ts'
-import { attributesOf } from '../../domain/scope.ts'
 import { mount } from '../../registry/blobs.ts'
 import type { Feeds } from '../../registry/feeds.ts'
 import type { Settings } from '../../registry/settings.ts'
@@ -79,8 +78,7 @@ async function tryMount(
   const fromName = exchange.query.get('from')
   const from = fromName ? await findSource(deps, fromName) : null
   if (from === undefined) return false
-  const mayPull = (source: Subject) =>
-    attributesOf('pull').every((attribute) => may(identity.principal, attribute, source))
+  const mayPull = (source: Subject) => mayAct(identity.principal, 'pull', source)
   return mount(deps, { feed, repository, digest, from, mayPull })
 }
 

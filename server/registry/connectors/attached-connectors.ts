@@ -2,14 +2,10 @@ import { type ConnectorRecord, listAttachments, listConnectorRecords } from '../
 import type { Db } from '../../db/database.ts'
 import type { ConnectorSettings } from '../../domain/connector.ts'
 import type { Resolve } from '../../upstream/address-guard.ts'
+import type { Secrets } from '../stores.ts'
 import type { Connector } from './connector.ts'
+import type { Place } from './pull-through.ts'
 import { Upstream, type UpstreamObserver } from './upstream.ts'
-
-/** What keeps the passwords of connectors. */
-export interface Secrets {
-  encrypt(text: string, belongsTo: string): string
-  decrypt(stored: string, belongsTo: string): string
-}
 
 export interface AttachedDeps {
   readonly db: Db
@@ -60,6 +56,18 @@ export class AttachedConnectors implements Disposable {
     return this.#byFeed.get(feedId) ?? none
   }
 
+  /** Whether anything may come from elsewhere; `refresh` comes first. */
+  has(feedId: number): boolean {
+    return this.of(feedId).length > 0
+  }
+
+  /** The registries that are asked for a repository, in their order; `refresh` comes first. */
+  upstreamsFor({ feed, repository }: Place): Upstream[] {
+    return this.of(feed.id)
+      .flatMap((each) => (each.kind === 'registry' ? [each.upstream] : []))
+      .filter((upstream) => upstream.allows(repository))
+  }
+
   /** What this process knows of a connector's registry; undefined: nothing yet. */
   findUpstream(connectorId: number): Upstream | undefined {
     return this.#upstreams.get(connectorId)?.upstream
@@ -84,7 +92,7 @@ export class AttachedConnectors implements Disposable {
     const { db } = this.#deps
     const records = (await listConnectorRecords(db.read)).filter(({ enabled }) => enabled)
     const attachments = records.length === 0 ? [] : await listAttachments(db.read)
-    this.#closeChanged(records)
+    this.#forgetChanged(records)
     const open = new Map(records.map((record) => [record.id, this.#open(record)]))
     const byFeed = new Map<number, Attached[]>()
     for (const { feedId, connectorId } of attachments) {
@@ -106,8 +114,8 @@ export class AttachedConnectors implements Disposable {
     return { kind: 'registry', id, name, upstream }
   }
 
-  /** What is under way with a former one ends as it can: only its idle connections are closed. */
-  #closeChanged(records: readonly ConnectorRecord[]): void {
+  /** What is under way with a former one ends as it can; its idle connections end with the other side. */
+  #forgetChanged(records: readonly ConnectorRecord[]): void {
     const versions = new Map(records.map(({ id, version }) => [id, version]))
     for (const [id, { version }] of this.#upstreams) {
       if (versions.get(id) !== version) this.#upstreams.delete(id)

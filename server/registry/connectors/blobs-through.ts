@@ -1,8 +1,4 @@
-import { findLinkedBlob } from '../../db/links.ts'
-import { findRepository } from '../../db/repositories.ts'
-import type { Digest } from '../../domain/digest.ts'
-import type { BlobTarget } from '../blobs.ts'
-import type { Attached } from './attached-connectors.ts'
+import { type BlobTarget, findStoredSize } from '../blobs.ts'
 import type { BlobTransfer } from './blob-transfer.ts'
 import { refusalOf } from './connector.ts'
 import { type Asker, findOtherFeed, type PullThroughDeps, type Way } from './pull-through.ts'
@@ -52,7 +48,7 @@ export async function findBlobSize(
 ): Promise<{ readonly sizeBytes: number } | undefined> {
   const search = { target, asker, way: [] }
   const elsewhere = await findInFeeds(deps, search)
-  if (elsewhere !== undefined) return sizeOf(deps, elsewhere)
+  if (elsewhere !== undefined) return findStoredSize(deps, elsewhere)
   for (const { upstreams } of await listUpstreams(deps, search)) {
     const sizeBytes = await headFirst(upstreams, target)
     if (typeof sizeBytes === 'number') return { sizeBytes }
@@ -91,19 +87,11 @@ export async function findInFeeds(
 ): Promise<BlobTarget | undefined> {
   for (const other of await listFeedsOf(deps, search)) {
     const target = { ...search.target, feed: other.feed }
-    if ((await sizeOf(deps, target)) !== undefined) return target
+    if ((await findStoredSize(deps, target)) !== undefined) return target
     const found = await findInFeeds(deps, { ...search, target, way: other.way })
     if (found !== undefined) return found
   }
   return undefined
-}
-
-async function sizeOf(
-  { db }: Pick<PullThroughDeps, 'db'>,
-  { feed, repository, digest }: BlobTarget & { readonly digest: Digest },
-): Promise<{ readonly sizeBytes: number } | undefined> {
-  const row = await findRepository(db.read, feed.id, repository)
-  return row && findLinkedBlob(db.read, { repositoryId: row.id, digest })
 }
 
 interface FeedUpstreams {
@@ -113,10 +101,8 @@ interface FeedUpstreams {
 
 /** Registries that may have it, each with the feed that keeps what comes from it. */
 async function listUpstreams(deps: PullThroughDeps, search: Search): Promise<FeedUpstreams[]> {
-  const { feed, repository } = search.target
-  const upstreams = registriesOf(deps.connectors.of(feed.id)).filter((upstream) =>
-    upstream.allows(repository),
-  )
+  const { feed } = search.target
+  const upstreams = deps.connectors.upstreamsFor(search.target)
   const own = upstreams.length === 0 ? [] : [{ feed, upstreams }]
   const others = await listFeedsOf(deps, search)
   const theirs = await Promise.all(
@@ -129,10 +115,6 @@ async function listUpstreams(deps: PullThroughDeps, search: Search): Promise<Fee
     ),
   )
   return [...own, ...theirs.flat()]
-}
-
-function registriesOf(attached: readonly Attached[]): Upstream[] {
-  return attached.flatMap((each) => (each.kind === 'registry' ? [each.upstream] : []))
 }
 
 async function listFeedsOf(

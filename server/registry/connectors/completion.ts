@@ -1,12 +1,11 @@
 import { findManifestOrigin } from '../../db/cached-content.ts'
-import { findLinkedBlob } from '../../db/links.ts'
 import { cacheManifest } from '../../db/manifest-push.ts'
 import { findWholeManifest } from '../../db/manifests.ts'
 import { findRepository } from '../../db/repositories.ts'
 import type { Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { type Manifest, parseManifest } from '../../domain/manifest.ts'
-import { mount } from '../blobs.ts'
+import { findStoredSize, mount } from '../blobs.ts'
 import { decodeManifest, rowOf } from '../manifests.ts'
 import type { Settings } from '../settings.ts'
 import { type BlobsThroughDeps, findInFeeds } from './blobs-through.ts'
@@ -30,7 +29,6 @@ export async function completeReferences(
   deps: CompletionDeps,
   { place, asker, content, contentType }: Pushed,
 ): Promise<void> {
-  if (deps.connectors.of(place.feed.id).length === 0) return
   const manifest = parseManifest(decodeManifest(content), contentType)
   await completeManifest({ deps, place, asker, seen: new Set() }, manifest, 0)
 }
@@ -131,20 +129,15 @@ async function ensureBlob(completion: Completion, digest: Digest): Promise<boole
     const from = { feed: elsewhere.feed, repository: elsewhere.repository }
     if (await mount(deps, { ...target, from, mayPull: () => true })) return true
   }
-  const upstreams = deps.connectors
-    .of(place.feed.id)
-    .flatMap((each) => (each.kind === 'registry' ? [each.upstream] : []))
-    .filter((upstream) => upstream.allows(place.repository))
+  const upstreams = deps.connectors.upstreamsFor(place)
   const opened = await deps.transfers.open({ target, keep: true }, upstreams)
   if (opened === undefined) return false
   if (opened !== 'here') await opened.done()
   return true
 }
 
-async function isLinked({ deps: { db }, place }: Completion, digest: Digest): Promise<boolean> {
-  const row = await findRepository(db.read, place.feed.id, place.repository)
-  const key = row && { repositoryId: row.id, digest }
-  return key !== undefined && (await findLinkedBlob(db.read, key)) !== undefined
+async function isLinked({ deps, place }: Completion, digest: Digest): Promise<boolean> {
+  return (await findStoredSize(deps, { ...place, digest })) !== undefined
 }
 
 function missing({ feed, repository }: Place, digest: string): RegistryError {

@@ -17,12 +17,8 @@ import {
 } from '../../domain/connector.ts'
 import { RegistryError, refuseField } from '../../domain/errors.ts'
 import { findFeed, getFeed } from '../feeds.ts'
-import {
-  type AttachedConnectors,
-  connectorOf,
-  type Secrets,
-  secretOwner,
-} from './attached-connectors.ts'
+import type { Secrets } from '../stores.ts'
+import { type AttachedConnectors, connectorOf, secretOwner } from './attached-connectors.ts'
 import type { Connector } from './connector.ts'
 
 /** A connector as an administrator gives it; what is absent is as it was, or at its default. */

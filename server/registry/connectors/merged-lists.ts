@@ -1,7 +1,12 @@
 import type { Db } from '../../db/database.ts'
 import { isRefusal } from '../../domain/errors.ts'
 import { UpstreamError } from '../../upstream/upstream-error.ts'
-import { type AnnotatedReferrer, pageReferrers, type ReferrersQuery } from '../referrers.ts'
+import {
+  type AnnotatedReferrer,
+  fitting,
+  pageReferrers,
+  type ReferrersQuery,
+} from '../referrers.ts'
 import { cut, type Listed, type Page, pageTags } from '../tags.ts'
 import {
   type Asker,
@@ -23,10 +28,6 @@ export interface Merged<T> extends Listed<T> {
   /** Who could not be asked; null: nobody. */
   readonly warning: string | null
 }
-
-/** Clients cap such answers at 4 MiB. */
-const maxPageBytes = 3 * 1024 * 1024
-const descriptorBytes = 700
 
 /** Tags in the order of their bytes. Throws NAME_UNKNOWN where nobody knows the repository. */
 export async function mergeTags(
@@ -84,16 +85,6 @@ export async function mergeReferrers(
   return { items: listed.items, next: listed.next ?? end, warning: warningOf(failures) }
 }
 
-/** How many fit one answer; at least one. */
-function fitting(rows: readonly AnnotatedReferrer[]): number {
-  let bytes = 0
-  const over = rows.findIndex((row) => {
-    bytes += descriptorBytes + row.annotationsBytes
-    return bytes > maxPageBytes
-  })
-  return over < 0 ? rows.length : Math.max(1, over)
-}
-
 interface Asked<T> {
   /** Repositories of this server that count too, the feed's own first. */
   readonly places: readonly Place[]
@@ -109,12 +100,7 @@ async function ask<T>(
   read: (upstream: Upstream) => Promise<readonly T[]>,
 ): Promise<Asked<T>> {
   const places = await listPlaces(deps, { ...place, asker, way: [] })
-  const upstreams = places.flatMap(({ feed }) =>
-    deps.connectors
-      .of(feed.id)
-      .flatMap((each) => (each.kind === 'registry' ? [each.upstream] : []))
-      .filter((upstream) => upstream.allows(place.repository)),
-  )
+  const upstreams = places.flatMap((each) => deps.connectors.upstreamsFor(each))
   const failures: string[] = []
   const lists = await Promise.all(
     [...new Set(upstreams)].map(async (upstream) => {

@@ -1,11 +1,9 @@
 import { Spool } from '../../blobs/spool.ts'
 import type { Db } from '../../db/database.ts'
-import { findLinkedBlob } from '../../db/links.ts'
-import { findRepository } from '../../db/repositories.ts'
 import { isRefusal } from '../../domain/errors.ts'
 import { openDownload } from '../../upstream/download.ts'
 import { UpstreamError } from '../../upstream/upstream-error.ts'
-import { type BlobTarget, type DamageLog, openBlob } from '../blobs.ts'
+import { type BlobTarget, type DamageLog, findStoredSize, openBlob } from '../blobs.ts'
 import type { Stores } from '../stores.ts'
 import type { Uploads } from '../uploads.ts'
 import { BlobTransfer } from './blob-transfer.ts'
@@ -61,7 +59,7 @@ export class Transfers implements AsyncDisposable {
 
   async #start(wanted: Wanted, upstreams: readonly Upstream[], onEnd: () => void): Promise<Opened> {
     try {
-      if (await this.#isHere(wanted.target)) {
+      if ((await findStoredSize(this.#deps, wanted.target)) !== undefined) {
         onEnd()
         return 'here'
       }
@@ -73,13 +71,6 @@ export class Transfers implements AsyncDisposable {
       onEnd()
       throw error
     }
-  }
-
-  async #isHere({ feed, repository, digest }: BlobTarget): Promise<boolean> {
-    const { db } = this.#deps
-    const row = await findRepository(db.read, feed.id, repository)
-    const key = row && { repositoryId: row.id, digest }
-    return key !== undefined && (await findLinkedBlob(db.read, key)) !== undefined
   }
 
   async #openFirst(

@@ -1,4 +1,5 @@
-import type { Digest } from '../../domain/digest.ts'
+import { type Digest, isDigest } from '../../domain/digest.ts'
+import { isTag } from '../../domain/reference.ts'
 import type { RegistryClient } from '../../upstream/client.ts'
 import { UpstreamError } from '../../upstream/upstream-error.ts'
 import type { AnnotatedReferrer } from '../referrers.ts'
@@ -75,7 +76,7 @@ async function readTags(client: RegistryClient, name: string): Promise<string[]>
   for (let page = 0; path !== undefined && page < maxPages; page += 1) {
     const { json, next } = await client.getList(name, path)
     for (const tag of listOf(json, 'tags')) {
-      if (typeof tag === 'string' && /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/.test(tag)) tags.add(tag)
+      if (typeof tag === 'string' && isTag(tag)) tags.add(tag)
     }
     path = tags.size < maxTags ? next : undefined
   }
@@ -104,9 +105,7 @@ function descriptorsIn(json: unknown): AnnotatedReferrer[] {
     const { digest, mediaType, size, artifactType, annotations } = fields as Partial<
       Record<'digest' | 'mediaType' | 'size' | 'artifactType' | 'annotations', unknown>
     >
-    if (typeof digest !== 'string' || !/^sha(?:256:[0-9a-f]{64}|512:[0-9a-f]{128})$/.test(digest)) {
-      return []
-    }
+    if (typeof digest !== 'string' || !isDigest(digest)) return []
     const text = annotations === undefined ? null : JSON.stringify(annotations)
     return [
       {

@@ -84,6 +84,7 @@ export class Upstream implements Disposable {
     return this.#budget ?? null
   }
 
+  /** What went wrong; null: nothing, or what was asked for since was answered. */
   get lastError(): { readonly at: number; readonly message: string } | null {
     return this.#lastError ?? null
   }
@@ -147,19 +148,24 @@ export class Upstream implements Disposable {
     try {
       const answer = await work()
       observe('ok')
-      this.#restsUntil = 0
+      this.#noteAnswer()
       return answer
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error
       observe(error.fault)
       if (error.fault === 'unknown') {
-        this.#restsUntil = 0
+        this.#noteAnswer()
         return undefined
       }
       this.noteFailure(error)
       if (error.fault === 'denied') return undefined
       throw error
     }
+  }
+
+  #noteAnswer(): void {
+    this.#restsUntil = 0
+    this.#lastError = undefined
   }
 
   noteFailure(error: UpstreamError): void {
