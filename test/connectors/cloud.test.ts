@@ -1,17 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { askApi } from '../support/api-call.ts'
 import { type Cloud, clouds } from '../support/cloud-stores.ts'
 import { describeWith } from '../support/describe-with.ts'
-import { type Distribution, startDistribution } from '../support/distribution.ts'
-import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
 import { imageOf } from '../support/layers.ts'
 import { needs } from '../support/require.ts'
-import { startServer, type TestServer } from '../support/server.ts'
-import { makeTemporaryFolder } from '../support/temporary-folder.ts'
-import { connect, puller, seed } from './stage.ts'
+import { openStage, type Stage, seed } from './stage.ts'
 
 const registry = needs({ program: 'docker-registry', package: 'docker-registry' })
 const azurite = clouds.find(({ name }) => name === 'Azurite')
@@ -21,20 +16,17 @@ describeWith(
   'a registry with a connector whose store is in the cloud',
   [registry.reason, azurite?.missing ?? 'needs Azurite'],
   () => {
-    const folder = makeTemporaryFolder('connector-cloud')
-    let upstream: Distribution
-    let proxy: FaultProxy
+    let stage: Stage
+    let upstream: Stage['upstream']
+    let proxy: Stage['proxy']
     let cloud: Cloud | undefined
-    let server: TestServer
-    let pull: ReturnType<typeof puller>
+    let pull: Stage['pull']
 
     beforeAll(async () => {
-      upstream = await startDistribution(registry.file, path.join(folder.path, 'upstream'))
-      proxy = await openFaultProxy(upstream.url)
       cloud = await azurite?.start()
-      server = await startServer()
-      await server.createFeed('hub')
-      await connect(server, 'hub', { name: 'upstream', url: proxy.url, timeout: 60 })
+      stage = await openStage(registry.file, { timeout: 60 })
+      ;({ upstream, proxy, pull } = stage)
+      const { server } = stage
       const { id, properties } = (await cloud?.newPlace()) ?? {}
       const set = await askApi(server.url, {
         ...{ method: 'POST', target: '/api/storage?feed=hub', json: { id, properties } },
@@ -43,14 +35,10 @@ describeWith(
       expect(set.status, JSON.stringify(set.body)).toBe(200)
       // Feeds are looked up anew after a second.
       await sleep(1100)
-      pull = puller(server)
     }, 120_000)
     afterAll(async () => {
-      await server[Symbol.asyncDispose]()
+      await stage?.[Symbol.asyncDispose]()
       await cloud?.[Symbol.asyncDispose]()
-      await proxy[Symbol.asyncDispose]()
-      await upstream[Symbol.asyncDispose]()
-      await folder[Symbol.asyncDispose]()
     })
 
     const pullLayer = async (name: string, digest: string, bytes: Buffer) => {

@@ -1,44 +1,30 @@
 import { randomBytes } from 'node:crypto'
-import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import { clientOf } from '../support/api-call.ts'
 import { describeWith } from '../support/describe-with.ts'
-import { type Distribution, startDistribution } from '../support/distribution.ts'
-import { type Fault, type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
+import type { Fault } from '../support/fault-proxy.ts'
 import { imageOf } from '../support/layers.ts'
 import { needs } from '../support/require.ts'
-import { startServer, type TestServer } from '../support/server.ts'
-import { makeTemporaryFolder } from '../support/temporary-folder.ts'
-import { connect, puller, seed } from './stage.ts'
+import { openStage, type Stage, seed } from './stage.ts'
 
 const registry = needs({ program: 'docker-registry', package: 'docker-registry' })
 
 describeWith('when the other registry fails', [registry.reason], () => {
-  const folder = makeTemporaryFolder('connector-faults')
-  let upstream: Distribution
-  let proxy: FaultProxy
-  let server: TestServer
-  let pull: ReturnType<typeof puller>
+  let stage: Stage
+  let upstream: Stage['upstream']
+  let proxy: Stage['proxy']
+  let server: Stage['server']
+  let pull: Stage['pull']
   let count = 0
 
   beforeAll(async () => {
-    upstream = await startDistribution(registry.file, path.join(folder.path, 'upstream'))
-    proxy = await openFaultProxy(upstream.url)
-    server = await startServer()
-    await server.createFeed('hub')
-    const urls = { url: proxy.url, freshnessSeconds: 0, timeout: 2 }
-    await connect(server, 'hub', { name: 'upstream', ...urls })
-    pull = puller(server)
+    stage = await openStage(registry.file, { freshnessSeconds: 0, timeout: 2 })
+    ;({ upstream, proxy, server, pull } = stage)
   }, 60_000)
-  afterAll(async () => {
-    await server[Symbol.asyncDispose]()
-    await proxy[Symbol.asyncDispose]()
-    await upstream[Symbol.asyncDispose]()
-    await folder[Symbol.asyncDispose]()
-  })
+  afterAll(() => stage?.[Symbol.asyncDispose]())
 
   /** A repository of its own with one image, whose layer has 3 MB. */
   async function newImage() {

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
@@ -7,42 +6,27 @@ import { call } from '../../contract/call.ts'
 import { clientOf } from '../support/api-call.ts'
 import { descriptor, type Image, manifestOf, mediaTypes } from '../support/content.ts'
 import { describeWith } from '../support/describe-with.ts'
-import { type Distribution, startDistribution } from '../support/distribution.ts'
-import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
 import { imageOf } from '../support/layers.ts'
 import { pushImage, pushManifest } from '../support/push.ts'
 import { needs } from '../support/require.ts'
-import { startServer, type TestServer } from '../support/server.ts'
-import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { send } from '../support/wire.ts'
-import { connect, puller, seed } from './stage.ts'
+import { connect, openStage, puller, type Stage, seed } from './stage.ts'
 
 const registry = needs({ program: 'docker-registry', package: 'docker-registry' })
 
 describeWith('a registry with a connector', [registry.reason], () => {
-  const folder = makeTemporaryFolder('connectors')
-  let upstream: Distribution
-  let proxy: FaultProxy
-  let server: TestServer
-  let pull: ReturnType<typeof puller>
+  let stage: Stage
+  let upstream: Stage['upstream']
+  let proxy: Stage['proxy']
+  let server: Stage['server']
+  let pull: Stage['pull']
 
   beforeAll(async () => {
-    upstream = await startDistribution(registry.file, path.join(folder.path, 'upstream'))
-    proxy = await openFaultProxy(upstream.url)
-    server = await startServer()
-    await server.createFeed('hub')
-    await connect(server, 'hub', {
-      ...{ name: 'upstream', url: proxy.url, filters: ['*', '!secret/*'], freshnessSeconds: 1 },
-      libraryPrefix: true,
-    })
-    pull = puller(server)
+    const filters = ['*', '!secret/*']
+    stage = await openStage(registry.file, { filters, freshnessSeconds: 1, libraryPrefix: true })
+    ;({ upstream, proxy, server, pull } = stage)
   }, 60_000)
-  afterAll(async () => {
-    await server[Symbol.asyncDispose]()
-    await proxy[Symbol.asyncDispose]()
-    await upstream[Symbol.asyncDispose]()
-    await folder[Symbol.asyncDispose]()
-  })
+  afterAll(() => stage?.[Symbol.asyncDispose]())
 
   const client = () => clientOf(server.url, server.admin)
   const newImage = (bytes = 100_000): Image => imageOf([{ bytes: randomBytes(bytes) }])

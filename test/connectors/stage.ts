@@ -1,11 +1,15 @@
 import http from 'node:http'
+import path from 'node:path'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import type { ConnectorInfo } from '../../contract/connectors.ts'
 import { clientOf } from '../support/api-call.ts'
 import type { Content, Image } from '../support/content.ts'
+import { type Distribution, startDistribution } from '../support/distribution.ts'
+import { type FaultProxy, openFaultProxy } from '../support/fault-proxy.ts'
 import { ask, type Reply } from '../support/registry-client.ts'
-import type { TestServer } from '../support/server.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 
 type NewConnector = Partial<
   Pick<ConnectorInfo, 'feed' | 'filters' | 'freshnessSeconds' | 'libraryPrefix' | 'timeout' | 'url'>
@@ -14,6 +18,33 @@ type NewConnector = Partial<
     readonly name: string
     readonly password?: string
   }
+
+/** A server whose registry `hub` asks another one, through what spoils its answers. */
+export interface Stage extends AsyncDisposable {
+  readonly upstream: Distribution
+  readonly proxy: FaultProxy
+  readonly server: TestServer
+  readonly pull: ReturnType<typeof puller>
+}
+
+/** `program` is the path of `docker-registry`. */
+export async function openStage(
+  program: string,
+  connector: Omit<NewConnector, 'name' | 'url'>,
+): Promise<Stage> {
+  const folder = makeTemporaryFolder('connectors')
+  const upstream = await startDistribution(program, path.join(folder.path, 'upstream'))
+  const proxy = await openFaultProxy(upstream.url)
+  const server = await startServer()
+  await server.createFeed('hub')
+  await connect(server, 'hub', { ...connector, name: 'upstream', url: proxy.url })
+  return {
+    ...{ upstream, proxy, server, pull: puller(server) },
+    async [Symbol.asyncDispose]() {
+      for (const opened of [server, proxy, upstream, folder]) await opened[Symbol.asyncDispose]()
+    },
+  }
+}
 
 /** Makes a connector that may call this machine, and has the feed ask it. */
 export async function connect(

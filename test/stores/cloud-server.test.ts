@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import type { Bucket } from '../../server/blobs/bucket.ts'
 import { askApi } from '../support/api-call.ts'
 import { switchOffCleanup } from '../support/cleanup-switch.ts'
 import { type Cloud, type CloudPlace, clouds } from '../support/cloud-stores.ts'
+import { digestOf } from '../support/content.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { send } from '../support/wire.ts'
 
@@ -248,7 +249,3 @@ describe.each(clouds)('a registry whose store is on $name', ({ missing, start })
     }
   })
 })
-
-function digestOf(bytes: Buffer): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
-}

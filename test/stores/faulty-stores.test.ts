@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import type { RunInfo } from '../../contract/jobs.ts'
 import { askApi } from '../support/api-call.ts'
 import { switchOffCleanup } from '../support/cleanup-switch.ts'
 import { clouds } from '../support/cloud-stores.ts'
+import { digestOf } from '../support/content.ts'
 import { openFaultyService } from '../support/faulty-service.ts'
 import { type Random, seededRandom } from '../support/random.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -54,7 +54,6 @@ describe.each(tried)(`pushes to $name while it fails (ENTREPOT_TEST_SEED=${seed}
         expect(answer.status, `${at}: ${answer.body.toString().slice(0, 300)}`).toBe(200)
         expect(at).toContain(digestOf(answer.body))
       }
-      await call(server, 'POST', '/api/settings/set?name=Cleanup.GraceSeconds&value=0')
       await runJob(server, 'StorageReconcile')
       await runJob(server, 'StorageReconcile')
       await using bucket = place.openBucket()
@@ -145,8 +144,4 @@ async function runJob(server: TestServer, job: string): Promise<void> {
     if (runs.find((each) => each.run === run)?.endedAt) return
     await sleep(50)
   }
-}
-
-function digestOf(bytes: Buffer): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 }

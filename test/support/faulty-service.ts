@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Random } from './random.ts'
 
-export const faults = [
+const faults = [
   'busy',
   'reset before',
   'reset after',

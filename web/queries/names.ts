@@ -17,14 +17,20 @@ export function useFeedNames(): string[] {
   return namesOf(useQuery(pageQuery(api.feeds.list, offered)).data?.items)
 }
 
-export function useFeedGroupNames(): string[] {
-  return namesOf(useQuery(pageQuery(api.feedGroups.list, offered)).data?.items)
+export function useFeedGroupNames(isWanted = true): string[] {
+  const query = pageQuery(api.feedGroups.list, offered)
+  return namesOf(useQuery({ ...query, enabled: isWanted }).data?.items)
 }
 
 /** Users whose name, display name or mail address has `typed` in it. */
 export function useUserNames(typed = ''): string[] {
   const query = { count: '20', ...(typed !== '' && { 'search-term': typed }) }
   return namesOf(useQuery(pageQuery(api.securityUsers.list, { query })).data?.items)
+}
+
+/** With the one that is chosen, also when it is none of those that a field offers. */
+export function withChosen(offers: readonly string[], chosen: string | null): string[] {
+  return chosen === null || offers.includes(chosen) ? [...offers] : [...offers, chosen]
 }
 
 function namesOf(items: readonly { readonly name: string }[] = []): string[] {

@@ -24,7 +24,7 @@ export function useRefreshTag(feed: string, repo: string) {
   return { isPending: refresh.isPending, run: (tag: string) => void run(tag) }
 }
 
-export function refreshedInWords(
+function refreshedInWords(
   tag: string,
   { digest, previousDigest, warning }: Reply<typeof api.tags.refresh>,
 ): string {

@@ -29,6 +29,14 @@ export function useFeedStorage(feed: string) {
 /** Every store and whether it can be reached: each look costs a request to each. */
 export const storesQuery = { ...callQuery(api.storage.stores), refetchInterval: lookMs }
 
+/** The store of a registry, and which others use it; undefined while it is asked, or not known. */
+export function useStoreOf(feed: string) {
+  const { data, error } = useQuery(storesQuery)
+  const store = data?.find(({ registries }) => registries.includes(feed))
+  const others = store?.registries.filter((name) => name !== feed)
+  return { store, others, isAsking: data === undefined && error === null }
+}
+
 function isKinds(data: StoreKind[] | FeedStorage | undefined): data is StoreKind[] {
   return Array.isArray(data)
 }

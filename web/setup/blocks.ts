@@ -1,4 +1,4 @@
-import type { Place } from './place.ts'
+import { originOf, type Place } from './place.ts'
 
 /** Lines that are complete: copied as they are, they work. */
 export interface Block {
@@ -118,9 +118,9 @@ function podmanTrust({ host, isPlainHttp }: Place): readonly Block[] {
   ]
 }
 
-function containerdTrust({ host, isPlainHttp }: Place): readonly Block[] {
-  const scheme = isPlainHttp ? 'http' : 'https'
-  const server = `${scheme}://${host}`
+function containerdTrust(place: Place): readonly Block[] {
+  const { host, isPlainHttp } = place
+  const server = originOf(place)
   const authority = isPlainHttp ? '' : '\n  ca = "/etc/containerd/certs.d/ca.crt"'
   return [
     {

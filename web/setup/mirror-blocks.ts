@@ -1,5 +1,5 @@
 import type { Block } from './blocks.ts'
-import type { Place } from './place.ts'
+import { originOf, type Place } from './place.ts'
 
 export type MirrorClient = 'containerd' | 'podman' | 'docker'
 
@@ -35,13 +35,13 @@ export function whyNone(client: MirrorClient, wanted: MirrorWanted): string | un
 }
 
 function containerdBlocks({ place, isPublic }: MirrorWanted, host: string): readonly Block[] {
-  const { origin, isPlainHttp } = addressOf(place)
+  const origin = originOf(place)
   const lines = [
     `server = "${upstreamOf(host)}"`,
     '',
     `[host."${origin}"]`,
     '  capabilities = ["pull", "resolve"]',
-    ...(isPlainHttp
+    ...(place.isPlainHttp
       ? []
       : ['  # Only with a certificate of your own:', '  # ca = "/etc/containerd/certs.d/ca.crt"']),
     ...(isPublic
@@ -98,10 +98,10 @@ function podmanBlocks({ place, isPublic }: MirrorWanted, host: string): readonly
 }
 
 function dockerBlocks({ place, isPublic }: MirrorWanted): readonly Block[] {
-  const { origin, isPlainHttp } = addressOf(place)
+  const origin = originOf(place)
   const settings = {
     'registry-mirrors': [origin],
-    ...(isPlainHttp && !place.isLocal && { 'insecure-registries': [place.host] }),
+    ...(place.isPlainHttp && !place.isLocal && { 'insecure-registries': [place.host] }),
   }
   const notPublic = isPublic
     ? ''
@@ -115,10 +115,6 @@ function dockerBlocks({ place, isPublic }: MirrorWanted): readonly Block[] {
     },
     { title: 'Pull', text: 'docker pull debian:12' },
   ]
-}
-
-function addressOf({ host, isPlainHttp }: Place) {
-  return { origin: `${isPlainHttp ? 'http' : 'https'}://${host}`, isPlainHttp }
 }
 
 /** Docker Hub's name is not where it answers. */

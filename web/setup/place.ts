@@ -11,6 +11,11 @@ export interface Place {
   readonly isShortName: boolean
 }
 
+/** Where the server answers, as a URL without a path. */
+export function originOf({ host, isPlainHttp }: Place): string {
+  return `${isPlainHttp ? 'http' : 'https'}://${host}`
+}
+
 /** From a registry's `endpointUrl`: `https://registry.example.com/main`. */
 export function placeOf(endpointUrl: string): Place {
   const url = new URL(endpointUrl)

@@ -16,7 +16,7 @@ import { api } from '../../../contract/api.ts'
 import type { ConnectorInfo } from '../../../contract/connectors.ts'
 import { FormDialog } from '../../parts/form-dialog.tsx'
 import { useCall } from '../../queries/calls.ts'
-import { useFeedNames } from '../../queries/names.ts'
+import { useFeedNames, withChosen } from '../../queries/names.ts'
 import {
   type ConnectorValues,
   changesOf,
@@ -95,7 +95,7 @@ function OtherFeed({ form }: { readonly form: Form }) {
     <Select
       label="Registry"
       description="It is asked directly, and nothing is kept twice. Who pulls needs the right to view it there too."
-      data={feed === null || names.includes(feed) ? names : [...names, feed]}
+      data={withChosen(names, feed)}
       searchable
       nothingFoundMessage="No registry of that name"
       {...form.getInputProps('feed')}

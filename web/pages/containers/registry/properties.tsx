@@ -8,7 +8,8 @@ import { call } from '../../../../contract/call.ts'
 import type { FeedInfo } from '../../../../contract/feeds.ts'
 import { client, fieldProblems } from '../../../call.ts'
 import { Failure, Waiting } from '../../../parts/states.tsx'
-import { callQuery, pageQuery } from '../../../queries/calls.ts'
+import { callQuery } from '../../../queries/calls.ts'
+import { useFeedGroupNames, withChosen } from '../../../queries/names.ts'
 import { useWhoami } from '../../../queries/session.ts'
 import { addressOf } from '../../../reference.ts'
 
@@ -59,12 +60,7 @@ function PropertiesForm({ feed }: { readonly feed: FeedInfo }) {
 
 function Names({ form }: { readonly form: Form }) {
   const { administrator } = useWhoami()
-  const { data } = useQuery({
-    ...pageQuery(api.feedGroups.list, { query: { count: '1000' } }),
-    enabled: administrator,
-  })
-  const groups = (data?.items ?? []).map(({ name }) => name)
-  const current = form.values.feedGroup
+  const groups = useFeedGroupNames(administrator)
   return (
     <>
       <TextInput
@@ -88,7 +84,7 @@ function Names({ form }: { readonly form: Form }) {
       <Select
         label="Feed group"
         description={aboutGroup(administrator, groups.length > 0)}
-        data={current === null || groups.includes(current) ? groups : [...groups, current]}
+        data={withChosen(groups, form.values.feedGroup)}
         clearable
         searchable
         readOnly={!administrator}

@@ -154,8 +154,7 @@ function Add(props: {
 }) {
   const { feed, all, onChange } = props
   const [chosen, setChosen] = useState<string | null>(null)
-  const others = all.filter(({ name }) => !feed.connectors.includes(name))
-  const free = others.filter((one) => one.feed !== feed.name)
+  const free = all.filter((one) => !feed.connectors.includes(one.name) && one.feed !== feed.name)
   if (all.length === 0) {
     return (
       <Text size="sm">

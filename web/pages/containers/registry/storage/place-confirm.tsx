@@ -1,9 +1,8 @@
 import { Alert, Stack, Text } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
 import type { FeedStorage, StoreKind } from '../../../../../contract/storage.ts'
 import { Confirm } from '../../../../parts/confirm.tsx'
 import { Icon } from '../../../../parts/icon.tsx'
-import { storesQuery } from '../../../../queries/storage.ts'
+import { useStoreOf } from '../../../../queries/storage.ts'
 import { isSamePlace, placeInWords, type storageOf } from './place-values.ts'
 
 /** Says what will happen, before it does. */
@@ -64,9 +63,7 @@ function Moves({ feed }: { readonly feed: string }) {
 }
 
 function Stays({ feed }: { readonly feed: string }) {
-  const { data } = useQuery(storesQuery)
-  const store = data?.find(({ registries }) => registries.includes(feed))
-  const others = store?.registries.filter((name) => name !== feed) ?? []
+  const { others = [] } = useStoreOf(feed)
   return (
     <>
       <Text>The place stays the same, so that nothing moves.</Text>

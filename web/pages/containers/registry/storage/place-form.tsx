@@ -9,7 +9,7 @@ import { useCall } from '../../../../queries/calls.ts'
 import { PlaceConfirm } from './place-confirm.tsx'
 import { PlaceFields } from './place-fields.tsx'
 import { type PlaceValues, placeValuesOf, storageOf } from './place-values.ts'
-import { Trial, type TrialResult } from './trial.tsx'
+import { Trial } from './trial.tsx'
 
 /** Chooses another place, or how this one is spoken to; tries it, and asks before it is so. */
 export function PlaceForm(props: {
@@ -91,22 +91,19 @@ type Wanted = ReturnType<typeof storageOf>
 
 /** The last test, which holds for what it was made with. */
 function useTrial(form: UseFormReturnType<PlaceValues>) {
-  const [tried, setTried] = useState<{ wanted: string; result: TrialResult }>()
   const [error, setError] = useState<Error | null>(null)
   const test = useCall(api.storage.test)
   return {
-    result: tried?.result,
+    result: test.data,
     error,
     isPending: test.isPending,
-    isOld: (wanted: Wanted) => tried?.wanted !== JSON.stringify(wanted),
+    isOld: (wanted: Wanted) => JSON.stringify(test.variables?.body) !== JSON.stringify(wanted),
     run(wanted: Wanted) {
       form.clearErrors()
-      setTried(undefined)
       setError(null)
       test.mutate(
         { body: wanted },
         {
-          onSuccess: (result) => setTried({ wanted: JSON.stringify(wanted), result }),
           onError: (reason) => {
             if (!showProblems(form, reason)) setError(reason)
           },

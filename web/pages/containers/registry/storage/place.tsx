@@ -1,11 +1,10 @@
 import { Button, Group, Stack, Title } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { useQuery } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import type { FeedStorage, StoreKind } from '../../../../../contract/storage.ts'
 import { Facts } from '../../../../parts/facts.tsx'
 import { Failure, Waiting } from '../../../../parts/states.tsx'
-import { storesQuery, useFeedStorage, useStoreKinds } from '../../../../queries/storage.ts'
+import { useFeedStorage, useStoreKinds, useStoreOf } from '../../../../queries/storage.ts'
 import { Reach, RegistryLinks } from '../../../storage/stores.tsx'
 import { Move } from './move.tsx'
 import { PlaceForm } from './place-form.tsx'
@@ -49,10 +48,7 @@ function PlaceFacts(props: {
   readonly storage: FeedStorage
 }) {
   const { feed, kinds, storage } = props
-  const { data, error } = useQuery(storesQuery)
-  const store = data?.find(({ registries }) => registries.includes(feed))
-  const others = store?.registries.filter((name) => name !== feed)
-  const isAsking = data === undefined && error === null
+  const { store, others, isAsking } = useStoreOf(feed)
   const kind = kinds.find(({ id }) => id === storage.id)
   return (
     <Facts

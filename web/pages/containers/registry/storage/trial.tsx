@@ -5,7 +5,7 @@ import type { Reply } from '../../../../../contract/route.ts'
 import { Icon } from '../../../../parts/icon.tsx'
 import { Failure } from '../../../../parts/states.tsx'
 
-export type TrialResult = Reply<typeof api.storage.test>
+type TrialResult = Reply<typeof api.storage.test>
 
 /** What each step of the test does. */
 const words: Readonly<Record<string, string>> = {
