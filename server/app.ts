@@ -11,6 +11,7 @@ import { startSweeping } from './app/sweeping.ts'
 import type { Authenticator } from './auth/authenticate.ts'
 import { openEncryption } from './auth/encrypted.ts'
 import { createFirstAdministrator, type FirstAdministrator } from './auth/first-administrator.ts'
+import { openPasswords, type Passwords } from './auth/password.ts'
 import { openSecretKey } from './auth/secret-key.ts'
 import { createCloud } from './blobs/cloud.ts'
 import { readVersion } from './config/version.ts'
@@ -62,6 +63,8 @@ export interface AppOverrides {
   readonly webFolder?: string | null
   /** How much is done for those who look into images. */
   readonly files?: Partial<FileLimits>
+  /** How passwords are hashed. */
+  readonly passwords?: Passwords
   /** False: nobody has to wait after failed logins. */
   readonly slowsDown?: boolean
   /** Where the names of other registries lead. */
@@ -77,6 +80,7 @@ interface Foundation {
   readonly db: Db
   readonly stores: Stores
   readonly secrets: Secrets
+  readonly passwords: Passwords
   readonly settings: Settings
   readonly feeds: Feeds
   readonly uploads: Uploads
@@ -138,25 +142,26 @@ async function openFoundation(
   const stores = keep(await openAllStores({ config, db, metrics, secrets, keep }))
   closers.push(watchStores(stores, log))
   const settings = await openSettings(db)
-  const { checkpointMs } = overrides
+  const { checkpointMs, passwords = openPasswords() } = overrides
   const uploads = keep(
     new Uploads({ db, stores, settings, ...(checkpointMs !== undefined && { checkpointMs }) }),
   )
   const jobs = keep(openJobs({ db, log, settings, stores, uploads }, overrides.jobTimes))
-  return { log, metrics, db, stores, secrets, settings, uploads, jobs, feeds: openFeeds(db) }
+  const feeds = openFeeds(db)
+  return { log, metrics, db, stores, secrets, passwords, settings, uploads, jobs, feeds }
 }
 
 /** On a new database: the registry `main` and the user `Admin`. */
 async function firstStart(
   config: Config,
-  { db, stores }: Foundation,
+  { db, stores, passwords }: Foundation,
 ): Promise<FirstAdministrator | null> {
   const isNew = !(await hasUsers(db.read)) && (await listFeeds(db)).length === 0
   if (isNew) {
     await createFeed({ db, storeId: stores.defaultStoreId, by: 'Entrepot' }, { name: 'main' })
   }
   const { dataDir, adminPassword } = config
-  return createFirstAdministrator({ db, dataDir, configured: adminPassword })
+  return createFirstAdministrator({ db, passwords, dataDir, configured: adminPassword })
 }
 
 async function openServer(
@@ -164,12 +169,12 @@ async function openServer(
   foundation: Foundation,
   overrides: AppOverrides & { readonly closers: Closers },
 ) {
-  const { db, feeds, log, metrics, settings, stores, uploads } = foundation
+  const { db, feeds, log, metrics, passwords, settings, stores, uploads } = foundation
   const now = Date.now
   const { patience, closers, slowsDown = true } = overrides
   const web = await readPages(overrides, log)
   const identity = await openIdentity({ config, closers, slowsDown, ...foundation })
-  const { authenticator, directories, passwords, principals, records, sessions, tokens } = identity
+  const { authenticator, directories, principals, records, sessions, tokens } = identity
   const onAnswered = identity.keyUsage.answered
   const { pulls, registryCounting, sizeFolding } = openBrowsing({ db, log, stores, now, closers })
   const watch = watchBaseUrl(log)

@@ -3,7 +3,7 @@ import { createBackOff } from '../auth/back-off.ts'
 import { openDirectories } from '../auth/directories/open-directories.ts'
 import { openKeyUsage } from '../auth/key-usage.ts'
 import { openLoginRecords } from '../auth/login-records.ts'
-import { openPasswords } from '../auth/password.ts'
+import type { Passwords } from '../auth/password.ts'
 import { openPrincipals } from '../auth/principals.ts'
 import { openSecretKey } from '../auth/secret-key.ts'
 import { openSessions } from '../auth/session.ts'
@@ -17,6 +17,7 @@ export interface IdentityOptions {
   readonly config: Pick<Config, 'dataDir' | 'secretKey'>
   readonly db: Db
   readonly log: Log
+  readonly passwords: Passwords
   readonly settings: Settings
   /** Whether whoever fails to log in has to wait. */
   readonly slowsDown: boolean
@@ -28,7 +29,7 @@ const minuteMs = 60_000
 
 /** Everything that finds out who is calling. */
 export async function openIdentity(options: IdentityOptions) {
-  const { config, db, log, settings, slowsDown, closers } = options
+  const { config, db, log, passwords, settings, slowsDown, closers } = options
   const now = Date.now
   const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
   const tokens = await openTokens({ key: secretKey.deriveKey('token-signing'), now })
@@ -41,7 +42,6 @@ export async function openIdentity(options: IdentityOptions) {
   })
   const { confirm } = directories
   const principals = openPrincipals({ read: db.read, now, confirm })
-  const passwords = openPasswords()
   const keep = <T extends AsyncDisposable>(opened: T): T => {
     closers.push(() => opened[Symbol.asyncDispose]())
     return opened
@@ -65,5 +65,5 @@ export async function openIdentity(options: IdentityOptions) {
     onError: (err) => log.error({ err }, 'The use of sessions could not be written down yet'),
   })
   closers.push(() => sessions[Symbol.asyncDispose]())
-  return { authenticator, directories, keyUsage, passwords, principals, records, sessions, tokens }
+  return { authenticator, directories, keyUsage, principals, records, sessions, tokens }
 }

@@ -3,7 +3,7 @@ import path from 'node:path'
 import type { Db } from '../db/database.ts'
 import { ensureAdministrator, findUserByKey, hasUsers, type UserAccount } from '../db/users.ts'
 import { parseUserName, userKey } from '../domain/user-name.ts'
-import { generatedLength, generatePassword, openPasswords, type Passwords } from './password.ts'
+import { generatedLength, generatePassword, type Passwords } from './password.ts'
 import { readOrCreateSecretFile, syncFolder } from './secret-file.ts'
 
 const firstAdministrator = parseUserName('Admin')
@@ -24,16 +24,16 @@ export interface FirstAdministrator {
  */
 export async function createFirstAdministrator(options: {
   readonly db: Db
+  readonly passwords: Passwords
   readonly dataDir: string
   readonly configured: string | null
 }): Promise<FirstAdministrator | null> {
-  const { db, dataDir, configured } = options
+  const { db, passwords, dataDir, configured } = options
   if (await hasUsers(db.read)) return null
   const file = passwordFile(dataDir)
   const password =
     configured ??
     (await readOrCreateSecretFile({ file, minLength: generatedLength, make: generatePassword }))
-  const passwords = openPasswords()
   const created = await db.write(ensureAdministrator, {
     ...firstAdministrator,
     displayName: 'Administrator',

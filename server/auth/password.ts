@@ -7,7 +7,8 @@ import { createGate, type Waiter } from './gate.ts'
 export const generatedLength = 24
 const minCharacters = 8
 const maxBytes = 1024
-const cost = { N: 2 ** 15, r: 8, p: 1 } as const
+/** Of scrypt, log2 of N: 32 MiB and about 80 ms a hash. */
+const usualCost = 15
 const saltBytes = 16
 const hashBytes = 32
 const maxMemoryBytes = 256 * 1024 * 1024
@@ -35,6 +36,8 @@ export interface Passwords {
   hash(password: string): Promise<string>
   /** Whether the password is the account's. */
   verify(attempt: PasswordAttempt): Promise<boolean>
+  /** Whether it is a hash as `hash` makes them, of the same cost: others could cost anything. */
+  isHash(text: string): boolean
 }
 
 /**
@@ -42,13 +45,19 @@ export interface Passwords {
  * 64 waiting, who crowds most hears TOOMANYREQUESTS. A verified password is remembered, as an HMAC under a key
  * that this process made up, together with the account's version and hash: Basic on every request
  * costs nothing, and a changed password matches nothing that is remembered. Failures are not.
+ * `cost`: log2 of scrypt's N.
  */
-export function openPasswords(): Passwords {
+export function openPasswords({ cost = usualCost } = {}): Passwords {
+  const parameters = { N: 2 ** cost, r: 8, p: 1 }
   const gate = createGate({ maxConcurrent: 2, maxQueued: 64, retryAfterSeconds: 5 })
   const cacheKey = randomBytes(32)
   const verified = createBoundedCache<true>(4096)
   const running = new Map<string, Promise<boolean>>()
-  const decoy = formatHash(randomBytes(saltBytes), randomBytes(hashBytes))
+  const decoy = formatHash({
+    ...parameters,
+    salt: randomBytes(saltBytes),
+    hash: randomBytes(hashBytes),
+  })
 
   const check = async ({ account, password, waiter }: PasswordAttempt, id: string) => {
     const same = await gate(() => matches(password, account?.passwordHash ?? decoy), waiter)
@@ -60,7 +69,7 @@ export function openPasswords(): Passwords {
   return {
     async hash(password) {
       checkPassword(password)
-      return await gate(() => hashPassword(password))
+      return await gate(() => hashPassword(password, parameters))
     },
     async verify(attempt) {
       const { userKey, account, password } = attempt
@@ -76,6 +85,7 @@ export function openPasswords(): Passwords {
       running.set(id, attempted)
       return await attempted
     },
+    isHash: (text) => isHashOf(text, parameters),
   }
 }
 
@@ -103,16 +113,13 @@ export function checkPassword(password: string): void {
   }
 }
 
-/** `scrypt$N$r$p$salt$hash` with salt and hash in base64. Throws as `checkPassword` does. */
-export async function hashPassword(password: string): Promise<string> {
-  checkPassword(password)
+async function hashPassword(password: string, cost: ScryptCost): Promise<string> {
   const salt = randomBytes(saltBytes)
-  return formatHash(salt, await derive(password, { ...cost, salt, length: hashBytes }))
+  const hash = await derive(password, { ...cost, salt, length: hashBytes })
+  return formatHash({ ...cost, salt, hash })
 }
 
-/** Whether it is a hash as `hashPassword` makes them, of this cost: others could cost anything. */
-export function isPasswordHash(text: string): boolean {
-  const { N, r, p } = cost
+function isHashOf(text: string, { N, r, p }: ScryptCost): boolean {
   const prefix = `scrypt$${N}$${r}$${p}$`
   if (!text.startsWith(prefix)) return false
   const parts = text.slice(prefix.length).split('$')
@@ -141,14 +148,21 @@ async function matches(password: string, passwordHash: string): Promise<boolean>
   return timingSafeEqual(derived, hash) && possible
 }
 
-interface ScryptParameters {
+interface ScryptCost {
   readonly N: number
   readonly r: number
   readonly p: number
-  readonly salt: Uint8Array
 }
 
-function parseHash(text: string): ScryptParameters & { readonly hash: Buffer } {
+interface ScryptParameters extends ScryptCost {
+  readonly salt: Buffer
+}
+
+interface PasswordHash extends ScryptParameters {
+  readonly hash: Buffer
+}
+
+function parseHash(text: string): PasswordHash {
   const match = /^scrypt\$(\d{1,8})\$(\d{1,3})\$(\d{1,3})\$([\w+/=]+)\$([\w+/=]+)$/.exec(text)
   const [, N, r, p, salt = '', hash = ''] = match ?? []
   const parsed = { N: Number(N), r: Number(r), p: Number(p), salt: Buffer.from(salt, 'base64') }
@@ -159,8 +173,7 @@ function parseHash(text: string): ScryptParameters & { readonly hash: Buffer } {
   return { ...parsed, hash: bytes }
 }
 
-function formatHash(salt: Buffer, hash: Buffer): string {
-  const { N, r, p } = cost
+function formatHash({ N, r, p, salt, hash }: PasswordHash): string {
   return `scrypt$${N}$${r}$${p}$${salt.toString('base64')}$${hash.toString('base64')}`
 }
 

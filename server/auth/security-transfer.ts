@@ -17,7 +17,7 @@ import { type FieldProblem, isRefusal, parseField, refuseField } from '../domain
 import { parseUserName } from '../domain/user-name.ts'
 import { listGroups } from './groups.ts'
 import { type Paged, pageByKey } from './paged.ts'
-import { checkPassword, isPasswordHash, type Passwords } from './password.ts'
+import { checkPassword, type Passwords } from './password.ts'
 import { formatPermission, type PermissionInput, parsePermission } from './permissions.ts'
 import { listTasks, parseAttributes } from './tasks.ts'
 
@@ -243,7 +243,7 @@ async function hashOf(
     refuseField(`${place}.password`, 'The directory has it: say one of the two.')
   }
   if (passwordHash !== undefined && passwordHash !== '') {
-    if (isPasswordHash(passwordHash)) return passwordHash
+    if (passwords.isHash(passwordHash)) return passwordHash
     refuseField(`${place}.passwordHash`, 'This is no hash that this server makes.')
   }
   if (password === undefined) return undefined

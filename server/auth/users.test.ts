@@ -16,11 +16,12 @@ describeDatabases('the first administrator', (databases) => {
     const folder = makeTemporaryFolder('users')
     const db = await databases.open()
     const accounts = await openAccounts(db)
+    const { passwords } = accounts
     return {
       ...accounts,
       dataDir: folder.path,
       start: (configured: string | null = null) =>
-        createFirstAdministrator({ db, dataDir: folder.path, configured }),
+        createFirstAdministrator({ ...{ db, passwords, configured }, dataDir: folder.path }),
       logsIn: (password: string) =>
         accounts.authenticator.authenticate(basic('admin', password)).then(
           () => true,
@@ -87,7 +88,10 @@ describeDatabases('the first administrator', (databases) => {
     await using elsewhere = makeTemporaryFolder('users')
     const results = await Promise.all([
       server.start(),
-      createFirstAdministrator({ db: server.db, dataDir: elsewhere.path, configured: null }),
+      createFirstAdministrator({
+        ...{ db: server.db, passwords: server.passwords, configured: null },
+        dataDir: elsewhere.path,
+      }),
     ])
     const folders = [server.dataDir, elsewhere.path]
     const loser = folders[results.indexOf(null)] ?? ''

@@ -4,7 +4,7 @@ import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import { type Authenticator, openAuthenticator } from '../../server/auth/authenticate.ts'
 import { changeOwnPassword } from '../../server/auth/own-password.ts'
-import type { Passwords } from '../../server/auth/password.ts'
+import { openPasswords, type Passwords } from '../../server/auth/password.ts'
 import { importDocument } from '../../server/auth/security-transfer.ts'
 import { addUser, updateUser } from '../../server/auth/users.ts'
 import { deleteUser, updateUser as updateRow } from '../../server/db/user-changes.ts'
@@ -40,6 +40,7 @@ describeDatabases('while a password is looked at, behind all others that wait', 
 
   /** As the real ones, but something happens between the answer and who hears it. */
   const meanwhile = (happens: () => Promise<unknown>): Passwords => ({
+    ...accounts.passwords,
     hash: async (secret) => {
       const hash = await accounts.passwords.hash(secret)
       await happens()
@@ -333,7 +334,7 @@ test('the names of one account in a directory count as one for the back-off', as
 })
 
 test('what waits for a session is not served once the session has ended', async () => {
-  await using server = await startServer()
+  await using server = await startServer({}, { passwords: openPasswords() })
   const headers = pageHeaders(
     server.url,
     await logIn(server, { name: 'Admin', password: server.adminPassword }),

@@ -1,5 +1,5 @@
 import { type Authenticator, openAuthenticator } from '../../server/auth/authenticate.ts'
-import { openPasswords, type Passwords } from '../../server/auth/password.ts'
+import type { Passwords } from '../../server/auth/password.ts'
 import { openPrincipals, type Principals } from '../../server/auth/principals.ts'
 import { openTokens, type Tokens } from '../../server/auth/token.ts'
 import type { Db } from '../../server/db/database.ts'
@@ -10,6 +10,7 @@ import { accessName } from '../../server/domain/access-name.ts'
 import type { Actor } from '../../server/domain/actor.ts'
 import { parseUserName } from '../../server/domain/user-name.ts'
 import { createFeed, type Feed } from '../../server/registry/feeds.ts'
+import { cheapPasswords as passwords } from './passwords.ts'
 
 /** Who does what tests prepare. */
 export const tests: Actor = { name: 'tests', address: null }
@@ -34,7 +35,6 @@ export async function openAccounts(db: Db, key = new Uint8Array(32).fill(7)): Pr
   const now = () => Date.now() + passedMs
   const monotonicMs = () => performance.now() + passedMs
   const principals = openPrincipals({ read: db.read, now, monotonicMs })
-  const passwords = openPasswords()
   const tokens = await openTokens({ key, now })
   return {
     db,

@@ -7,6 +7,7 @@ import { type AppOverrides, openApp } from '../../server/app.ts'
 import type { Config } from '../../server/config.ts'
 import { openDatabase } from '../../server/db/database.ts'
 import type { FeedChanges } from '../../server/registry/feeds.ts'
+import { cheapPasswords } from './passwords.ts'
 import type { Table } from './rows.ts'
 import { makeTemporaryFolder } from './temporary-folder.ts'
 import { basic } from './wire.ts'
@@ -64,7 +65,8 @@ export async function startServer(
   const db = await openDatabase({ url: config.databaseUrl })
   // Tests send wrong passwords by the dozen; those of the back-off itself say so.
   // Whether somebody has built the pages makes no difference to tests but those of the pages.
-  const open = () => openApp(config, { db, slowsDown: false, webFolder: null, ...appOverrides })
+  const usual = { db, passwords: cheapPasswords, slowsDown: false, webFolder: null }
+  const open = () => openApp(config, { ...usual, ...appOverrides })
   let app = await open()
   return {
     get url() {

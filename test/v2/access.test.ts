@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { addFeedGroup } from '../../server/auth/feed-groups.ts'
 import { addGroup } from '../../server/auth/groups.ts'
-import { openPasswords } from '../../server/auth/password.ts'
 import {
   addPermission,
   deletePermission,
@@ -10,6 +9,7 @@ import {
 import { addUser } from '../../server/auth/users.ts'
 import { type Db, openDatabase } from '../../server/db/database.ts'
 import { absentDigest, image } from '../support/content.ts'
+import { cheapPasswords } from '../support/passwords.ts'
 import { pushImage } from '../support/push.ts'
 import { fetchToken } from '../support/rows.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -39,7 +39,7 @@ beforeAll(async () => {
     ])
   }
   await pushImage(table, 'private/app', images.other, ['v1'])
-  const deps = { db, by, dataDir: server.config.dataDir, passwords: openPasswords() }
+  const deps = { db, by, dataDir: server.config.dataDir, passwords: cheapPasswords }
   for (const name of ['ann', 'bob', 'eve']) await addUser(deps, { name, password })
   await addGroup({ db, by }, { name: 'Team', users: ['ann'] })
   await addFeedGroup({ db, by }, { name: 'Ours', feeds: ['shared', 'private'] })
