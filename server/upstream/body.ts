@@ -6,12 +6,19 @@ export interface Bound {
   /** Who answers, for what goes wrong. */
   readonly host: string
   readonly maxBytes: number
+  /** Of the connector: what is read whole takes at most ten times as long. */
+  readonly timeoutMs: number
 }
 
+/** A manifest that comes letter by letter would hold up everybody who waits for it. */
+const patience = 10
+
 /** Reads an answer of at most `maxBytes` whole. Throws UpstreamError. */
-export async function readAll(answer: IncomingMessage, { host, maxBytes }: Bound): Promise<Buffer> {
+export async function readAll(answer: IncomingMessage, bound: Bound): Promise<Buffer> {
+  const { host, maxBytes, timeoutMs } = bound
   const pieces: Buffer[] = []
   let bytes = 0
+  const timer = setTimeout(() => answer.destroy(lateBy(host, timeoutMs)), patience * timeoutMs)
   try {
     for await (const piece of answer as AsyncIterable<Buffer>) {
       bytes += piece.byteLength
@@ -23,8 +30,16 @@ export async function readAll(answer: IncomingMessage, { host, maxBytes }: Bound
     }
   } catch (error) {
     throw asUpstreamError(error, host)
+  } finally {
+    clearTimeout(timer)
   }
   return Buffer.concat(pieces, bytes)
+}
+
+function lateBy(host: string, timeoutMs: number): UpstreamError {
+  const seconds = (patience * timeoutMs) / 1000
+  const message = `${host} did not come to the end of its answer within ${seconds} s.`
+  return new UpstreamError('unavailable', message, { step: 'timeout' })
 }
 
 /** As an object or list of JSON. Throws UpstreamError, `malformed`. */

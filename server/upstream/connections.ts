@@ -42,6 +42,8 @@ export function openConnections(options: ConnectionOptions): Connections {
       method: ask.method,
       headers: ask.headers,
       agent: isSecure ? secure : plain,
+      // Not what stands in an address that somebody else gave.
+      auth: null,
       timeout: options.timeoutMs,
       lookup,
     })
