@@ -262,4 +262,21 @@ describeWith('a registry with a connector', [registry.reason], () => {
     }
     expect(countOf(/GET \/v2\/passed\/blobs/)).toBe(2)
   })
+
+  test.each(['passing', 'hub'])('serves a blob whose length nobody says, in %s', async (feed) => {
+    const image = newImage(3_000_000)
+    await seed(upstream.url, `unsaid/${feed}`, { image, tags: ['1'] })
+    const [layer] = image.layers
+    proxy.setFault({ kind: 'noLength' }, /blobs/)
+    const path = `/v2/${feed}/unsaid/${feed}/blobs/${layer?.digest}`
+    const head = await pull('HEAD', path)
+    expect([head.status, head.headers['content-length']]).toEqual([200, String(layer?.size)])
+    const replies = await Promise.all([1, 2, 3].map(() => pull('GET', path)))
+    for (const { status, complete, body } of replies) {
+      expect([status, complete, body.equals(layer?.bytes ?? Buffer.alloc(0))]).toEqual([
+        ...[200, true, true],
+      ])
+    }
+    proxy.setFault(null)
+  })
 })

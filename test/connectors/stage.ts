@@ -31,11 +31,12 @@ export interface Stage extends AsyncDisposable {
 export async function openStage(
   program: string,
   connector: Omit<NewConnector, 'name' | 'url'>,
+  ...overrides: Parameters<typeof startServer>
 ): Promise<Stage> {
   const folder = makeTemporaryFolder('connectors')
   const upstream = await startDistribution(program, path.join(folder.path, 'upstream'))
   const proxy = await openFaultProxy(upstream.url)
-  const server = await startServer()
+  const server = await startServer(...overrides)
   await server.createFeed('hub')
   await connect(server, 'hub', { ...connector, name: 'upstream', url: proxy.url })
   return {
