@@ -53,10 +53,14 @@ export async function readJson(answer: IncomingMessage, bound: Bound): Promise<u
   }
 }
 
+const maxDiscardedBytes = 65_536
+
 /** What is left of an answer that nobody wants: a little is read, so that the connection is kept. */
 export function discard(answer: IncomingMessage): void {
+  let bytes = 0
   answer.on('error', () => {})
-  if (Number(answer.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= 65_536) {
-    answer.resume()
-  } else answer.destroy()
+  answer.on('data', (piece: Buffer) => {
+    bytes += piece.byteLength
+    if (bytes > maxDiscardedBytes) answer.destroy()
+  })
 }

@@ -155,6 +155,11 @@ export class RegistryClient implements Disposable {
     return { json, next: this.#nextOf(headerOf(answer, 'link')) }
   }
 
+  /** It asks for nothing new: what is under way goes on. */
+  retire(): void {
+    this.#connections.retire()
+  }
+
   [Symbol.dispose](): void {
     this.#connections[Symbol.dispose]()
   }

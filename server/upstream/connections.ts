@@ -27,6 +27,8 @@ export interface Ask {
 export interface Connections extends Disposable {
   /** The answer's head; its body is read, or destroyed, by the caller. Throws UpstreamError. */
   send(ask: Ask): Promise<IncomingMessage>
+  /** From now on no connection is kept for later; what is under way goes on. */
+  retire(): void
 }
 
 const agentOptions = { keepAlive: true, maxSockets: 64, maxFreeSockets: 8 }
@@ -60,10 +62,21 @@ export function openConnections(options: ConnectionOptions): Connections {
         step: 'connect',
       })
     },
+    retire() {
+      closeIdle(plain)
+      closeIdle(secure)
+    },
     [Symbol.dispose]() {
       plain.destroy()
       secure.destroy()
     },
+  }
+}
+
+function closeIdle(agent: http.Agent): void {
+  agent.maxFreeSockets = 0
+  for (const sockets of Object.values(agent.freeSockets)) {
+    for (const socket of sockets ?? []) socket.destroy()
   }
 }
 

@@ -78,7 +78,10 @@ export async function serveManifest(deps: ManifestDeps, request: ManifestRequest
  * A token for pushing is asked for by who is about to: some then push nothing where the manifest is
  * there. MANIFEST_UNKNOWN has them send what nobody has any more.
  */
-async function completeForPush({ through }: ManifestDeps, { admission, reference }: ManifestRequest) {
+async function completeForPush(
+  { through }: ManifestDeps,
+  { admission, reference }: ManifestRequest,
+) {
   const asker = askerOf(admission.identity)
   const wanted = { place: admission, asker, reference: parseReference(reference) }
   try {

@@ -114,11 +114,13 @@ export class AttachedConnectors implements Disposable {
     return { kind: 'registry', id, name, upstream }
   }
 
-  /** What is under way with a former one ends as it can; its idle connections end with the other side. */
+  /** What is under way with a former one ends as it can. */
   #forgetChanged(records: readonly ConnectorRecord[]): void {
     const versions = new Map(records.map(({ id, version }) => [id, version]))
-    for (const [id, { version }] of this.#upstreams) {
-      if (versions.get(id) !== version) this.#upstreams.delete(id)
+    for (const [id, { version, upstream }] of this.#upstreams) {
+      if (versions.get(id) === version) continue
+      upstream.client.retire()
+      this.#upstreams.delete(id)
     }
   }
 }

@@ -120,7 +120,8 @@ export class BlobTransfer {
           continue
         }
         const piece = this.#recentAt(at)
-        if (piece === undefined && this.#written === undefined) kept ??= await this.#options.openKept()
+        if (piece === undefined && this.#written === undefined)
+          kept ??= await this.#options.openKept()
         for await (const bytes of piece
           ? [piece.subarray(0, last + 1 - at)]
           : this.#read(kept ?? this.#written, at, last)) {
