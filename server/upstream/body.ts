@@ -44,11 +44,15 @@ function lateBy(host: string, timeoutMs: number): UpstreamError {
 
 /** As an object or list of JSON. Throws UpstreamError, `malformed`. */
 export async function readJson(answer: IncomingMessage, bound: Bound): Promise<unknown> {
-  const text = (await readAll(answer, bound)).toString('utf8')
+  return parseJson((await readAll(answer, bound)).toString('utf8'), bound.host)
+}
+
+/** Of an answer by `host`. Throws UpstreamError, `malformed`. */
+export function parseJson(text: string, host: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    const message = `${bound.host}: the answer is not JSON: ${JSON.stringify(text.slice(0, 80))}.`
+    const message = `${host}: the answer is not JSON: ${JSON.stringify(text.slice(0, 80))}.`
     throw new UpstreamError('malformed', message, { cause })
   }
 }

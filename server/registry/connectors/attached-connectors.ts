@@ -4,6 +4,7 @@ import type { ConnectorSettings } from '../../domain/connector.ts'
 import type { Resolve } from '../../upstream/address-guard.ts'
 import type { Secrets } from '../stores.ts'
 import type { Connector } from './connector.ts'
+import type { FailureSink } from './failure-log.ts'
 import type { Place } from './pull-through.ts'
 import { Upstream, type UpstreamObserver } from './upstream.ts'
 
@@ -11,6 +12,7 @@ export interface AttachedDeps {
   readonly db: Db
   readonly secrets: Secrets
   readonly observer: UpstreamObserver
+  readonly log: FailureSink
   readonly now: () => number
   readonly resolve?: Resolve
 }
@@ -75,10 +77,10 @@ export class AttachedConnectors implements Disposable {
 
   /** A registry as it would be asked, apart from what is known of it: to try it. */
   openUpstream(record: ConnectorRecord): Upstream {
-    const { secrets, observer, now, resolve } = this.#deps
+    const { secrets, observer, now, resolve, log } = this.#deps
     const settings = JSON.parse(record.settings) as ConnectorSettings
     const password = record.secret && secrets.decrypt(record.secret, secretOwner(record.name))
-    const options = { name: record.name, settings, password, now, observer }
+    const options = { name: record.name, settings, password, now, observer, log }
     return new Upstream({ ...options, ...(resolve && { resolve }) })
   }
 

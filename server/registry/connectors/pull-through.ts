@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { findTagOrigin, type TagOrigin, touchCachedTag } from '../../db/cached-content.ts'
 import type { Db } from '../../db/database.ts'
 import { findManifestIdByDigest } from '../../db/manifests.ts'
@@ -128,11 +129,25 @@ async function freshen(
   }
   if (upstream.isResting) return here(target, staleWarning(connector, origin))
   try {
-    return await checkTag(deps, target, { connector, origin })
+    const checked = await inTime(checkTag(deps, target, { connector, origin }))
+    if (checked !== 'late') return checked
+    upstream.noteSlowness()
+    return here(target, staleWarning(connector, origin))
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error
     return here(target, staleWarning(connector, origin))
   }
+}
+
+/** What is cached waits no longer to be checked: that goes on by itself. */
+const patienceMs = 5000
+
+async function inTime<T>(work: Promise<T>): Promise<T | 'late'> {
+  const late = new AbortController()
+  const timer = sleep(patienceMs, 'late' as const, { signal: late.signal, ref: false })
+  // Whichever loses the race ends unheard.
+  for (const each of [work, timer]) each.catch(() => {})
+  return Promise.race([work, timer]).finally(() => late.abort())
 }
 
 /**
