@@ -3,7 +3,7 @@ import { deleteOldRequests, recordApiKeyUses } from './api-key-requests.ts'
 import { markLive } from './blob-checks.ts'
 import { cleanBlobs } from './blob-cleanup.ts'
 import { markDamaged, mountBlob } from './blobs.ts'
-import { touchCachedTag } from './cached-content.ts'
+import { noteTagCheck } from './cached-content.ts'
 import { forgetScope } from './candidates.ts'
 import { insertConnectedFeed, updateConnectedFeed } from './connected-feeds.ts'
 import { deleteConnector, insertConnector, updateConnector } from './connectors.ts'
@@ -188,7 +188,7 @@ export const writes: Readonly<Record<string, Write>> = {
   setStoreMarker,
   setUserActive,
   signOutEverywhere,
-  touchCachedTag,
+  noteTagCheck,
   touchSessions,
   suspendDirectoryUser,
   takeStrays,

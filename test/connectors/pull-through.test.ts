@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
-import { clientOf } from '../support/api-call.ts'
+import { clientOf, problemOf } from '../support/api-call.ts'
 import { descriptor, type Image, manifestOf, mediaTypes } from '../support/content.ts'
 import { describeWith } from '../support/describe-with.ts'
 import { imageOf } from '../support/layers.ts'
@@ -241,7 +241,49 @@ describeWith('a registry with a connector', [registry.reason], () => {
       ...{ digest: after.manifest.digest, previousDigest: before.manifest.digest, warning: null },
     })
     const [tag] = await call(client(), api.tags.list, { query: { feed: 'hub', repo: 'asked' } })
-    expect(tag?.cachedFrom).toMatchObject({ connector: 'upstream', checked: expect.any(String) })
+    expect(tag?.cachedFrom).toEqual({
+      ...{ connector: 'upstream', checked: expect.any(String), failure: null, isAsked: true },
+    })
+  })
+
+  test('says of a tag and of its image that the last check failed, and when', async () => {
+    const image = newImage()
+    await seed(upstream.url, 'unsure', { image, tags: ['1'] })
+    await expectWhole('unsure', image, '1')
+    await sleep(1100)
+    proxy.setFault({ kind: 'html' })
+    expect((await pull('GET', '/v2/hub/unsure/manifests/1')).headers.warning).toContain('299')
+    const place = { feed: 'hub', repo: 'unsure' }
+    const known = async () => {
+      const [tag] = await call(client(), api.tags.list, { query: place })
+      const of = (digest: string) => call(client(), api.images.get, { query: { ...place, digest } })
+      const images = [await of('1'), await of(image.manifest.digest)]
+      return [tag?.cachedFrom, ...images.map(({ cachedFrom }) => cachedFrom)]
+    }
+    for (const cachedFrom of await known()) {
+      expect(cachedFrom).toMatchObject({ connector: 'upstream', isAsked: true })
+      expect(cachedFrom?.failure?.message).toContain('HTML page')
+      expect(cachedFrom?.failure?.at.localeCompare(cachedFrom.checked ?? '')).toBe(1)
+    }
+    // Nobody asks again at once.
+    const before = countOf(/unsure/)
+    await pull('GET', '/v2/hub/unsure/manifests/1')
+    expect(countOf(/unsure/)).toBe(before)
+    proxy.setFault({ kind: 'status', status: 404 })
+    const query = { ...place, tag: '1' }
+    expect((await call(client(), api.tags.refresh, { query })).warning).toContain('any more')
+    const gone = await pull('GET', '/v2/hub/unsure/manifests/1')
+    expect(gone.headers.warning).toContain('does not have this tag any more')
+    proxy.setFault(null)
+    await call(client(), api.tags.refresh, { query })
+    for (const cachedFrom of await known()) expect(cachedFrom).toMatchObject({ failure: null })
+    const params = { name: 'hub' }
+    await call(client(), api.feeds.update, { params, body: { connectors: [] } })
+    for (const cachedFrom of await known()) expect(cachedFrom).toMatchObject({ isAsked: false })
+    expect(await problemOf(call(client(), api.tags.refresh, { query }))).toMatchObject({
+      status: 409,
+    })
+    await call(client(), api.feeds.update, { params, body: { connectors: ['upstream'] } })
   })
 
   test('keeps nothing where it is told so', async () => {

@@ -27,6 +27,8 @@ export type Attached =
     }
   | { readonly kind: 'feed'; readonly id: number; readonly name: string; readonly feedId: number }
 
+export type AskedRegistry = Attached & { readonly kind: 'registry' }
+
 const maxAgeMs = 1000
 
 /** The connectors of each feed, as of at most a second ago, and what is known of their registries. */
@@ -68,6 +70,13 @@ export class AttachedConnectors implements Disposable {
     return this.of(feed.id)
       .flatMap((each) => (each.kind === 'registry' ? [each.upstream] : []))
       .filter((upstream) => upstream.allows(repository))
+  }
+
+  /** The registry, if it is asked for what is there; undefined: not any more. `refresh` comes first. */
+  findAsked({ feed, repository }: Place, connectorId: number | null): AskedRegistry | undefined {
+    const connector = this.of(feed.id).find(({ id }) => id === connectorId)
+    if (connector?.kind !== 'registry') return undefined
+    return connector.upstream.allows(repository) ? connector : undefined
   }
 
   /** What this process knows of a connector's registry; undefined: nothing yet. */

@@ -103,8 +103,7 @@ function TagMenu(props: { readonly repository: RepositoryDetails; readonly tag: 
   const [, setAddress] = useAddressState()
   const [deleting, setDeleting] = useState(false)
   const refresh = useRefreshTag(repository.feed, repository.name)
-  // Of a connector that is gone nobody can be asked.
-  const canRefresh = repository.canPush && (tag.cachedFrom?.connector ?? null) !== null
+  const canRefresh = repository.canPush && tag.cachedFrom?.isAsked === true
   return (
     <>
       <Menu position="bottom-end">
