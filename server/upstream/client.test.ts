@@ -51,10 +51,16 @@ afterAll(async () => {
   for (const host of hosts) await host.close()
 })
 
-function open(more: { readonly realmHosts?: readonly string[]; readonly isAnonymous?: true } = {}) {
+interface More {
+  readonly realmHosts?: readonly string[]
+  readonly isAnonymous?: true
+  readonly timeoutMs?: number
+}
+
+function open(more: More = {}) {
   return new RegistryClient({
     ...{ url: new URL(registry.url()), caCertificate: null, allowPrivate: true, now: Date.now },
-    ...{ timeoutMs: 300, realmHosts: more.realmHosts ?? [] },
+    ...{ timeoutMs: more.timeoutMs ?? 10_000, realmHosts: more.realmHosts ?? [] },
     credentials: more.isAnonymous ? null : { username: 'linda', password: 'secret' },
   })
 }
@@ -176,7 +182,7 @@ test('a manifest that trickles in is given up', { timeout: 20_000 }, async () =>
     res.writeHead(200, { 'content-type': 'application/json' })
     timer = setInterval(() => res.write(' '), 50)
   }
-  using client = open()
+  using client = open({ timeoutMs: 200 })
   const failure = await failureOf(client.getManifest('app', '1'))
   clearInterval(timer)
   expect(failure).toMatchObject({ fault: 'unavailable', step: 'timeout' })
@@ -193,4 +199,28 @@ test('an endless manifest is given up', async () => {
   }
   using client = open()
   expect(await failureOf(client.getManifest('app', '1'))).toMatchObject({ fault: 'malformed' })
+})
+
+test('connections that were kept and are gone by now are no outage', async () => {
+  const used = new Set<unknown>()
+  let waiting: (() => void)[] = []
+  registry.answer = (req, res) => {
+    if (used.has(req.socket)) {
+      req.socket.destroy()
+      return
+    }
+    used.add(req.socket)
+    waiting.push(() => res.end('{}'))
+    if (waiting.length < 3) return
+    for (const answer of waiting) answer()
+    waiting = []
+  }
+  using client = open({ isAnonymous: true })
+  // Three at once, so that three connections are kept.
+  await Promise.all([client.ping(), client.ping(), client.ping()])
+  registry.answer = (req, res) => {
+    if (used.has(req.socket)) req.socket.destroy()
+    else res.end('{}')
+  }
+  await client.ping()
 })

@@ -37,13 +37,15 @@ export function openConnections(options: ConnectionOptions): Connections {
   const plain = new http.Agent(agentOptions)
   const ca = options.caCertificate === null ? {} : { ca: trusted(options.caCertificate) }
   const secure = new https.Agent({ ...agentOptions, ...ca })
+  /** For who found that a kept connection was gone: others are likely to be so too. */
+  const fresh = { plain: new http.Agent(), secure: new https.Agent(ca) }
   const lookup = guardedLookup(options, options.resolve)
-  const sendOnce = (ask: Ask) => {
+  const sendOnce = (ask: Ask, agents: { plain: http.Agent; secure: https.Agent }) => {
     const isSecure = ask.url.protocol === 'https:'
     const request = (isSecure ? https : http).request(ask.url, {
       method: ask.method,
       headers: ask.headers,
-      agent: isSecure ? secure : plain,
+      agent: isSecure ? agents.secure : agents.plain,
       // Not what stands in an address that somebody else gave.
       auth: null,
       timeout: options.timeoutMs,
@@ -54,9 +56,9 @@ export function openConnections(options: ConnectionOptions): Connections {
   return {
     async send(ask) {
       checkLiteralAddress(ask.url.hostname, options)
-      const first = await sendOnce(ask)
+      const first = await sendOnce(ask, { plain, secure })
       // The other side closed a kept connection just as it was used again: no fault of anybody's.
-      const answer = first === 'closed' ? await sendOnce(ask) : first
+      const answer = first === 'closed' ? await sendOnce(ask, fresh) : first
       if (answer !== 'closed') return answer
       throw new UpstreamError('unavailable', `${ask.url.host} closed the connection.`, {
         step: 'connect',
@@ -67,8 +69,7 @@ export function openConnections(options: ConnectionOptions): Connections {
       closeIdle(secure)
     },
     [Symbol.dispose]() {
-      plain.destroy()
-      secure.destroy()
+      for (const agent of [plain, secure, fresh.plain, fresh.secure]) agent.destroy()
     },
   }
 }
@@ -104,7 +105,8 @@ function heard(
     })
     request.on('error', (error) => {
       clearTimeout(timer)
-      if (request.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET') {
+      const { code = '' } = error as NodeJS.ErrnoException
+      if (request.reusedSocket && /^(?:ECONNRESET|EPIPE)$/.test(code)) {
         resolve('closed')
       } else reject(asUpstreamError(error, url.host))
     })
