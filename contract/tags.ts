@@ -9,13 +9,16 @@ export const Cached = z.object({
   connector: z.string().nullable().meta({ description: 'Null: it was deleted.' }),
   checked: time
     .nullable()
-    .meta({ description: 'When the connector last said where the tag points; null: it has no tag.' }),
+    .meta({
+      description: 'When the connector last said where the tag points; null: it has no tag.',
+    }),
   failure: z
     .object({ at: time, message: z.string() })
     .nullable()
     .meta({ description: 'What came of the last check; null: it said where the tag points.' }),
   isAsked: z.boolean().meta({
-    description: 'Whether the registry still asks the connector for it, so that it can be refreshed.',
+    description:
+      'Whether the registry still asks the connector for it, so that it can be refreshed.',
   }),
 })
 export type Cached = z.infer<typeof Cached>

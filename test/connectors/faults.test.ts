@@ -120,12 +120,13 @@ describeWith('when the other registry fails', [registry.reason], () => {
     expect(lines.join('')).not.toContain('"stack"')
   })
 
-  test('and is silent for long, what is cached is served meanwhile', { timeout: 20_000 }, async () => {
+  test('and is silent for long, what is cached is served meanwhile', {
+    timeout: 20_000,
+  }, async () => {
     const { name, image } = await newImage()
     await server.createFeed('patient')
     const patient = { name: 'patient', url: proxy.url, freshnessSeconds: 0, timeout: 600 }
     await connect(server, 'patient', patient)
-    await sleep(1100)
     const path = `/v2/patient/${name}/manifests/1`
     expect((await pull('GET', path)).status).toBe(200)
     proxy.setFault({ kind: 'silence' })

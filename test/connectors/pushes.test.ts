@@ -80,7 +80,6 @@ describeWith('what is pushed into a registry with a connector', [registry.reason
     await seed(upstream.url, 'orphan', { image, tags: ['1'] })
     await server.createFeed('left')
     await connect(server, 'left', { name: 'leaving', url: proxy.url })
-    await sleep(1100)
     const { digest } = image.manifest
     expect((await pull('GET', `/v2/left/orphan/manifests/${digest}`)).status).toBe(200)
     await call(client(), api.connectors.delete, { params: { name: 'leaving' } })

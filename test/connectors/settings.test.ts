@@ -1,6 +1,5 @@
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
@@ -77,7 +76,6 @@ describe('connectors are set', () => {
     const { port } = upstream.address() as AddressInfo
     await server.createFeed('moving')
     await connect(server, 'moving', { name: 'moving', url: `http://127.0.0.1:${port}` })
-    await sleep(1100)
     expect((await puller(server)('GET', '/v2/moving/app/manifests/1')).status).toBe(404)
     expect(sockets.size).toBe(1)
     const params = { name: 'moving' }

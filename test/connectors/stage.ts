@@ -1,5 +1,6 @@
 import http from 'node:http'
 import path from 'node:path'
+import { DatabaseSync } from '@photostructure/sqlite'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import type { ConnectorInfo } from '../../contract/connectors.ts'
@@ -60,6 +61,14 @@ export async function connect(
   const all = { connectors: [...connectors, made.name] }
   await call(client, api.feeds.update, { params: { name: feed }, body: all })
   return made
+}
+
+/** Changes rows of a running server on SQLite: what would otherwise take its time, such as growing old. */
+export function changeRows({ config }: Pick<TestServer, 'config'>, statement: string): void {
+  const db = new DatabaseSync(config.databaseUrl.replace('sqlite:', ''))
+  db.exec('pragma busy_timeout = 10000')
+  db.exec(statement)
+  db.close()
 }
 
 /** A client that pulls as Admin, without keeping what it gets. */

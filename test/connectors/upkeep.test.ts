@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DatabaseSync } from '@photostructure/sqlite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
@@ -12,7 +11,7 @@ import { pushImage } from '../support/push.ts'
 import { needs } from '../support/require.ts'
 import { fetchToken } from '../support/rows.ts'
 import { send } from '../support/wire.ts'
-import { connect, openStage, puller, type Stage, seed } from './stage.ts'
+import { changeRows, connect, openStage, puller, type Stage, seed } from './stage.ts'
 
 const registry = needs({ program: 'docker-registry', package: 'docker-registry' })
 
@@ -139,7 +138,10 @@ describeWith('a connector in everyday use', [registry.reason], () => {
     }
     // A mount is of what is here.
     const from = `mount=${layer?.digest}&from=hub/shown`
-    for (const target of [`/v2/main/own/blobs/uploads/?${from}`, `/v2/hub/own/blobs/uploads/?${from}`]) {
+    for (const target of [
+      `/v2/main/own/blobs/uploads/?${from}`,
+      `/v2/hub/own/blobs/uploads/?${from}`,
+    ]) {
       const headers = { authorization: server.admin }
       expect((await send(server.url, { method: 'POST', target, headers })).status).toBe(202)
     }
@@ -183,8 +185,11 @@ describeWith('a connector in everyday use', [registry.reason], () => {
     for (const feed of ['ring-a', 'ring-b']) await server.createFeed(feed)
     await connect(server, 'ring-a', { name: 'to-ring-b', feed: 'ring-b' })
     await connect(server, 'ring-b', { name: 'to-main', feed: 'main' })
-    change(`update connectors set feed_id = (select feed_id from feed_names where key = 'ring-a'),
-      version = version + 1 where key = 'to-main'`)
+    changeRows(
+      server,
+      `update connectors set feed_id = (select feed_id from feed_names where key = 'ring-a'),
+      version = version + 1 where key = 'to-main'`,
+    )
     await sleep(1100)
     for (const path of ['manifests/1', `blobs/sha256:${'0'.repeat(64)}`, 'tags/list']) {
       expect((await pull('GET', `/v2/ring-a/app/${path}`)).status).toBe(404)
@@ -212,11 +217,14 @@ describeWith('a connector in everyday use', [registry.reason], () => {
     })
     await expect.poll(pullsOf('used'), { timeout: 20_000 }).toBe(1)
     const days = (count: number) => `${count} * 86400000`
-    change(`update manifests set pushed_at = pushed_at - ${days(60)}, lease_until = 0`)
-    change(`update tags set updated_at = updated_at - ${days(60)}`)
-    change(`update manifest_pulls set last_pulled_at = last_pulled_at - ${days(60)}
-      where manifest_id = (select id from manifests where digest = '${cached.manifest.digest}')`)
-    change(`update kysely_migration set timestamp = '2020-01-01T00:00:00.000Z'`)
+    changeRows(server, `update manifests set pushed_at = pushed_at - ${days(60)}, lease_until = 0`)
+    changeRows(server, `update tags set updated_at = updated_at - ${days(60)}`)
+    changeRows(
+      server,
+      `update manifest_pulls set last_pulled_at = last_pulled_at - ${days(60)}
+      where manifest_id = (select id from manifests where digest = '${cached.manifest.digest}')`,
+    )
+    changeRows(server, `update kysely_migration set timestamp = '2020-01-01T00:00:00.000Z'`)
     await cleanUp()
     const tags = await call(client(), api.tags.list, { query: { feed: 'hub', repo: 'aging' } })
     expect(tags.map(({ name }) => name)).toEqual(['own', 'used'])
@@ -240,12 +248,5 @@ describeWith('a connector in everyday use', [registry.reason], () => {
       return (await call(client(), api.jobs.runs, { query }))[0]?.state
     }
     await expect.poll(runs, { timeout: 20_000 }).toBe('succeeded')
-  }
-
-  function change(statement: string): void {
-    const db = new DatabaseSync(server.config.databaseUrl.replace('sqlite:', ''))
-    db.exec('pragma busy_timeout = 10000')
-    db.exec(statement)
-    db.close()
   }
 })

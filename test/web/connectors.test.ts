@@ -132,7 +132,11 @@ describePages('connectors', () => {
       .getByText(/cached from other, checked/)
       .waitFor()
     // Only its manifest was pulled: nobody knows yet what it runs on.
-    expect(await tagRow(page, '1').getByText(/vnd\.oci\.image\.config/).count()).toBe(0)
+    expect(
+      await tagRow(page, '1')
+        .getByText(/vnd\.oci\.image\.config/)
+        .count(),
+    ).toBe(0)
     await refresh(page, '1')
     await page.getByText('1 is up to date: it points where it did.').waitFor()
     await expectAccessible(page)

@@ -37,7 +37,7 @@ export function imageHandlers(deps: ApiDeps): Handlers<typeof routes> {
         ...{ feed: feed.name, repository },
         imageName: `${caller.service}/${feed.key}/${repository}`,
         tag: reference.kind === 'tag' ? reference.tag : null,
-        cachedFrom: await findCachedFrom(deps, place, { row: image.row, reference }),
+        cachedFrom: await findImageCache(deps, place, { row: image.row, reference }),
       }
     },
     async untagged({ query }, call) {
@@ -150,7 +150,7 @@ interface Asked {
 }
 
 /** Null: it was pushed. */
-async function findCachedFrom(
+async function findImageCache(
   { db, through }: ApiDeps,
   place: Awaited<ReturnType<typeof getPlace>>,
   { row, reference }: Asked,

@@ -1,5 +1,4 @@
 import type { tags as routes, TagInfo } from '../../../contract/tags.ts'
-import { listTagOrigins } from '../../db/cached-content.ts'
 import { listTagMoves, type TagRecord } from '../../db/tag-pages.ts'
 import { createTag, deleteTag } from '../../db/tags.ts'
 import { RegistryError, refuseField } from '../../domain/errors.ts'
@@ -9,7 +8,7 @@ import { refreshTag } from '../../registry/connectors/refresh.ts'
 import { subjectOf } from '../../registry/feeds.ts'
 import { openImage } from '../../registry/image-details.ts'
 import { pageTagRecords } from '../../registry/tag-pages.ts'
-import { cachedFromOf } from './cached-from.ts'
+import { findCachedFrom } from './cached-from.ts'
 import type { Handlers } from './call.ts'
 import type { ApiDeps } from './deps.ts'
 import { pageOf, sendPage } from './pages.ts'
@@ -29,14 +28,8 @@ export function tagHandlers(deps: ApiDeps): Handlers<typeof routes> {
           query.search === undefined || query.search === '' ? null : query.search.toLowerCase(),
         platform: query.platform ?? null,
       })
-      const names = items.map(({ name }) => name)
-      const origins = await listTagOrigins(db.read, { repositoryId, tags: names })
-      const { connectors } = deps.through
-      if (origins.length > 0) await connectors.refresh()
-      const byTag = new Map(
-        origins.map((origin) => [origin.tag, cachedFromOf(connectors, place, origin)]),
-      )
-      const infos = items.map((row) => infoOf(row, byTag.get(row.name) ?? null))
+      const cached = await findCachedFrom(deps, place, items)
+      const infos = items.map((row) => infoOf(row, cached.get(row.name) ?? null))
       return sendPage(call, { items: infos, next })
     },
     async history({ query }, call) {

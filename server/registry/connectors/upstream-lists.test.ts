@@ -46,7 +46,11 @@ test.each([
       ? res.writeHead(404).end()
       : res.writeHead(200, { 'content-type': 'application/json' }).end(body)
   const lists = new UpstreamLists(Date.now)
-  const listed = lists.referrers(upstream, `app/${what.replaceAll(' ', '-').toLowerCase()}`, subject)
+  const listed = lists.referrers(
+    upstream,
+    `app/${what.replaceAll(' ', '-').toLowerCase()}`,
+    subject,
+  )
   if (what === 'no JSON') await expect(listed).rejects.toMatchObject({ fault: 'malformed' })
   else expect(await listed).toEqual([])
 })
