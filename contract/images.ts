@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { bytes, cursor, Done, digest, inRepository, Pulls, platform, reference } from './browse.ts'
 import { namedPage } from './page.ts'
 import { route } from './route.ts'
+import { Cached } from './tags.ts'
 import { flagInAddress, time } from './words.ts'
 
 export const ImageFacts = z.object({
@@ -107,13 +108,10 @@ export const ImageDetails = ImageFacts.extend({
     isComplete: z.boolean().meta({ description: 'False: there are more than were looked at.' }),
   }),
   pulls: Pulls.omit({ last30Days: true }),
-  cachedFrom: z
-    .object({
-      connector: z.string().nullable().meta({ description: 'Null: it was deleted.' }),
-      at: time,
-    })
-    .nullable()
-    .meta({ description: 'Null: the image was pushed.' }),
+  cachedFrom: Cached.extend({ at: time }).nullable().meta({
+    description:
+      'Null: the image was pushed. `checked` and `failure` are of the tag that it was asked for by; by digest, of the one that was checked last.',
+  }),
 })
 export type ImageDetails = z.infer<typeof ImageDetails>
 

@@ -4,6 +4,25 @@ import { namedPage, numberedPage } from './page.ts'
 import { route } from './route.ts'
 import { flagInAddress, time } from './words.ts'
 
+/** What is known of something that came through a connector. */
+export const Cached = z.object({
+  connector: z.string().nullable().meta({ description: 'Null: it was deleted.' }),
+  checked: time
+    .nullable()
+    .meta({
+      description: 'When the connector last said where the tag points; null: it has no tag.',
+    }),
+  failure: z
+    .object({ at: time, message: z.string() })
+    .nullable()
+    .meta({ description: 'What came of the last check; null: it said where the tag points.' }),
+  isAsked: z.boolean().meta({
+    description:
+      'Whether the registry still asks the connector for it, so that it can be refreshed.',
+  }),
+})
+export type Cached = z.infer<typeof Cached>
+
 export const TagInfo = z.object({
   name: z.string(),
   digest: z.string(),
@@ -16,13 +35,7 @@ export const TagInfo = z.object({
   created: time,
   pulls: z.int().meta({ description: 'Of the image, by whichever of its tags.' }),
   lastPulled: time.nullable(),
-  cachedFrom: z
-    .object({
-      connector: z.string().nullable().meta({ description: 'Null: it was deleted.' }),
-      checked: time.nullable().meta({ description: 'When the connector was last asked.' }),
-    })
-    .nullable()
-    .meta({ description: 'Null: the tag was pushed.' }),
+  cachedFrom: Cached.nullable().meta({ description: 'Null: the tag was pushed.' }),
 })
 export type TagInfo = z.infer<typeof TagInfo>
 

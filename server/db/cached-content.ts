@@ -15,8 +15,12 @@ export interface TagOrigin {
   readonly digest: string
   /** Null: it was pushed. */
   readonly connectorId: number | null
-  /** Since the connector was last asked. */
+  /** Since the connector last said where it points. */
   readonly checkedAgoMs: number
+  /** Since it was asked in vain; null: it was not, or has answered since. */
+  readonly failedAgoMs: number | null
+  /** What came of it then. */
+  readonly failure: string | null
 }
 
 const origin = prepared((db, p: Params<TagKey>) =>
@@ -29,6 +33,8 @@ const origin = prepared((db, p: Params<TagKey>) =>
       'manifests.digest',
       'tags.connector_id as connectorId',
       sql<number>`${nowMs} - coalesce(tags.checked_at, 0)`.as('checkedAgoMs'),
+      sql<number | null>`${nowMs} - tags.check_failed_at`.as('failedAgoMs'),
+      'tags.check_failure as failure',
     ])
     .where('repositories.feed_id', '=', p.feedId)
     .where('repositories.name', '=', p.repository)
@@ -39,17 +45,31 @@ export function findTagOrigin(db: Queries, key: TagKey): Promise<TagOrigin | und
   return origin.find(db, key)
 }
 
-/** The connector was asked for the tag just now, which points where it did. */
-export async function touchCachedTag(
-  trx: Queries,
-  input: { readonly repositoryId: number; readonly tag: string; readonly connectorId: number },
-): Promise<void> {
+export interface TagCheck {
+  readonly repositoryId: number
+  readonly tag: string
+  readonly connectorId: number
+  /** Whether the connector said where the tag points: where it did. */
+  readonly isFound: boolean
+  /** What is not as it should be; null: nothing. */
+  readonly failure: string | null
+}
+
+const maxFailureLength = 500
+
+/** Writes down what came of asking the connector for the tag, which stays where it points. */
+export async function noteTagCheck(trx: Queries, check: TagCheck): Promise<void> {
+  const { failure } = check
   await trx
     .updateTable('tags')
-    .set({ checked_at: nowMs })
-    .where('repository_id', '=', input.repositoryId)
-    .where('name', '=', input.tag)
-    .where('connector_id', '=', input.connectorId)
+    .set({
+      ...(check.isFound && { checked_at: nowMs }),
+      check_failed_at: failure === null ? null : nowMs,
+      check_failure: failure?.slice(0, maxFailureLength) ?? null,
+    })
+    .where('repository_id', '=', check.repositoryId)
+    .where('name', '=', check.tag)
+    .where('connector_id', '=', check.connectorId)
     .execute()
 }
 
@@ -83,24 +103,47 @@ export async function findImageOrigin(
 /** A tag that came through a connector; `connector` null: that was deleted. */
 export interface TagCache {
   readonly tag: string
+  readonly connectorId: number | null
   readonly connector: string | null
   readonly checkedAt: number | null
+  readonly failedAt: number | null
+  readonly failure: string | null
 }
 
-/** Of a repository's tags, those that came through a connector and when that was last asked. */
+function selectTagOrigins(db: Queries) {
+  return db
+    .selectFrom('tags')
+    .leftJoin('connectors', 'connectors.id', 'tags.connector_id')
+    .select([
+      ...(['tags.name as tag', 'tags.connector_id as connectorId'] as const),
+      ...(['connectors.name as connector', 'tags.checked_at as checkedAt'] as const),
+      ...(['tags.check_failed_at as failedAt', 'tags.check_failure as failure'] as const),
+    ])
+    .where('tags.connector_id', 'is not', null)
+}
+
+/** Of a repository's tags, those that came through a connector, and what came of asking for them. */
 export async function listTagOrigins(
   db: Queries,
   key: { readonly repositoryId: number; readonly tags: readonly string[] },
 ): Promise<TagCache[]> {
   if (key.tags.length === 0) return []
-  return db
-    .selectFrom('tags')
-    .leftJoin('connectors', 'connectors.id', 'tags.connector_id')
-    .select(['tags.name as tag', 'connectors.name as connector', 'tags.checked_at as checkedAt'])
+  return selectTagOrigins(db)
     .where('tags.repository_id', '=', key.repositoryId)
     .where('tags.name', 'in', key.tags)
-    .where('tags.connector_id', 'is not', null)
     .execute()
+}
+
+/** Of an image's tags that came through a connector, the one that was checked last. */
+export async function findCheckedTag(
+  db: Queries,
+  key: { readonly manifestId: number },
+): Promise<TagCache | undefined> {
+  return selectTagOrigins(db)
+    .where('tags.manifest_id', '=', key.manifestId)
+    .orderBy('tags.checked_at', 'desc')
+    .limit(1)
+    .executeTakeFirst()
 }
 
 interface CachedManifest {

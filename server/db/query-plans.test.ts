@@ -96,7 +96,15 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
 
   describe('no read goes through a table:', () => {
     const rows: readonly [string, () => unknown][] = [
+      ['findCheckedTag', () => ({ manifestId: 77 })],
       ['findFeedByKey', () => 'n77'],
+      ['findImageOrigin', () => ({ repositoryId: big, digest: 'm77' })],
+      ['findManifestOrigin', () => ({ repositoryId: big, digest: 'm77' })],
+      ['findTagOrigin', () => ({ ...at(), tag: 't77' })],
+      // Of the few connectors there are, all are read; of nothing else.
+      ['listAttachments', () => undefined],
+      ['listConnectorRecords', () => undefined],
+      ['listTagOrigins', () => ({ repositoryId: big, tags: ['t77', 't78'] })],
       ['findLinkedBlob', key],
       ['findManifestByDigest', () => ({ ...at(), digest: 'm77' })],
       ['findManifestByTag', () => ({ ...at(), tag: 't77' })],
@@ -201,6 +209,8 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['advanceUpload', () => ({ ...claimedAgain(upload), offsetBytes: 1, digestSoFar: 'd' })],
       ['promiseBlob', () => ({ ...key(), graceMs: hourMs })],
       ['promiseManifest', () => ({ id: 77, graceMs: hourMs })],
+      ['noteTagCheck', () => checkOf(big)],
+      ['cacheManifest', () => ({ ...pushOf(content), connectorId: 7 })],
       ['mountBlob', () => mountOf(content, big)],
       ['commitUpload', () => ({ ...claimedAgain(upload), ...commitOf(hourMs) })],
       ['putManifest', () => pushOf(content)],
@@ -309,6 +319,10 @@ const bigTables = [
   ...['freed_locations', 'feed_names', 'job_runs', 'job_log', 'stray_locations', 'jobs'],
   ...['feed_blobs', 'repository_sizes'],
 ]
+
+function checkOf(repositoryId: number) {
+  return { repositoryId, tag: 't77', connectorId: 7, isFound: true, failure: 'a reason' }
+}
 
 /** Lines of a plan that go through a whole big table, or through a whole index of one. */
 function scansOf({ sql, plan }: ExplainedStatement): string[] {

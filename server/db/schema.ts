@@ -172,8 +172,11 @@ export interface TagRow {
   version_key: string
   /** Through which connector it came; null: it was pushed. */
   connector_id: Generated<number | null>
-  /** When that was last asked. */
+  /** When that last said where it points. */
   checked_at: Generated<number | null>
+  /** When it was last asked in vain, and why; null: it has answered since. */
+  check_failed_at: Generated<number | null>
+  check_failure: Generated<string | null>
 }
 
 /** Append-only. `digest` null: the tag was deleted. */

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import { versionKey } from '../domain/version-key.ts'
 import type { Queries } from './database.ts'
@@ -81,6 +82,8 @@ const upsert = prepared(
           updated_by: p.by,
           connector_id: p.connectorId,
           checked_at: nowMs,
+          check_failed_at: sql.lit(null),
+          check_failure: sql.lit(null),
           // One that an older version of this server made has none.
           version_key: p.versionKey,
         }),
@@ -90,7 +93,12 @@ const upsert = prepared(
 const markOrigin = prepared((db, p: Params<TagKey & Origin>) =>
   db
     .updateTable('tags')
-    .set({ connector_id: p.connectorId, checked_at: nowMs })
+    .set({
+      connector_id: p.connectorId,
+      checked_at: nowMs,
+      check_failed_at: sql.lit(null),
+      check_failure: sql.lit(null),
+    })
     .where('repository_id', '=', p.repositoryId)
     .where('name', '=', p.name),
 )

@@ -3,14 +3,10 @@ import { deleteOldRequests, recordApiKeyUses } from './api-key-requests.ts'
 import { markLive } from './blob-checks.ts'
 import { cleanBlobs } from './blob-cleanup.ts'
 import { markDamaged, mountBlob } from './blobs.ts'
-import { touchCachedTag } from './cached-content.ts'
+import { noteTagCheck } from './cached-content.ts'
 import { forgetScope } from './candidates.ts'
-import {
-  attachConnectors,
-  deleteConnector,
-  insertConnector,
-  updateConnector,
-} from './connectors.ts'
+import { insertConnectedFeed, updateConnectedFeed } from './connected-feeds.ts'
+import { deleteConnector, insertConnector, updateConnector } from './connectors.ts'
 import type { Queries } from './database.ts'
 import {
   deleteDirectory,
@@ -91,7 +87,6 @@ export type WriteOutput<W extends Write> = Awaited<ReturnType<W>>
 export const writes: Readonly<Record<string, Write>> = {
   admitDirectoryUser,
   advanceUpload,
-  attachConnectors,
   beatRun,
   cacheManifest,
   cancelRun,
@@ -141,6 +136,7 @@ export const writes: Readonly<Record<string, Write>> = {
   insertApiKey,
   insertConnector,
   insertDirectory,
+  insertConnectedFeed,
   insertFeed,
   insertFeedGroup,
   insertGroup,
@@ -192,13 +188,14 @@ export const writes: Readonly<Record<string, Write>> = {
   setStoreMarker,
   setUserActive,
   signOutEverywhere,
-  touchCachedTag,
+  noteTagCheck,
   touchSessions,
   suspendDirectoryUser,
   takeStrays,
   updateApiKey,
   updateConnector,
   updateDirectory,
+  updateConnectedFeed,
   updateFeed,
   updateFeedGroup,
   updateGroup,

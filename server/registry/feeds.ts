@@ -171,7 +171,16 @@ export async function createFeed(
   { db, storeId, ...by }: { readonly db: Db; readonly storeId: number } & FeedActor,
   feed: NewFeed,
 ): Promise<Feed> {
-  await db.write(insertFeed, {
+  await db.write(insertFeed, { ...(await newFeedOf({ db, storeId }, feed)), ...by })
+  return getFeed(db, feed.name)
+}
+
+/** What is stored of a new feed. Throws as `createFeed`, but for names that are taken. */
+export async function newFeedOf(
+  { db, storeId }: { readonly db: Db; readonly storeId: number },
+  feed: NewFeed,
+) {
+  return {
     names: [ownName(feed.name), ...(feed.alternateNames ?? []).map(alternateName)],
     row: {
       name: feed.name,
@@ -184,9 +193,7 @@ export async function createFeed(
       store_id: storeId,
       feed_group_id: await findGroupId(db, feed.feedGroup ?? null),
     },
-    ...by,
-  })
-  return getFeed(db, feed.name)
+  } as const
 }
 
 /** Changes what is named, and nothing else. Throws as `createFeed`, or NAME_UNKNOWN. */
@@ -196,8 +203,12 @@ export async function changeFeed(
   changes: FeedChanges,
 ): Promise<Feed> {
   const { id } = await getFeed(db, name)
-  const changed = await db.write(updateFeed, {
-    id,
+  return feedOf(await db.write(updateFeed, { id, ...(await changesOf(db, changes)), ...by }))
+}
+
+/** What is stored of changes. Throws as `changeFeed`, but for names that are taken. */
+export async function changesOf(db: Db, changes: FeedChanges) {
+  return {
     row: {
       ...(changes.description !== undefined && { description: changes.description }),
       ...(changes.active !== undefined && { active: bit(changes.active) }),
@@ -218,9 +229,7 @@ export async function changeFeed(
     },
     ...(changes.name !== undefined && { name: ownName(changes.name) }),
     ...(changes.alternateNames && { alternateNames: changes.alternateNames.map(alternateName) }),
-    ...by,
-  })
-  return feedOf(changed)
+  }
 }
 
 /**

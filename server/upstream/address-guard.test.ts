@@ -5,6 +5,8 @@ import { faultOfAddress, type Resolve } from './address-guard.ts'
 import { openConnections } from './connections.ts'
 
 const linkLocal = [
+  ...['::169.254.169.254', '::ffff:0:169.254.169.254', 'fe80::1%lo', '::ffff:a9fe:a9fe'],
+  ...['168.63.129.16', '192.0.0.192', '2001:0:a9fe:a9fe::1', '64:ff9b:1::a9fe:a9fe'],
   ...['169.254.169.254', 'fe80::1', '::ffff:169.254.169.254', '64:ff9b::a9fe:a9fe'],
   ...[
     '64:ff9b::169.254.169.254',
@@ -17,6 +19,7 @@ const linkLocal = [
 ]
 const privately = [
   ...['127.0.0.1', '::1', '10.1.2.3', '172.31.0.1', '192.168.1.1', '100.64.0.1', 'fd12::1'],
+  ...['::127.0.0.1', '::ffff:0:10.0.0.1', '64:ff9b:1::7f00:1'],
   ...['::ffff:10.0.0.1', '64:ff9b::7f00:1', '2002:7f00:1::'],
 ]
 const everywhere = [

@@ -22,6 +22,9 @@ const never = listOf([
   ...['0.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '240.0.0.0/4'],
   // Where a cloud's machines ask for their own credentials.
   ...['fe80::/10', 'ff00::/8', '::/128', 'fd00:ec2::254/128', '100.100.100.200/32'],
+  ...['168.63.129.16/32', '192.0.0.192/32'],
+  // Teredo: an address within an address, and no registry.
+  '2001::/32',
 ])
 const privately = listOf([
   ...['10.0.0.0/8', '127.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'],
@@ -77,15 +80,26 @@ function refusalOf(
   })
 }
 
-/** The IPv4 address that a 6to4 or NAT64 address leads to; mapped ones the block list knows itself. */
+/**
+ * The IPv4 address that a 6to4, NAT64, translated or "compatible" address leads to; mapped ones the
+ * block list knows itself.
+ */
 function embeddedIpv4(address: string): string | undefined {
   if (isIP(address) !== 6) return undefined
   const words = wordsOf(address)
-  const isNat64 = words[0] === 0x64 && words[1] === 0xff9b
-  const at = isNat64 ? 6 : words[0] === 0x2002 ? 1 : undefined
+  const at = words[0] === 0x2002 ? 1 : endsInIpv4(words) ? 6 : undefined
   if (at === undefined) return undefined
   const [high = 0, low = 0] = words.slice(at, at + 2)
   return [high >> 8, high & 255, low >> 8, low & 255].join('.')
+}
+
+function endsInIpv4(words: readonly number[]): boolean {
+  const [, , , , fifth, sixth, high = 0, low = 0] = words
+  if (words[0] === 0x64 && words[1] === 0xff9b) return true
+  if (words.slice(0, 4).some((word) => word !== 0)) return false
+  const isTranslated = fifth === 0xffff && sixth === 0
+  // `::` and `::1` are addresses of their own.
+  return isTranslated || (fifth === 0 && sixth === 0 && (high > 0 || low > 1))
 }
 
 function wordsOf(address: string): number[] {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { discard, readJson } from './body.ts'
+import { readRetryAfter } from './budget.ts'
 import { type Challenge, parseChallenges } from './challenge.ts'
 import type { Connections } from './connections.ts'
 import { UpstreamError } from './upstream-error.ts'
@@ -16,6 +17,7 @@ export interface AuthorizerOptions {
   readonly credentials: Credentials | null
   /** Other hosts (`auth.example.com`, `auth.example.com:8443`) that may be sent the credentials. */
   readonly realmHosts: readonly string[]
+  readonly timeoutMs: number
   readonly now: () => number
 }
 
@@ -143,7 +145,7 @@ export class Authorizer {
   }
 
   async #fetch(realm: Realm, scope: string | undefined): Promise<Token> {
-    const { connections, credentials, now } = this.#options
+    const { connections, credentials, now, timeoutMs } = this.#options
     const url = new URL(realm.url)
     if (realm.service !== undefined) url.searchParams.set('service', realm.service)
     if (scope !== undefined) url.searchParams.set('scope', scope)
@@ -157,7 +159,7 @@ export class Authorizer {
     }
     const answer = await connections.send({ method: 'GET', url, headers })
     if (answer.statusCode !== 200) throw this.#refusal(answer, url.host)
-    const reply = await readJson(answer, { host: url.host, maxBytes: maxTokenBytes })
+    const reply = await readJson(answer, { host: url.host, maxBytes: maxTokenBytes, timeoutMs })
     return tokenOf(reply, { askedAt, host: url.host })
   }
 
@@ -175,6 +177,7 @@ export class Authorizer {
     const fault = status === 429 ? 'limited' : status >= 500 ? 'unavailable' : 'malformed'
     return new UpstreamError(fault, `${host} answers ${status} when asked for a token.`, {
       step: 'token',
+      retryAfterMs: status === 429 ? readRetryAfter(answer.headers, this.#options.now()) : null,
     })
   }
 

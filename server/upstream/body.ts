@@ -6,12 +6,19 @@ export interface Bound {
   /** Who answers, for what goes wrong. */
   readonly host: string
   readonly maxBytes: number
+  /** Of the connector: what is read whole takes at most ten times as long. */
+  readonly timeoutMs: number
 }
 
+/** A manifest that comes letter by letter would hold up everybody who waits for it. */
+const patience = 10
+
 /** Reads an answer of at most `maxBytes` whole. Throws UpstreamError. */
-export async function readAll(answer: IncomingMessage, { host, maxBytes }: Bound): Promise<Buffer> {
+export async function readAll(answer: IncomingMessage, bound: Bound): Promise<Buffer> {
+  const { host, maxBytes, timeoutMs } = bound
   const pieces: Buffer[] = []
   let bytes = 0
+  const timer = setTimeout(() => answer.destroy(lateBy(host, timeoutMs)), patience * timeoutMs)
   try {
     for await (const piece of answer as AsyncIterable<Buffer>) {
       bytes += piece.byteLength
@@ -23,25 +30,41 @@ export async function readAll(answer: IncomingMessage, { host, maxBytes }: Bound
     }
   } catch (error) {
     throw asUpstreamError(error, host)
+  } finally {
+    clearTimeout(timer)
   }
   return Buffer.concat(pieces, bytes)
 }
 
+function lateBy(host: string, timeoutMs: number): UpstreamError {
+  const seconds = (patience * timeoutMs) / 1000
+  const message = `${host} did not come to the end of its answer within ${seconds} s.`
+  return new UpstreamError('unavailable', message, { step: 'timeout' })
+}
+
 /** As an object or list of JSON. Throws UpstreamError, `malformed`. */
 export async function readJson(answer: IncomingMessage, bound: Bound): Promise<unknown> {
-  const text = (await readAll(answer, bound)).toString('utf8')
+  return parseJson((await readAll(answer, bound)).toString('utf8'), bound.host)
+}
+
+/** Of an answer by `host`. Throws UpstreamError, `malformed`. */
+export function parseJson(text: string, host: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    const message = `${bound.host}: the answer is not JSON: ${JSON.stringify(text.slice(0, 80))}.`
+    const message = `${host}: the answer is not JSON: ${JSON.stringify(text.slice(0, 80))}.`
     throw new UpstreamError('malformed', message, { cause })
   }
 }
 
+const maxDiscardedBytes = 65_536
+
 /** What is left of an answer that nobody wants: a little is read, so that the connection is kept. */
 export function discard(answer: IncomingMessage): void {
+  let bytes = 0
   answer.on('error', () => {})
-  if (Number(answer.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= 65_536) {
-    answer.resume()
-  } else answer.destroy()
+  answer.on('data', (piece: Buffer) => {
+    bytes += piece.byteLength
+    if (bytes > maxDiscardedBytes) answer.destroy()
+  })
 }

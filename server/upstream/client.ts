@@ -8,7 +8,7 @@ import {
   withoutParameters,
 } from '../domain/media-type.ts'
 import { Authorizer, type Credentials } from './authorizer.ts'
-import { discard, readAll, readJson } from './body.ts'
+import { type Bound, discard, readAll, readJson } from './body.ts'
 import { type Budget, readBudget, readRetryAfter } from './budget.ts'
 import { type ConnectionOptions, type Connections, openConnections } from './connections.ts'
 import { UpstreamError } from './upstream-error.ts'
@@ -58,6 +58,14 @@ interface Question {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** An answer and who gave it, after redirects. */
+interface Followed {
+  readonly answer: IncomingMessage
+  readonly host: string
+  /** Whether that is the registry itself. */
+  readonly isOwn: boolean
+}
+
 /** Another registry, as a client of it sees it. Everything throws UpstreamError. */
 export class RegistryClient implements Disposable {
   readonly #options: ClientOptions
@@ -98,7 +106,7 @@ export class RegistryClient implements Disposable {
       ...this.#about(name, `manifests/${reference}`),
       headers: { accept: manifestTypes },
     })
-    const content = await readAll(answer, { host: this.host, maxBytes: maxManifestBytes })
+    const content = await readAll(answer, this.#bound(maxManifestBytes))
     if (content.byteLength === 0) {
       throw new UpstreamError('malformed', `${this.host} answers with an empty manifest.`)
     }
@@ -143,12 +151,21 @@ export class RegistryClient implements Disposable {
   ): Promise<{ readonly json: unknown; readonly next: string | undefined }> {
     const about = path.startsWith('/') ? { path, repository: this.#nameOf(name) } : undefined
     const answer = await this.#ask({ ...(about ?? this.#about(name, path)), method: 'GET' })
-    const json = await readJson(answer, { host: this.host, maxBytes: maxListBytes })
+    const json = await readJson(answer, this.#bound(maxListBytes))
     return { json, next: this.#nextOf(headerOf(answer, 'link')) }
+  }
+
+  /** It asks for nothing new: what is under way goes on. */
+  retire(): void {
+    this.#connections.retire()
   }
 
   [Symbol.dispose](): void {
     this.#connections[Symbol.dispose]()
+  }
+
+  #bound(maxBytes: number): Bound {
+    return { host: this.host, maxBytes, timeoutMs: this.#options.timeoutMs }
   }
 
   #nameOf(name: string): string {
@@ -171,21 +188,26 @@ export class RegistryClient implements Disposable {
   async #ask(question: Question): Promise<IncomingMessage> {
     const { repository } = question
     const first = await this.#authorizer.headerFor(repository)
-    const answer = await this.#follow(question, first)
-    if (answer.statusCode !== 401) return this.#expect(answer, question)
+    const followed = await this.#follow(question, first)
+    const { answer, isOwn } = followed
+    if (answer.statusCode !== 401 || !isOwn) return this.#expect(followed, question)
     discard(answer)
     const better = await this.#authorizer.answerTo(answer, repository, first)
-    if (better === undefined) throw this.#denied(401, question)
+    if (better === undefined) throw this.#denied(followed, question)
     const second = await this.#follow(question, better)
     // A token may not be enough for this; a password that is refused is wrong.
-    if (second.statusCode === 401 && better.startsWith('Basic ')) {
-      await this.#authorizer.answerTo(second, repository, better)
+    const isRefused = second.answer.statusCode === 401 && second.isOwn
+    if (isRefused && better.startsWith('Basic ')) {
+      await this.#authorizer.answerTo(second.answer, repository, better)
     }
     return this.#expect(second, question)
   }
 
-  /** Only the registry itself sees who is calling: not whom it redirects to (RFC 9110, 15.4). */
-  async #follow(question: Question, authorization: string | undefined): Promise<IncomingMessage> {
+  /**
+   * Only the registry itself sees who is calling: not whom it redirects to (RFC 9110, 15.4), who is
+   * not heard either when he asks for it.
+   */
+  async #follow(question: Question, authorization: string | undefined): Promise<Followed> {
     const registry = this.#options.url
     let url = new URL(question.path, registry.origin)
     for (let hops = 0; hops <= maxRedirects; hops += 1) {
@@ -197,7 +219,9 @@ export class RegistryClient implements Disposable {
       }
       const answer = await this.#connections.send({ method: question.method, url, headers })
       if (isOwn) this.#noteBudget(answer)
-      if (![301, 302, 303, 307, 308].includes(answer.statusCode ?? 0)) return answer
+      if (![301, 302, 303, 307, 308].includes(answer.statusCode ?? 0)) {
+        return { answer, host: url.host, isOwn }
+      }
       discard(answer)
       url = this.#redirected(url, headerOf(answer, 'location'))
     }
@@ -223,9 +247,12 @@ export class RegistryClient implements Disposable {
     if (budget !== undefined) this.#options.onBudget?.(budget)
   }
 
-  #expect(answer: IncomingMessage, question: Question): IncomingMessage {
+  #expect(followed: Followed, question: Question): IncomingMessage {
+    const { answer } = followed
     const status = answer.statusCode ?? 0
-    if (/^text\/html/i.test(headerOf(answer, 'content-type') ?? '') && status < 500) {
+    const isPage = /^text\/html/i.test(headerOf(answer, 'content-type') ?? '')
+    // What stands before a registry says in HTML that it is too much.
+    if (isPage && status < 500 && status !== 429) {
       answer.destroy()
       throw new UpstreamError(
         'malformed',
@@ -234,13 +261,14 @@ export class RegistryClient implements Disposable {
     }
     if (status === 200 || status === 206) return answer
     discard(answer)
-    throw this.#refusal(answer, question)
+    throw this.#refusal(followed, question)
   }
 
-  #refusal({ statusCode = 0, headers }: IncomingMessage, question: Question): UpstreamError {
+  #refusal(followed: Followed, question: Question): UpstreamError {
+    const { statusCode = 0, headers } = followed.answer
     const { path } = question
     if (statusCode === 404) return new UpstreamError('unknown', `${this.host} has no ${path}.`)
-    if (statusCode === 401 || statusCode === 403) return this.#denied(statusCode, question)
+    if (statusCode === 401 || statusCode === 403) return this.#denied(followed, question)
     const retryAfterMs = readRetryAfter(headers, this.#options.now())
     if (statusCode === 429) {
       const message = `${this.host} takes no more requests for ${Math.ceil(retryAfterMs / 1000)} s (429).`
@@ -250,8 +278,9 @@ export class RegistryClient implements Disposable {
     return new UpstreamError(fault, `${this.host} answers ${path} with ${statusCode}.`)
   }
 
-  #denied(status: number, { path }: Question): UpstreamError {
-    return new UpstreamError('denied', `${this.host} refuses ${path} (${status}).`)
+  #denied({ answer, host, isOwn }: Followed, { path }: Question): UpstreamError {
+    const who = isOwn ? host : `${host}, where ${this.host} redirects to,`
+    return new UpstreamError('denied', `${who} refuses ${path} (${answer.statusCode}).`)
   }
 }
 

@@ -27,6 +27,8 @@ export interface Ask {
 export interface Connections extends Disposable {
   /** The answer's head; its body is read, or destroyed, by the caller. Throws UpstreamError. */
   send(ask: Ask): Promise<IncomingMessage>
+  /** From now on no connection is kept for later; what is under way goes on. */
+  retire(): void
 }
 
 const agentOptions = { keepAlive: true, maxSockets: 64, maxFreeSockets: 8 }
@@ -35,13 +37,17 @@ export function openConnections(options: ConnectionOptions): Connections {
   const plain = new http.Agent(agentOptions)
   const ca = options.caCertificate === null ? {} : { ca: trusted(options.caCertificate) }
   const secure = new https.Agent({ ...agentOptions, ...ca })
+  /** For who found that a kept connection was gone: others are likely to be so too. */
+  const fresh = { plain: new http.Agent(), secure: new https.Agent(ca) }
   const lookup = guardedLookup(options, options.resolve)
-  const sendOnce = (ask: Ask) => {
+  const sendOnce = (ask: Ask, agents: { plain: http.Agent; secure: https.Agent }) => {
     const isSecure = ask.url.protocol === 'https:'
     const request = (isSecure ? https : http).request(ask.url, {
       method: ask.method,
       headers: ask.headers,
-      agent: isSecure ? secure : plain,
+      agent: isSecure ? agents.secure : agents.plain,
+      // Not what stands in an address that somebody else gave.
+      auth: null,
       timeout: options.timeoutMs,
       lookup,
     })
@@ -50,18 +56,28 @@ export function openConnections(options: ConnectionOptions): Connections {
   return {
     async send(ask) {
       checkLiteralAddress(ask.url.hostname, options)
-      const first = await sendOnce(ask)
+      const first = await sendOnce(ask, { plain, secure })
       // The other side closed a kept connection just as it was used again: no fault of anybody's.
-      const answer = first === 'closed' ? await sendOnce(ask) : first
+      const answer = first === 'closed' ? await sendOnce(ask, fresh) : first
       if (answer !== 'closed') return answer
       throw new UpstreamError('unavailable', `${ask.url.host} closed the connection.`, {
         step: 'connect',
       })
     },
-    [Symbol.dispose]() {
-      plain.destroy()
-      secure.destroy()
+    retire() {
+      closeIdle(plain)
+      closeIdle(secure)
     },
+    [Symbol.dispose]() {
+      for (const agent of [plain, secure, fresh.plain, fresh.secure]) agent.destroy()
+    },
+  }
+}
+
+function closeIdle(agent: http.Agent): void {
+  agent.maxFreeSockets = 0
+  for (const sockets of Object.values(agent.freeSockets)) {
+    for (const socket of sockets ?? []) socket.destroy()
   }
 }
 
@@ -89,7 +105,8 @@ function heard(
     })
     request.on('error', (error) => {
       clearTimeout(timer)
-      if (request.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET') {
+      const { code = '' } = error as NodeJS.ErrnoException
+      if (request.reusedSocket && /^(?:ECONNRESET|EPIPE)$/.test(code)) {
         resolve('closed')
       } else reject(asUpstreamError(error, url.host))
     })

@@ -3,12 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
+import { openLog } from '../../server/log.ts'
 import { clientOf } from '../support/api-call.ts'
 import { describeWith } from '../support/describe-with.ts'
 import type { Fault } from '../support/fault-proxy.ts'
 import { imageOf } from '../support/layers.ts'
 import { needs } from '../support/require.ts'
-import { openStage, type Stage, seed } from './stage.ts'
+import { connect, openStage, type Stage, seed } from './stage.ts'
 
 const registry = needs({ program: 'docker-registry', package: 'docker-registry' })
 
@@ -19,9 +20,14 @@ describeWith('when the other registry fails', [registry.reason], () => {
   let server: Stage['server']
   let pull: Stage['pull']
   let count = 0
+  const lines: string[] = []
+  const log = openLog(
+    { logLevel: 'info' },
+    { write: (line: string) => void (line.includes('"level":"info"') || lines.push(line)) },
+  )
 
   beforeAll(async () => {
-    stage = await openStage(registry.file, { freshnessSeconds: 0, timeout: 2 })
+    stage = await openStage(registry.file, { freshnessSeconds: 0, timeout: 2 }, {}, { log })
     ;({ upstream, proxy, server, pull } = stage)
   }, 60_000)
   afterAll(() => stage?.[Symbol.asyncDispose]())
@@ -96,6 +102,40 @@ describeWith('when the other registry fails', [registry.reason], () => {
     expect(got.body.equals(layer.bytes)).toBe(true)
     expect(requestsOf(/blobs/)).toBe(asked)
     expect(requestsOf(new RegExp(layer.digest))).toBe(1)
+  })
+
+  test('and clients are cut off, the log says so once', async () => {
+    const { name, layer } = await newImage()
+    await pull('GET', `/v2/hub/${name}/manifests/1`)
+    lines.length = 0
+    proxy.setFault({ kind: 'wrongBytes' }, /blobs/)
+    const path = `/v2/hub/${name}/blobs/${layer.digest}`
+    for (const _ of [1, 2, 3]) {
+      await Promise.all([1, 2, 3].map(() => pull('GET', path).catch(() => null)))
+    }
+    proxy.setFault({ kind: 'html' })
+    for (const _ of [1, 2, 3]) await pull('GET', `/v2/hub/${name}/manifests/other`)
+    proxy.setFault(null)
+    expect(lines.length, lines.join('')).toBeLessThan(3)
+    expect(lines.join('')).not.toContain('"stack"')
+  })
+
+  test('and is silent for long, what is cached is served meanwhile', {
+    timeout: 20_000,
+  }, async () => {
+    const { name, image } = await newImage()
+    await server.createFeed('patient')
+    const patient = { name: 'patient', url: proxy.url, freshnessSeconds: 0, timeout: 600 }
+    await connect(server, 'patient', patient)
+    const path = `/v2/patient/${name}/manifests/1`
+    expect((await pull('GET', path)).status).toBe(200)
+    proxy.setFault({ kind: 'silence' })
+    for (const _ of [1, 2]) {
+      const got = await pull('GET', path)
+      expect(got.body.equals(image.manifest.bytes)).toBe(true)
+      expect(got.headers.warning).toContain('cannot be asked now')
+    }
+    proxy.setFault(null)
   })
 
   const onManifest: readonly (readonly [string, Fault, number])[] = [

@@ -3,14 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
-import { clientOf } from '../support/api-call.ts'
+import { clientOf, problemOf } from '../support/api-call.ts'
 import { descriptor, type Image, manifestOf, mediaTypes } from '../support/content.ts'
 import { describeWith } from '../support/describe-with.ts'
 import { imageOf } from '../support/layers.ts'
 import { pushImage, pushManifest } from '../support/push.ts'
 import { needs } from '../support/require.ts'
 import { send } from '../support/wire.ts'
-import { connect, openStage, puller, type Stage, seed } from './stage.ts'
+import { changeRows, connect, openStage, puller, type Stage, seed } from './stage.ts'
 
 const registry = needs({ program: 'docker-registry', package: 'docker-registry' })
 
@@ -93,8 +93,9 @@ describeWith('a registry with a connector', [registry.reason], () => {
     timeout: 60_000,
   }, async () => {
     await server.createFeed('calm')
-    await connect(server, 'calm', { name: 'calm', url: proxy.url, freshnessSeconds: 6 })
-    await sleep(1100)
+    await connect(server, 'calm', { name: 'calm', url: proxy.url, freshnessSeconds: 3600 })
+    const anHourLater = () =>
+      changeRows(server, 'update tags set checked_at = checked_at - 3600000')
     const latest = async () => {
       const got = await pull('GET', '/v2/calm/moving/manifests/latest')
       return { digest: got.headers['docker-content-digest'], warning: got.headers.warning }
@@ -106,9 +107,9 @@ describeWith('a registry with a connector', [registry.reason], () => {
     await seed(upstream.url, 'moving', { image: after, tags: ['latest'] })
     expect(await latest()).toEqual({ digest: before.manifest.digest })
     expect(countOf(/moving/)).toBe(asked)
-    await sleep(6100)
+    anHourLater()
     expect(await latest()).toEqual({ digest: after.manifest.digest })
-    await sleep(6100)
+    anHourLater()
     const heads = countOf(/HEAD \/v2\/moving/)
     const gets = countOf(/GET \/v2\/moving\/manifests/)
     expect(await latest()).toEqual({ digest: after.manifest.digest })
@@ -117,7 +118,7 @@ describeWith('a registry with a connector', [registry.reason], () => {
     await fetch(`${upstream.url}/v2/moving/manifests/${after.manifest.digest}`, {
       method: 'DELETE',
     })
-    await sleep(6100)
+    anHourLater()
     const kept = await latest()
     expect(kept.digest).toBe(after.manifest.digest)
     expect(kept.warning).toContain('does not have this tag any more')
@@ -241,7 +242,49 @@ describeWith('a registry with a connector', [registry.reason], () => {
       ...{ digest: after.manifest.digest, previousDigest: before.manifest.digest, warning: null },
     })
     const [tag] = await call(client(), api.tags.list, { query: { feed: 'hub', repo: 'asked' } })
-    expect(tag?.cachedFrom).toMatchObject({ connector: 'upstream', checked: expect.any(String) })
+    expect(tag?.cachedFrom).toEqual({
+      ...{ connector: 'upstream', checked: expect.any(String), failure: null, isAsked: true },
+    })
+  })
+
+  test('says of a tag and of its image that the last check failed, and when', async () => {
+    const image = newImage()
+    await seed(upstream.url, 'unsure', { image, tags: ['1'] })
+    await expectWhole('unsure', image, '1')
+    await sleep(1100)
+    proxy.setFault({ kind: 'html' })
+    expect((await pull('GET', '/v2/hub/unsure/manifests/1')).headers.warning).toContain('299')
+    const place = { feed: 'hub', repo: 'unsure' }
+    const known = async () => {
+      const [tag] = await call(client(), api.tags.list, { query: place })
+      const of = (digest: string) => call(client(), api.images.get, { query: { ...place, digest } })
+      const images = [await of('1'), await of(image.manifest.digest)]
+      return [tag?.cachedFrom, ...images.map(({ cachedFrom }) => cachedFrom)]
+    }
+    for (const cachedFrom of await known()) {
+      expect(cachedFrom).toMatchObject({ connector: 'upstream', isAsked: true })
+      expect(cachedFrom?.failure?.message).toContain('HTML page')
+      expect(cachedFrom?.failure?.at.localeCompare(cachedFrom.checked ?? '')).toBe(1)
+    }
+    // Nobody asks again at once.
+    const before = countOf(/unsure/)
+    await pull('GET', '/v2/hub/unsure/manifests/1')
+    expect(countOf(/unsure/)).toBe(before)
+    proxy.setFault({ kind: 'status', status: 404 })
+    const query = { ...place, tag: '1' }
+    expect((await call(client(), api.tags.refresh, { query })).warning).toContain('any more')
+    const gone = await pull('GET', '/v2/hub/unsure/manifests/1')
+    expect(gone.headers.warning).toContain('does not have this tag any more')
+    proxy.setFault(null)
+    await call(client(), api.tags.refresh, { query })
+    for (const cachedFrom of await known()) expect(cachedFrom).toMatchObject({ failure: null })
+    const params = { name: 'hub' }
+    await call(client(), api.feeds.update, { params, body: { connectors: [] } })
+    for (const cachedFrom of await known()) expect(cachedFrom).toMatchObject({ isAsked: false })
+    expect(await problemOf(call(client(), api.tags.refresh, { query }))).toMatchObject({
+      status: 409,
+    })
+    await call(client(), api.feeds.update, { params, body: { connectors: ['upstream'] } })
   })
 
   test('keeps nothing where it is told so', async () => {
@@ -252,7 +295,6 @@ describeWith('a registry with a connector', [registry.reason], () => {
       params: { name: 'passing' },
       body: { connectors: ['upstream'] },
     })
-    await sleep(1100)
     for (const _ of [1, 2]) {
       const manifest = await pull('GET', '/v2/passing/passed/manifests/1')
       expect(manifest.body.equals(image.manifest.bytes)).toBe(true)
@@ -261,5 +303,22 @@ describeWith('a registry with a connector', [registry.reason], () => {
       expect([got.complete, got.body.equals(layer?.bytes ?? Buffer.alloc(0))]).toEqual([true, true])
     }
     expect(countOf(/GET \/v2\/passed\/blobs/)).toBe(2)
+  })
+
+  test.each(['passing', 'hub'])('serves a blob whose length nobody says, in %s', async (feed) => {
+    const image = newImage(3_000_000)
+    await seed(upstream.url, `unsaid/${feed}`, { image, tags: ['1'] })
+    const [layer] = image.layers
+    proxy.setFault({ kind: 'noLength' }, /blobs/)
+    const path = `/v2/${feed}/unsaid/${feed}/blobs/${layer?.digest}`
+    const head = await pull('HEAD', path)
+    expect([head.status, head.headers['content-length']]).toEqual([200, String(layer?.size)])
+    const replies = await Promise.all([1, 2, 3].map(() => pull('GET', path)))
+    for (const { status, complete, body } of replies) {
+      expect([status, complete, body.equals(layer?.bytes ?? Buffer.alloc(0))]).toEqual([
+        ...[200, true, true],
+      ])
+    }
+    proxy.setFault(null)
   })
 })

@@ -1,5 +1,6 @@
 import http from 'node:http'
 import path from 'node:path'
+import { DatabaseSync } from '@photostructure/sqlite'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import type { ConnectorInfo } from '../../contract/connectors.ts'
@@ -31,11 +32,12 @@ export interface Stage extends AsyncDisposable {
 export async function openStage(
   program: string,
   connector: Omit<NewConnector, 'name' | 'url'>,
+  ...overrides: Parameters<typeof startServer>
 ): Promise<Stage> {
   const folder = makeTemporaryFolder('connectors')
   const upstream = await startDistribution(program, path.join(folder.path, 'upstream'))
   const proxy = await openFaultProxy(upstream.url)
-  const server = await startServer()
+  const server = await startServer(...overrides)
   await server.createFeed('hub')
   await connect(server, 'hub', { ...connector, name: 'upstream', url: proxy.url })
   return {
@@ -59,6 +61,14 @@ export async function connect(
   const all = { connectors: [...connectors, made.name] }
   await call(client, api.feeds.update, { params: { name: feed }, body: all })
   return made
+}
+
+/** Changes rows of a running server on SQLite: what would otherwise take its time, such as growing old. */
+export function changeRows({ config }: Pick<TestServer, 'config'>, statement: string): void {
+  const db = new DatabaseSync(config.databaseUrl.replace('sqlite:', ''))
+  db.exec('pragma busy_timeout = 10000')
+  db.exec(statement)
+  db.close()
 }
 
 /** A client that pulls as Admin, without keeping what it gets. */

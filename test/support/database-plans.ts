@@ -3,7 +3,15 @@ import { listEvents } from '../../server/db/audit.ts'
 import { listBlobImages, listBlobLocations, listBlobsToCheck } from '../../server/db/blob-checks.ts'
 import { previewBlobs } from '../../server/db/blob-cleanup.ts'
 import { isLocationNamed } from '../../server/db/blobs.ts'
+import {
+  findCheckedTag,
+  findImageOrigin,
+  findManifestOrigin,
+  findTagOrigin,
+  listTagOrigins,
+} from '../../server/db/cached-content.ts'
 import { findNextScope, listDueCandidates } from '../../server/db/candidates.ts'
+import { listAttachments, listConnectorRecords } from '../../server/db/connectors.ts'
 import type { Queries } from '../../server/db/database.ts'
 import {
   findReleasedBytes,
@@ -87,13 +95,20 @@ interface Named {
 
 /** Reads with one input each, as writes have it. */
 export const reads = {
+  findCheckedTag,
   findFeedByKey,
+  findImageOrigin,
   findLinkedBlob,
   findManifestByDigest,
   findManifestByTag,
   findManifestIdByDigest,
   findManifestIdByTag,
+  findManifestOrigin,
   findReleasedBytes,
+  findTagOrigin,
+  listAttachments,
+  listConnectorRecords,
+  listTagOrigins,
   findWholeManifest,
   findRepository: (db: Queries, { feedId, name }: Named) => findRepository(db, feedId, name),
   findNextScope,

@@ -14,6 +14,8 @@ export type Fault =
   | { readonly kind: 'wrongBytes' }
   /** Content-Length says so much more (or, below 0, less) than there is. */
   | { readonly kind: 'wrongLength'; readonly by: number }
+  /** Content-Length is left out: the end is where the answer ends. */
+  | { readonly kind: 'noLength' }
   /** Takes the request and never answers. */
   | { readonly kind: 'silence' }
 
@@ -60,7 +62,10 @@ export async function openFaultProxy(target: string, ca?: string): Promise<Fault
     const length = Number(answer.headers['content-length'] ?? 0)
     const wrong = active?.kind === 'wrongLength' ? { 'content-length': length + active.by } : {}
     res.strictContentLength = false
-    res.writeHead(answer.statusCode ?? 0, { ...absolute(answer.headers), ...wrong })
+    const { 'content-length': announced, ...headers } = absolute(answer.headers)
+    const isSaid = announced !== undefined && active?.kind !== 'noLength'
+    const said = { ...headers, ...(isSaid && { 'content-length': announced }), ...wrong }
+    res.writeHead(answer.statusCode ?? 0, said)
     try {
       await passBody(active, answer, { res, length })
       res.end()

@@ -18,6 +18,7 @@ describePages('connectors', () => {
     await server.createFeed('spare')
   })
   let upstream: TestServer
+  let readerLogin: { userName: string; password: string } | undefined
   beforeAll(async () => {
     upstream = await startServer()
     await pushImage(theirs(), 'main/team/app', first, ['1', 'latest'])
@@ -130,6 +131,12 @@ describePages('connectors', () => {
     await tagRow(page, '1')
       .getByText(/cached from other, checked/)
       .waitFor()
+    // Only its manifest was pulled: nobody knows yet what it runs on.
+    expect(
+      await tagRow(page, '1')
+        .getByText(/vnd\.oci\.image\.config/)
+        .count(),
+    ).toBe(0)
     await refresh(page, '1')
     await page.getByText('1 is up to date: it points where it did.').waitFor()
     await expectAccessible(page)
@@ -151,7 +158,8 @@ describePages('connectors', () => {
     const manager = await addPerson(server, 'manager', { task: tasks.manage, feed: 'main' })
     await untilRulesAreNew()
     const one = await pages.visit()
-    await one.openSignedIn('/containers/main/team/app', loginOf(reader))
+    readerLogin = loginOf(reader)
+    await one.openSignedIn('/containers/main/team/app', readerLogin)
     await tagRow(one.page, '1')
       .getByText(/cached from other/)
       .waitFor()
@@ -220,10 +228,15 @@ describePages('connectors', () => {
       .getByText(/The connector other failed/)
       .waitFor()
     await tagRow(page, '1')
-      .getByText(/It may be out of date: other failed/)
+      .getByText(/It may be out of date: its check failed/)
       .waitFor()
     await expectAccessible(page)
     await page.goto('/administration/connectors')
+    const reading = await pages.visit()
+    await reading.openSignedIn('/containers/main/team/app:1', readerLogin)
+    await reading.page.getByText(/It may be out of date: its check failed/).waitFor()
+    expect(await reading.page.getByRole('button', { name: /^Refresh/ }).count()).toBe(0)
+    await expectAccessible(reading.page)
     const row = page.getByRole('row', { name: /^other / })
     await row.getByText('failed', { exact: true }).waitFor()
     await page.getByRole('button', { name: 'Test other' }).click()

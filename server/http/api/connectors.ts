@@ -40,7 +40,7 @@ export function connectorHandlers(deps: ApiDeps): Handlers<typeof routes> {
     },
     async test({ body }) {
       const record = await getConnectorRecord({ db }, body.connector)
-      return testConnector(connectors, record, body.repository)
+      return testConnector({ connectors, db }, record, body.repository)
     },
   }
 }

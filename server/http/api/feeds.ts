@@ -3,10 +3,13 @@ import { listFeedGroups } from '../../auth/feed-groups.ts'
 import { isRefusal, parseField } from '../../domain/errors.ts'
 import { may } from '../../domain/permission.ts'
 import { parseFeedName } from '../../domain/reference.ts'
-import { listConnectorNames, setFeedConnectors } from '../../registry/connectors/connectors.ts'
+import {
+  changeConnectedFeed,
+  createConnectedFeed,
+} from '../../registry/connectors/connected-feeds.ts'
+import { listConnectorNames } from '../../registry/connectors/connectors.ts'
 import {
   changeFeed,
-  createFeed,
   deleteFeed,
   type Feed,
   type FeedChanges,
@@ -43,18 +46,17 @@ export function feedHandlers(deps: ApiDeps): Handlers<typeof routes> {
     async create({ body }, call) {
       checkServerWide(body, undefined, call)
       const { name, alternateNames, description, feedGroup, ...rest } = changesOf(body)
-      const feed = await createFeed(
-        { db, storeId, ...actorOf(call) },
+      const feed = await createConnectedFeed(
+        { ...connecting(deps, call), storeId },
         {
           name: name ?? '',
           ...(alternateNames && { alternateNames }),
           ...(description !== undefined && { description }),
           ...(feedGroup !== undefined && { feedGroup }),
         },
+        { changes: rest, connectors: body.connectors ?? [] },
       )
-      if (body.connectors?.length) await attach(deps, feed.name, body.connectors, call)
-      if (Object.keys(rest).length === 0) return await show(feed, call)
-      return await show(await changeFeed({ db, ...actorOf(call) }, feed.name, rest), call)
+      return await show(feed, call)
     },
     async get({ params }, call) {
       return await show(await getFeed(db, params.name), call)
@@ -70,10 +72,12 @@ export function feedHandlers(deps: ApiDeps): Handlers<typeof routes> {
       if (changes.feedGroup !== undefined) await checkFeedGroup(deps, params.name, changes, call)
       const [before] = await infosOf(deps, [await getFeed(db, params.name)], call)
       checkServerWide(body, before, call)
-      if (body.connectors && !isSame(body.connectors, before?.connectors)) {
-        await attach(deps, params.name, body.connectors, call)
+      const { connectors } = body
+      if (connectors === undefined || isSame(connectors, before?.connectors)) {
+        return await show(await changeFeed({ db, ...actorOf(call) }, params.name, changes), call)
       }
-      return await show(await changeFeed({ db, ...actorOf(call) }, params.name, changes), call)
+      const both = { changes, connectors }
+      return await show(await changeConnectedFeed(connecting(deps, call), params.name, both), call)
     },
     async delete({ params }, call) {
       await deleteFeed({ db, ...actorOf(call) }, params.name).catch((error: unknown) => {
@@ -126,14 +130,8 @@ function isSame(some: readonly string[] = [], others: readonly string[] = []): b
   return JSON.stringify(some) === JSON.stringify(others)
 }
 
-async function attach(
-  { db, through }: ApiDeps,
-  feed: string,
-  names: readonly string[],
-  { by }: Call,
-): Promise<void> {
-  const { connectors } = through
-  await setFeedConnectors({ db, connectors, by }, feed, names)
+function connecting({ db, through }: ApiDeps, { by }: Call) {
+  return { db, connectors: through.connectors, by }
 }
 
 /** What is given and taken away for a group goes with its feeds: both ends need its manager. */

@@ -1,5 +1,5 @@
-import type { images as routes } from '../../../contract/images.ts'
-import { findImageOrigin } from '../../db/cached-content.ts'
+import type { ImageDetails, images as routes } from '../../../contract/images.ts'
+import { findCheckedTag, findImageOrigin, listTagOrigins } from '../../db/cached-content.ts'
 import {
   countParents,
   findManifestAhead,
@@ -9,11 +9,13 @@ import {
 import { deleteManifest } from '../../db/manifest-deletion.ts'
 import { parseDigest } from '../../domain/digest.ts'
 import { may, type Principal } from '../../domain/permission.ts'
+import type { Reference } from '../../domain/reference.ts'
 import { compareImages } from '../../registry/comparison.ts'
 import { type Feed, listFeeds, subjectOf } from '../../registry/feeds.ts'
 import { describeImage, openImage, unknownImage } from '../../registry/image-details.ts'
 import { examineAndFind } from '../../registry/image-facts.ts'
 import { walk } from '../../registry/walk.ts'
+import { cachedFromOf } from './cached-from.ts'
 import type { Handlers } from './call.ts'
 import type { ApiDeps } from './deps.ts'
 import { imageHistory, listReferrerInfos } from './image-lists.ts'
@@ -30,15 +32,12 @@ export function imageHandlers(deps: ApiDeps): Handlers<typeof routes> {
       const reference = referenceOf('digest', query.digest)
       const image = await openImage(deps, place, reference)
       const nameOf = namesFor(principal, await listFeeds(db))
-      const { repositoryId } = place
-      const { digest } = image.row
-      const origin = await findImageOrigin(db.read, { repositoryId, digest })
       return {
         ...detailsOf(await describeImage(deps, { ...place, nameOf }, image)),
         ...{ feed: feed.name, repository },
         imageName: `${caller.service}/${feed.key}/${repository}`,
         tag: reference.kind === 'tag' ? reference.tag : null,
-        cachedFrom: origin ? { connector: origin.connector, at: isoOf(origin.cachedAt) } : null,
+        cachedFrom: await findImageCache(deps, place, { row: image.row, reference }),
       }
     },
     async untagged({ query }, call) {
@@ -143,4 +142,29 @@ async function pageUntagged(
     ),
     next: numberOf(next),
   }
+}
+
+interface Asked {
+  readonly row: ImageRow
+  readonly reference: Reference
+}
+
+/** Null: it was pushed. */
+async function findImageCache(
+  { db, through }: ApiDeps,
+  place: Awaited<ReturnType<typeof getPlace>>,
+  { row, reference }: Asked,
+): Promise<ImageDetails['cachedFrom']> {
+  const { repositoryId } = place
+  const origin = await findImageOrigin(db.read, { repositoryId, digest: row.digest })
+  if (origin === undefined) return null
+  const { connectors } = through
+  await connectors.refresh()
+  const at = isoOf(origin.cachedAt)
+  const [tag] =
+    reference.kind === 'tag'
+      ? await listTagOrigins(db.read, { repositoryId, tags: [reference.tag] })
+      : [await findCheckedTag(db.read, { manifestId: row.id })]
+  if (tag !== undefined) return { ...cachedFromOf(connectors, place, tag), at }
+  return { connector: origin.connector, checked: null, failure: null, isAsked: false, at }
 }

@@ -1,5 +1,4 @@
 import type { tags as routes, TagInfo } from '../../../contract/tags.ts'
-import { listTagOrigins, type TagCache } from '../../db/cached-content.ts'
 import { listTagMoves, type TagRecord } from '../../db/tag-pages.ts'
 import { createTag, deleteTag } from '../../db/tags.ts'
 import { RegistryError, refuseField } from '../../domain/errors.ts'
@@ -9,6 +8,7 @@ import { refreshTag } from '../../registry/connectors/refresh.ts'
 import { subjectOf } from '../../registry/feeds.ts'
 import { openImage } from '../../registry/image-details.ts'
 import { pageTagRecords } from '../../registry/tag-pages.ts'
+import { findCachedFrom } from './cached-from.ts'
 import type { Handlers } from './call.ts'
 import type { ApiDeps } from './deps.ts'
 import { pageOf, sendPage } from './pages.ts'
@@ -18,7 +18,8 @@ export function tagHandlers(deps: ApiDeps): Handlers<typeof routes> {
   const { db } = deps
   return {
     async list({ query }, call) {
-      const { repositoryId } = await getPlace(deps, query)
+      const place = await getPlace(deps, query)
+      const { repositoryId } = place
       const { sort = 'name', order = sort === 'name' ? 'asc' : 'desc' } = query
       const { after, count } = pageOf(query)
       const { items, next } = await pageTagRecords(deps, {
@@ -27,10 +28,8 @@ export function tagHandlers(deps: ApiDeps): Handlers<typeof routes> {
           query.search === undefined || query.search === '' ? null : query.search.toLowerCase(),
         platform: query.platform ?? null,
       })
-      const names = items.map(({ name }) => name)
-      const origins = await listTagOrigins(db.read, { repositoryId, tags: names })
-      const byTag = new Map(origins.map((origin) => [origin.tag, origin]))
-      const infos = items.map((row) => infoOf(row, byTag.get(row.name)))
+      const cached = await findCachedFrom(deps, place, items)
+      const infos = items.map((row) => infoOf(row, cached.get(row.name) ?? null))
       return sendPage(call, { items: infos, next })
     },
     async history({ query }, call) {
@@ -87,7 +86,7 @@ export function tagHandlers(deps: ApiDeps): Handlers<typeof routes> {
 
 const words = { created: 'Created', exists: 'Exists', updated: 'Updated' } as const
 
-function infoOf(row: TagRecord, origin: TagCache | undefined): TagInfo {
+function infoOf(row: TagRecord, cachedFrom: TagInfo['cachedFrom']): TagInfo {
   return {
     name: row.name,
     digest: row.digest,
@@ -100,8 +99,6 @@ function infoOf(row: TagRecord, origin: TagCache | undefined): TagInfo {
     created: isoOf(row.createdAt),
     pulls: row.pulls ?? 0,
     lastPulled: isoOrNull(row.lastPulledAt),
-    cachedFrom: origin
-      ? { connector: origin.connector, checked: isoOrNull(origin.checkedAt) }
-      : null,
+    cachedFrom,
   }
 }

@@ -79,21 +79,42 @@ async function headAnywhere(deps: BlobDeps, target: BlobTarget, admission: Admis
   }
 }
 
+interface Opened {
+  readonly reader: BlobReader
+  /** Null: on its way. */
+  readonly at: OpenBlob | null
+}
+
 async function openAnywhere(
   deps: BlobDeps,
   target: BlobTarget,
   admission: Admission,
-): Promise<{ readonly reader: BlobReader; readonly at: OpenBlob | null }> {
+): Promise<Opened> {
   try {
     return await openStored(deps, target)
   } catch (error) {
     if (!isRefusal(error, 'BLOB_UNKNOWN') || !deps.through.connectors.has(target.feed.id))
       throw error
-    const found = await findBlob(deps.through, target, askerOf(admission.identity))
-    if (found === undefined) throw error
-    if (found.kind === 'here') return openStored(deps, found.target)
-    return { reader: await readerOf(found.transfer), at: null }
+    return (await openThrough(deps, target, admission)) ?? fail(error)
   }
+}
+
+/** Undefined: nobody knows it. */
+async function openThrough(
+  deps: BlobDeps,
+  target: BlobTarget,
+  admission: Admission,
+): Promise<Opened | undefined> {
+  const found = await findBlob(deps.through, target, askerOf(admission.identity))
+  if (found === undefined) return undefined
+  if (found.kind === 'here') return openStored(deps, found.target)
+  const reader = await readerOf(found.transfer)
+  // What is not kept went by just then: it is fetched again.
+  return reader ? { reader, at: null } : openThrough(deps, target, admission)
+}
+
+function fail(error: unknown): never {
+  throw error
 }
 
 async function openStored(deps: BlobDeps, target: BlobTarget) {

@@ -34,8 +34,8 @@ function retryAfter(refusal: RegistryError): Record<string, string> {
 function logFault(refusal: RegistryError, error: unknown, res: ServerResponse, log: Log) {
   const { method, url } = res.req
   if (refusal.code === 'UPSTREAM_FAILED') {
-    // Another registry's fault: a stack of ours says nothing about it.
-    log.warn({ method, url, detail: refusal.detail }, refusal.message)
+    // Another registry's fault, of which operators are told once (registry/connectors/failure-log.ts).
+    log.debug({ method, url, detail: refusal.detail }, refusal.message)
     return
   }
   const cause = error instanceof RegistryError ? error.cause : error

@@ -1,11 +1,11 @@
 import type { Db } from '../../db/database.ts'
 import { parseDigest } from '../../domain/digest.ts'
-import { RegistryError } from '../../domain/errors.ts'
+import { isRefusal, RegistryError } from '../../domain/errors.ts'
 import { maxManifestBytes } from '../../domain/manifest.ts'
 import { withoutParameters } from '../../domain/media-type.ts'
 import { may } from '../../domain/permission.ts'
 import { parseReference, parseTag, type Reference, type Tag } from '../../domain/reference.ts'
-import { completeReferences } from '../../registry/connectors/completion.ts'
+import { completeCached, completeReferences } from '../../registry/connectors/completion.ts'
 import type { FetchedManifest } from '../../registry/connectors/manifest-fetches.ts'
 import { findManifest } from '../../registry/connectors/pull-through.ts'
 import type { Through } from '../../registry/connectors/through.ts'
@@ -64,6 +64,7 @@ export async function serveManifest(deps: ManifestDeps, request: ManifestRequest
   const target = found?.target ?? own
   if (isHead) {
     const mayPush = target.feed.id === feed.id && admission.can('push')
+    if (mayPush && admission.identity.access !== null) await completeForPush(deps, request)
     const head = await headManifest(deps, target, mayPush)
     sendManifest(exchange, reference, { ...head, warning })
     return
@@ -71,6 +72,24 @@ export async function serveManifest(deps: ManifestDeps, request: ManifestRequest
   const manifest = await getManifest(deps, target)
   const isSent = sendManifest(exchange, reference, { ...manifest, warning })
   if (isSent) deps.pulls.count(manifest.id, reference)
+}
+
+/**
+ * A token for pushing is asked for by who is about to: some then push nothing where the manifest is
+ * there. MANIFEST_UNKNOWN has them send what nobody has any more.
+ */
+async function completeForPush(
+  { through }: ManifestDeps,
+  { admission, reference }: ManifestRequest,
+) {
+  const asker = askerOf(admission.identity)
+  const wanted = { place: admission, asker, reference: parseReference(reference) }
+  try {
+    await completeCached(through, wanted)
+  } catch (error) {
+    if (!isRefusal(error, 'MANIFEST_BLOB_UNKNOWN')) throw error
+    throw new RegistryError('MANIFEST_UNKNOWN', error.message, { cause: error })
+  }
 }
 
 /** What came through a connector and is not kept. */
@@ -127,11 +146,9 @@ export async function putManifest(
   const contentType = withoutParameters(req.headers['content-type'])
   // This may have taken its time, and so may what connectors are asked for: the rights of now count.
   let admission = await request.admitAgain()
-  if (deps.through.connectors.has(admission.feed.id)) {
-    const asker = askerOf(admission.identity)
-    await completeReferences(deps.through, { place: admission, asker, content, contentType })
-    admission = await request.admitAgain()
-  }
+  const asker = askerOf(admission.identity)
+  await completeReferences(deps.through, { place: admission, asker, content, contentType })
+  if (deps.through.connectors.has(admission.feed.id)) admission = await request.admitAgain()
   const { principal } = admission.identity
   const target: ManifestTarget = { ...admission, reference }
   const subjectOfRights = subjectOf(admission.feed, admission.repository)

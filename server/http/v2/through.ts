@@ -17,14 +17,20 @@ export function warningHeader(text: string | null): Record<string, string> {
   return text === null ? {} : { warning: `299 - "${text.replace(/["\\]/g, '\\$&')}"` }
 }
 
-/** A blob that is still on its way, to be read as one that is here. */
-export async function readerOf(transfer: BlobTransfer): Promise<BlobReader> {
-  const sizeBytes = await transfer.size()
-  // There is no last byte to wait for.
-  if (sizeBytes === 0) await transfer.done()
-  return {
-    sizeBytes,
-    read: (start, end) => transfer.follow(start, end),
-    [Symbol.asyncDispose]: async () => {},
+/** A blob that is still on its way, to be read as one that is here. Undefined: it has gone by. */
+export async function readerOf(transfer: BlobTransfer): Promise<BlobReader | undefined> {
+  if (!transfer.join()) return undefined
+  try {
+    const sizeBytes = await transfer.size()
+    // There is no last byte to wait for.
+    if (sizeBytes === 0) await transfer.done()
+    return {
+      sizeBytes,
+      read: (start, end) => transfer.follow(start, end),
+      [Symbol.asyncDispose]: () => transfer.leave(),
+    }
+  } catch (error) {
+    await transfer.leave()
+    throw error
   }
 }

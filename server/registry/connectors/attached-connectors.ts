@@ -4,6 +4,7 @@ import type { ConnectorSettings } from '../../domain/connector.ts'
 import type { Resolve } from '../../upstream/address-guard.ts'
 import type { Secrets } from '../stores.ts'
 import type { Connector } from './connector.ts'
+import type { FailureSink } from './failure-log.ts'
 import type { Place } from './pull-through.ts'
 import { Upstream, type UpstreamObserver } from './upstream.ts'
 
@@ -11,6 +12,7 @@ export interface AttachedDeps {
   readonly db: Db
   readonly secrets: Secrets
   readonly observer: UpstreamObserver
+  readonly log: FailureSink
   readonly now: () => number
   readonly resolve?: Resolve
 }
@@ -24,6 +26,8 @@ export type Attached =
       readonly upstream: Upstream
     }
   | { readonly kind: 'feed'; readonly id: number; readonly name: string; readonly feedId: number }
+
+export type AskedRegistry = Attached & { readonly kind: 'registry' }
 
 const maxAgeMs = 1000
 
@@ -68,6 +72,13 @@ export class AttachedConnectors implements Disposable {
       .filter((upstream) => upstream.allows(repository))
   }
 
+  /** The registry, if it is asked for what is there; undefined: not any more. `refresh` comes first. */
+  findAsked({ feed, repository }: Place, connectorId: number | null): AskedRegistry | undefined {
+    const connector = this.of(feed.id).find(({ id }) => id === connectorId)
+    if (connector?.kind !== 'registry') return undefined
+    return connector.upstream.allows(repository) ? connector : undefined
+  }
+
   /** What this process knows of a connector's registry; undefined: nothing yet. */
   findUpstream(connectorId: number): Upstream | undefined {
     return this.#upstreams.get(connectorId)?.upstream
@@ -75,10 +86,10 @@ export class AttachedConnectors implements Disposable {
 
   /** A registry as it would be asked, apart from what is known of it: to try it. */
   openUpstream(record: ConnectorRecord): Upstream {
-    const { secrets, observer, now, resolve } = this.#deps
+    const { secrets, observer, now, resolve, log } = this.#deps
     const settings = JSON.parse(record.settings) as ConnectorSettings
     const password = record.secret && secrets.decrypt(record.secret, secretOwner(record.name))
-    const options = { name: record.name, settings, password, now, observer }
+    const options = { name: record.name, settings, password, now, observer, log }
     return new Upstream({ ...options, ...(resolve && { resolve }) })
   }
 
@@ -114,11 +125,13 @@ export class AttachedConnectors implements Disposable {
     return { kind: 'registry', id, name, upstream }
   }
 
-  /** What is under way with a former one ends as it can; its idle connections end with the other side. */
+  /** What is under way with a former one ends as it can. */
   #forgetChanged(records: readonly ConnectorRecord[]): void {
     const versions = new Map(records.map(({ id, version }) => [id, version]))
-    for (const [id, { version }] of this.#upstreams) {
-      if (versions.get(id) !== version) this.#upstreams.delete(id)
+    for (const [id, { version, upstream }] of this.#upstreams) {
+      if (versions.get(id) === version) continue
+      upstream.client.retire()
+      this.#upstreams.delete(id)
     }
   }
 }

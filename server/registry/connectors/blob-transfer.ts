@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import type { BlobReader } from '../../blobs/blob-store.ts'
 import type { Spool } from '../../blobs/spool.ts'
 import { algorithmOf, type Digest, formatDigest } from '../../domain/digest.ts'
-import { RegistryError } from '../../domain/errors.ts'
 import type { Download } from '../../upstream/download.ts'
 import type { RequestBody, StagedBytes } from '../upload-session.ts'
 
@@ -38,7 +37,10 @@ export class BlobTransfer {
   readonly #options: TransferOptions
   #staged: StagedBytes | undefined
   #spool: Spool | undefined
-  #written: Written | undefined
+  /** What is written, for all who read: open as long as anybody does. */
+  #written: Source | undefined
+  /** Those who read, and whoever runs this. */
+  #users = 1
   /** Pieces that may not be on the disk yet, in order: what a writer holds back, 2 MiB or so. */
   readonly #recent: Piece[] = []
   #receivedBytes = 0
@@ -52,7 +54,7 @@ export class BlobTransfer {
 
   /**
    * Lets `store` take the body, and tells who follows how that ends. Never rejects: `failure` has
-   * what went wrong.
+   * what went wrong. To be left afterwards.
    */
   async run(store: (body: RequestBody) => Promise<void>): Promise<void> {
     const { download } = this.#options
@@ -70,7 +72,21 @@ export class BlobTransfer {
       else this.#failure = { error }
     }
     this.#wake()
-    await this.#written?.leave()
+  }
+
+  /** Before it is read; to be left. False: it is over, and nothing was kept. */
+  join(): boolean {
+    if (this.#users === 0 && !this.#options.keep) return false
+    this.#users += 1
+    return true
+  }
+
+  async leave(): Promise<void> {
+    this.#users -= 1
+    if (this.#users > 0) return
+    const written = this.#written
+    this.#written = undefined
+    await written?.[Symbol.asyncDispose]()
   }
 
   get failure(): unknown {
@@ -91,11 +107,11 @@ export class BlobTransfer {
   }
 
   /**
-   * The bytes from `start` to `end`, both included; a piece is valid until the next is asked for.
-   * Throws what went wrong, before the last byte.
+   * The bytes from `start` to `end`, both included, for who has joined; a piece is valid until the
+   * next is asked for. Throws what went wrong, before the last byte.
    */
   async *follow(start: number, end: number): AsyncGenerator<Uint8Array> {
-    let source: Source | undefined
+    let kept: BlobReader | undefined
     try {
       for (let at = start; at <= end; ) {
         const last = this.#lastReadable(end)
@@ -103,20 +119,19 @@ export class BlobTransfer {
           await this.#change()
           continue
         }
-        // As early as can be: it closes with the last who reads it.
-        source ??= this.#written?.enter()
         const piece = this.#recentAt(at)
-        source ??= piece ? undefined : await this.#openKept()
+        if (piece === undefined && this.#written === undefined)
+          kept ??= await this.#options.openKept()
         for await (const bytes of piece
           ? [piece.subarray(0, last + 1 - at)]
-          : this.#read(source, at, last)) {
+          : this.#read(kept ?? this.#written, at, last)) {
           at += bytes.byteLength
           yield bytes
         }
       }
       while (!this.#isVerified) await this.#change()
     } finally {
-      await source?.[Symbol.asyncDispose]()
+      await kept?.[Symbol.asyncDispose]()
     }
   }
 
@@ -128,17 +143,9 @@ export class BlobTransfer {
 
   /** The bytes from `start` to `end` that memory has no more. */
   #read(source: Source | undefined, start: number, end: number): AsyncIterable<Uint8Array> {
-    if (source === undefined) {
-      throw new RegistryError('UNAVAILABLE', 'The blob has just gone by: ask for it again.')
-    }
+    if (source === undefined) throw new Error('a transfer that is read without having joined it')
     const [oldest] = this.#recent
     return source.read(start, Math.min(end, (oldest?.start ?? end + 1) - 1))
-  }
-
-  /** For who comes when all is over. */
-  async #openKept(): Promise<BlobReader | undefined> {
-    const { keep, openKept } = this.#options
-    return this.#isVerified && keep ? await openKept() : undefined
   }
 
   /** Until all is verified, one byte is missing: a client cannot take the rest for the whole. */
@@ -167,12 +174,11 @@ export class BlobTransfer {
   }
 
   /** Undefined: a small blob is in memory until it is stored. */
-  async #openWritten(): Promise<Written | undefined> {
+  async #openWritten(): Promise<Source | undefined> {
     const { store, location } = this.#staged ?? {}
     if (store === undefined || location === undefined) return undefined
     if (!store.openStaged) this.#spool = await this.#options.openSpool()
-    const source = this.#spool ?? (await store.openStaged?.(location))
-    return source && new Written(source)
+    return this.#spool ?? (await store.openStaged?.(location))
   }
 
   #dropWritten(): void {
@@ -191,31 +197,6 @@ export class BlobTransfer {
   #wake(): void {
     this.#changed.resolve()
     this.#changed = deferred()
-  }
-}
-
-/** The bytes that are written, for all who follow: open as long as anybody does. */
-class Written {
-  readonly #reader: Source
-  #users = 1
-
-  constructor(reader: Source) {
-    this.#reader = reader
-  }
-
-  /** Undefined: it is closed. To be left again. */
-  enter(): Source | undefined {
-    if (this.#users === 0) return undefined
-    this.#users += 1
-    return {
-      read: (start, end) => this.#reader.read(start, end),
-      [Symbol.asyncDispose]: () => this.leave(),
-    }
-  }
-
-  async leave(): Promise<void> {
-    this.#users -= 1
-    if (this.#users === 0) await this.#reader[Symbol.asyncDispose]()
   }
 }
 

@@ -100,7 +100,10 @@ interface FeedUpstreams {
 }
 
 /** Registries that may have it, each with the feed that keeps what comes from it. */
-async function listUpstreams(deps: PullThroughDeps, search: Search): Promise<FeedUpstreams[]> {
+export async function listUpstreams(
+  deps: PullThroughDeps,
+  search: Search,
+): Promise<FeedUpstreams[]> {
   const { feed } = search.target
   const upstreams = deps.connectors.upstreamsFor(search.target)
   const own = upstreams.length === 0 ? [] : [{ feed, upstreams }]

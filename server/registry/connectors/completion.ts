@@ -1,16 +1,23 @@
-import { findManifestOrigin } from '../../db/cached-content.ts'
+import { findManifestOrigin, findTagOrigin } from '../../db/cached-content.ts'
 import { cacheManifest } from '../../db/manifest-push.ts'
 import { findWholeManifest } from '../../db/manifests.ts'
 import { findRepository } from '../../db/repositories.ts'
-import type { Digest } from '../../domain/digest.ts'
+import { type Digest, parseDigest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { type Manifest, parseManifest } from '../../domain/manifest.ts'
+import type { Reference } from '../../domain/reference.ts'
 import { findStoredSize, mount } from '../blobs.ts'
 import { decodeManifest, rowOf } from '../manifests.ts'
 import type { Settings } from '../settings.ts'
-import { type BlobsThroughDeps, findInFeeds } from './blobs-through.ts'
+import { type BlobsThroughDeps, findInFeeds, listUpstreams } from './blobs-through.ts'
 import { refusalOf } from './connector.ts'
-import { type Asker, findOtherFeed, type Place } from './pull-through.ts'
+import {
+  type Asker,
+  type FoundManifest,
+  findManifest,
+  findOtherFeed,
+  type Place,
+} from './pull-through.ts'
 
 export interface CompletionDeps extends BlobsThroughDeps {
   readonly settings: Settings
@@ -22,15 +29,36 @@ const maxDepth = 8
 /**
  * Fetches what a manifest that is being pushed needs and only a connector has: clients heard that it
  * is there, and did not send it. What nobody has is left to the push itself, which refuses it; of
- * images that came through a connector it would not see what is missing. Throws
- * MANIFEST_BLOB_UNKNOWN, or UPSTREAM_FAILED while it cannot be had.
+ * images that came through a connector, which may be gone by now, it would not see what is missing.
+ * Throws MANIFEST_BLOB_UNKNOWN, or UPSTREAM_FAILED while it cannot be had.
  */
 export async function completeReferences(
   deps: CompletionDeps,
   { place, asker, content, contentType }: Pushed,
 ): Promise<void> {
   const manifest = parseManifest(decodeManifest(content), contentType)
+  const isConnected = deps.connectors.has(place.feed.id)
+  if (!isConnected && manifest.children.length === 0) return
   await completeManifest({ deps, place, asker, seen: new Set() }, manifest, 0)
+}
+
+/**
+ * The same for a manifest that is here already and came through a connector: to who is about to push
+ * it, "it is there" is all of it. One that was pushed is complete.
+ */
+export async function completeCached(
+  deps: CompletionDeps,
+  { place, asker, reference }: { place: Place; asker: Asker; reference: Reference },
+): Promise<void> {
+  const digest = await findDigest(deps, place, reference)
+  if (digest !== undefined) await completeChild({ deps, place, asker, seen: new Set() }, digest, 1)
+}
+
+async function findDigest({ db }: CompletionDeps, place: Place, reference: Reference) {
+  if (reference.kind === 'digest') return reference.digest
+  const key = { feedId: place.feed.id, repository: place.repository, tag: reference.tag }
+  const origin = await findTagOrigin(db.read, key)
+  return origin && parseDigest(origin.digest)
 }
 
 export interface Pushed {
@@ -49,27 +77,40 @@ interface Completion {
 }
 
 async function completeManifest(completion: Completion, manifest: Manifest, depth: number) {
+  const { place } = completion
   const blobs = manifest.config === null ? manifest.layers : [manifest.config, ...manifest.layers]
   for (const { digest } of blobs) {
     if (await ensureBlob(completion, digest)) continue
-    // Of the manifest that is being pushed the push itself says so, in its own words.
-    if (depth > 0) throw missing(completion.place, digest)
+    if (depth > 0) throw missing(place, digest)
+    // The push itself says so, in its own words: nobody need be asked for the rest.
+    if (!place.feed.sparseIndexes) return
   }
-  for (const { digest } of manifest.children) await completeChild(completion, digest, depth + 1)
+  for (const { digest } of manifest.children) {
+    const isHere = await completeChild(completion, digest, depth + 1)
+    if (!isHere && depth === 0 && !place.feed.sparseIndexes) return
+  }
 }
 
-async function completeChild(completion: Completion, digest: Digest, depth: number) {
+/** False: nobody has it. */
+async function completeChild(
+  completion: Completion,
+  digest: Digest,
+  depth: number,
+): Promise<boolean> {
   const { deps, place, seen } = completion
-  if (seen.has(digest)) return
+  if (seen.has(digest)) return true
   seen.add(digest)
   const child = (await findChild(completion, digest)) ?? (await fetchChild(completion, digest))
+  // An index's entries may be blobs too (BuildKit's cache).
+  if (child === undefined) return ensureBlob(completion, digest)
   // Pushed ones were complete when they were accepted.
-  if (child === undefined || child.connectorId === null) return
+  if (child.connectorId === null) return true
   if (depth > maxDepth) throw missing(place, digest)
   const whole = await findWholeManifest(deps.db.read, child.id)
   if (whole === undefined) throw missing(place, digest)
   const manifest = parseManifest(decodeManifest(whole.content), whole.mediaType)
   await completeManifest(completion, manifest, depth)
+  return true
 }
 
 async function findChild({ deps: { db }, place }: Completion, digest: Digest) {
@@ -77,7 +118,7 @@ async function findChild({ deps: { db }, place }: Completion, digest: Digest) {
   return row && findManifestOrigin(db.read, { repositoryId: row.id, digest })
 }
 
-/** An index's entries may be blobs too (BuildKit's cache), so what is no manifest is looked for there. */
+/** Undefined: nobody has it, as a manifest. */
 async function fetchChild(completion: Completion, digest: Digest) {
   const { deps, place } = completion
   if (await isLinked(completion, digest)) return undefined
@@ -85,21 +126,20 @@ async function fetchChild(completion: Completion, digest: Digest) {
   for (const connector of deps.connectors.of(place.feed.id)) {
     if (connector.kind === 'feed') {
       await copyManifest(completion, connector, digest)
-      continue
-    }
-    try {
-      await deps.fetches.fetch({ ...place, reference }, connector, true)
-    } catch (error) {
-      throw refusalOf(error, connector)
+    } else {
+      try {
+        await deps.fetches.fetch({ ...place, reference }, connector, true)
+      } catch (error) {
+        throw refusalOf(error, connector)
+      }
     }
     const child = await findChild(completion, digest)
     if (child !== undefined) return child
   }
-  const child = await findChild(completion, digest)
-  if (child === undefined) await ensureBlob(completion, digest)
-  return child
+  return undefined
 }
 
+/** From another feed of this server, or through its connectors. */
 async function copyManifest(
   { deps, place, asker }: Completion,
   connector: { readonly id: number; readonly name: string; readonly feedId: number },
@@ -107,9 +147,9 @@ async function copyManifest(
 ): Promise<void> {
   const { db, settings } = deps
   const other = await findOtherFeed(deps, { ...place, asker, way: [] }, connector.feedId)
-  const row = other && (await findRepository(db.read, other.feed.id, other.repository))
-  const found = row && (await findManifestOrigin(db.read, { repositoryId: row.id, digest }))
-  const whole = found && (await findWholeManifest(db.read, found.id))
+  const target = other && { ...other, reference: { kind: 'digest', digest } as const }
+  const found = target && (await findManifest(deps, target, asker, [place.feed.id]))
+  const whole = found && (await contentOf(deps, found, digest))
   if (!whole) return
   const manifest = parseManifest(decodeManifest(whole.content), whole.mediaType)
   await db.write(cacheManifest, {
@@ -119,17 +159,29 @@ async function copyManifest(
   })
 }
 
+async function contentOf({ db }: CompletionDeps, found: FoundManifest, digest: Digest) {
+  if (found.kind === 'passed') return found.manifest
+  const { feed, repository } = found.target
+  const row = await findRepository(db.read, feed.id, repository)
+  const known = row && (await findManifestOrigin(db.read, { repositoryId: row.id, digest }))
+  return known && findWholeManifest(db.read, known.id)
+}
+
 /** Whether the repository has the blob, now. */
 async function ensureBlob(completion: Completion, digest: Digest): Promise<boolean> {
   if (await isLinked(completion, digest)) return true
   const { deps, place, asker } = completion
   const target = { ...place, digest }
-  const elsewhere = await findInFeeds(deps, { target, asker, way: [] })
+  const search = { target, asker, way: [] }
+  const elsewhere = await findInFeeds(deps, search)
   if (elsewhere !== undefined) {
     const from = { feed: elsewhere.feed, repository: elsewhere.repository }
-    if (await mount(deps, { ...target, from, mayPull: () => true })) return true
+    const isMounted = await mount(deps, { ...target, from, mayPull: () => true })
+    // What is in another store cannot be linked.
+    if (!isMounted) await deps.transfers.copy(target, elsewhere)
+    return true
   }
-  const upstreams = deps.connectors.upstreamsFor(place)
+  const upstreams = (await listUpstreams(deps, search)).flatMap((each) => each.upstreams)
   const opened = await deps.transfers.open({ target, keep: true }, upstreams)
   if (opened === undefined) return false
   if (opened !== 'here') await opened.done()

@@ -1,5 +1,7 @@
 import type { ConnectorRecord } from '../../db/connectors.ts'
+import type { Db } from '../../db/database.ts'
 import { UpstreamError, type UpstreamStep } from '../../upstream/upstream-error.ts'
+import { listFeeds } from '../feeds.ts'
 import type { AttachedConnectors } from './attached-connectors.ts'
 
 /** What trying a connector showed. */
@@ -15,13 +17,11 @@ export interface ConnectorTrial {
  * is known of earlier failures does not count: this is how one finds out whether they are over.
  */
 export async function testConnector(
-  connectors: AttachedConnectors,
+  { connectors, db }: { readonly connectors: AttachedConnectors; readonly db: Db },
   record: ConnectorRecord,
   repository: string | undefined,
 ): Promise<ConnectorTrial> {
-  if (record.feedId !== null) {
-    return { ok: true, step: null, message: 'It is a registry of this server.' }
-  }
+  if (record.feedId !== null) return tryFeed(db, record.feedId)
   using upstream = connectors.openUpstream(record)
   const { client } = upstream
   try {
@@ -45,4 +45,13 @@ export async function testConnector(
     if (!(error instanceof UpstreamError)) throw error
     return { ok: false, step: error.step, message: error.message }
   }
+}
+
+async function tryFeed(db: Db, feedId: number): Promise<ConnectorTrial> {
+  const feed = (await listFeeds(db)).find(({ id }) => id === feedId)
+  if (feed?.active) return { ok: true, step: null, message: 'It is a registry of this server.' }
+  const message = feed
+    ? `The registry ${feed.name} of this server is switched off: it answers nobody.`
+    : 'The registry of this server is being deleted.'
+  return { ok: false, step: 'answer', message }
 }

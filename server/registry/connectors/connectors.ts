@@ -1,5 +1,4 @@
 import {
-  attachConnectors,
   type ConnectorRecord,
   deleteConnector,
   insertConnector,
@@ -16,7 +15,7 @@ import {
   normalUrl,
 } from '../../domain/connector.ts'
 import { RegistryError, refuseField } from '../../domain/errors.ts'
-import { findFeed, getFeed } from '../feeds.ts'
+import { findFeed } from '../feeds.ts'
 import type { Secrets } from '../stores.ts'
 import { type AttachedConnectors, connectorOf, secretOwner } from './attached-connectors.ts'
 import type { Connector } from './connector.ts'
@@ -108,27 +107,6 @@ export async function removeConnector(deps: ConnectorDeps, name: string): Promis
   return removed
 }
 
-/** The feed asks these, in this order, and no other. Throws INVALID_FIELDS, NAME_UNKNOWN. */
-export async function setFeedConnectors(
-  deps: Omit<ConnectorDeps, 'secrets'>,
-  feedName: string,
-  names: readonly string[],
-): Promise<void> {
-  const feed = await getFeed(deps.db, feedName)
-  const records = await listConnectorRecords(deps.db.read)
-  const found = names.map((name) => {
-    const record = records.find(({ key }) => key === name.toLowerCase())
-    return record ?? refuseField('connectors', `There is no connector "${name.slice(0, 100)}".`)
-  })
-  const ids = found.map(({ id }) => id)
-  if (new Set(ids).size < ids.length) refuseField('connectors', 'A connector is named twice.')
-  await deps.db.write(attachConnectors, {
-    ...{ feedId: feed.id, connectorIds: ids, by: deps.by },
-    names: found.map(({ name }) => name),
-  })
-  await deps.connectors.reread()
-}
-
 /** Names of each feed's connectors, in the order in which they are asked. */
 export async function listConnectorNames({
   db,
@@ -163,9 +141,13 @@ async function targetOf(
     if (input.url != null) refuseField('feed', 'Give url or feed, not both.')
     const feed = await findFeed(db, input.feed)
     if (feed === undefined) refuseField('feed', `There is no registry "${input.feed}".`)
+    refuseForFeed(input)
     return { kind: 'feed', feedId: feed.id }
   }
-  if (before?.kind === 'feed' && input.url == null) return { kind: 'feed', feedId: before.feedId }
+  if (before?.kind === 'feed' && input.url == null) {
+    refuseForFeed(input)
+    return { kind: 'feed', feedId: before.feedId }
+  }
   const known = before?.kind === 'registry' ? before.settings : undefined
   const url = input.url ?? known?.url
   if (url === undefined)
@@ -178,6 +160,12 @@ async function targetOf(
     throw new RegistryError('INVALID_FIELDS', first.message, { detail: problems })
   }
   return { kind: 'registry', settings }
+}
+
+/** Rights say who may pull from a registry of this server: a filter that does nothing would mislead. */
+function refuseForFeed({ filters }: ConnectorInput): void {
+  if (filters === undefined || filters.length === 0) return
+  refuseField('filters', 'A registry of this server has no filters: leave them out.')
 }
 
 function settingsOf(input: ConnectorInput, base: ConnectorSettings): ConnectorSettings {

@@ -49,11 +49,24 @@ export async function mergeTags(
       unknown ??= error
     }
   }
-  for (const tag of lists.flat()) if (tag > page.after) names.add(tag)
+  for (const list of lists) {
+    for (const tag of pageOf(list, page)) names.add(tag)
+  }
   const isKnown = names.size > 0 || lists.some((list) => list.length > 0)
   if (!isKnown && failures.length === 0 && unknown !== undefined) throw unknown
   const sorted = [...names].sort()
   return { ...cut(sorted, page.count, (tag) => tag), warning: warningOf(failures) }
+}
+
+/** Of a list in order, one more than the page has. */
+function pageOf(list: readonly string[], { after, count }: Page): readonly string[] {
+  let [low, high] = [0, list.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((list[middle] ?? '') > after) high = middle
+    else low = middle + 1
+  }
+  return list.slice(low, low + count + 1)
 }
 
 /** Referrers by digest; a page holds what fits an answer. */

@@ -1,11 +1,12 @@
-import { findTagOrigin, type TagOrigin, touchCachedTag } from '../../db/cached-content.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { findTagOrigin, noteTagCheck, type TagOrigin } from '../../db/cached-content.ts'
 import type { Db } from '../../db/database.ts'
 import { findManifestIdByDigest } from '../../db/manifests.ts'
 import type { RepositoryName, Tag } from '../../domain/reference.ts'
 import { UpstreamError } from '../../upstream/upstream-error.ts'
 import type { Feed } from '../feeds.ts'
 import type { ManifestTarget } from '../manifests.ts'
-import type { Attached, AttachedConnectors } from './attached-connectors.ts'
+import type { AskedRegistry, Attached, AttachedConnectors } from './attached-connectors.ts'
 import { refusalOf } from './connector.ts'
 import type { FetchedManifest, ManifestFetches } from './manifest-fetches.ts'
 
@@ -112,49 +113,82 @@ export async function findOtherFeed(
 
 type TagTarget = ManifestTarget & { readonly tag: Tag }
 
+/** What was asked for in vain is not asked for again for so long, by no process. */
+const restMs = 15_000
+
 /** A tag that is here. */
 async function freshen(
   deps: PullThroughDeps,
   target: TagTarget,
   origin: TagOrigin,
 ): Promise<FoundManifest> {
-  const connector = deps.connectors.of(target.feed.id).find(({ id }) => id === origin.connectorId)
-  if (connector?.kind !== 'registry') return here(target)
+  const connector = deps.connectors.findAsked(target, origin.connectorId)
+  if (connector === undefined) return here(target)
   const { upstream } = connector
-  if (!upstream.allows(target.repository)) return here(target)
-  if (origin.checkedAgoMs < upstream.freshnessMs) {
+  const { checkedAgoMs, failedAgoMs, failure } = origin
+  if (checkedAgoMs < upstream.freshnessMs) {
     upstream.observer.countThrough(upstream.name, 'hit')
-    return here(target)
+    const gone = goneWarning(connector)
+    return here(target, failure === gone ? gone : null)
   }
-  if (upstream.isResting) return here(target, staleWarning(connector, origin))
+  const isTooSoon = failedAgoMs !== null && failedAgoMs < restMs
+  if (upstream.isResting || isTooSoon) return here(target, staleWarning(connector, origin))
   try {
-    return await checkTag(deps, target, { connector, origin })
+    const checked = await inTime(checkTag(deps, target, { connector, origin }))
+    if (checked !== 'late') return checked
+    upstream.noteSlowness()
+    return here(target, staleWarning(connector, origin))
   } catch (error) {
     if (!(error instanceof UpstreamError)) throw error
     return here(target, staleWarning(connector, origin))
   }
 }
 
+/** What is cached waits no longer to be checked: that goes on by itself. */
+const patienceMs = 5000
+
+async function inTime<T>(work: Promise<T>): Promise<T | 'late'> {
+  const late = new AbortController()
+  const timer = sleep(patienceMs, 'late' as const, { signal: late.signal, ref: false })
+  // Whichever loses the race ends unheard.
+  for (const each of [work, timer]) each.catch(() => {})
+  return Promise.race([work, timer]).finally(() => late.abort())
+}
+
+interface Checking {
+  readonly connector: AskedRegistry
+  readonly origin: TagOrigin
+}
+
 /**
- * Asks where the tag points now; a tag that upstream has deleted stays what it was. Throws
- * UpstreamError.
+ * Asks where the tag points now, and writes down what came of it; a tag that upstream has deleted
+ * stays what it was. Throws UpstreamError.
  */
 export async function checkTag(
   deps: Pick<PullThroughDeps, 'db' | 'fetches'>,
   target: TagTarget,
-  { connector, origin }: { readonly connector: Attached & { kind: 'registry' }; origin: TagOrigin },
+  checking: Checking,
 ): Promise<FoundManifest> {
-  const { upstream, id: connectorId } = connector
-  const digest = await deps.fetches.headTag(target, connector)
-  const isSame = digest === origin.digest
-  if (digest === undefined || isSame) {
-    const { repositoryId } = origin
-    await deps.db.write(touchCachedTag, { repositoryId, tag: target.tag, connectorId })
-    upstream.observer.countThrough(upstream.name, 'hit')
-    return here(target, isSame ? null : goneWarning(connector))
+  const { connector, origin } = checking
+  const note = (isFound: boolean, failure: string | null) =>
+    deps.db.write(noteTagCheck, {
+      ...{ repositoryId: origin.repositoryId, tag: target.tag, connectorId: connector.id },
+      ...{ isFound, failure },
+    })
+  try {
+    const digest = await deps.fetches.headTag(target, connector)
+    if (digest !== undefined && digest !== origin.digest) {
+      const fetched = await deps.fetches.fetch(target, connector)
+      if (fetched) return foundOf(target, fetched)
+    }
+    const warning = digest === origin.digest ? null : goneWarning(connector)
+    await note(true, warning)
+    connector.upstream.observer.countThrough(connector.upstream.name, 'hit')
+    return here(target, warning)
+  } catch (error) {
+    if (error instanceof UpstreamError) await note(false, error.message)
+    throw error
   }
-  const fetched = await deps.fetches.fetch(target, connector)
-  return fetched ? foundOf(target, fetched) : here(target, goneWarning(connector))
 }
 
 function foundOf(target: ManifestTarget, fetched: FetchedManifest): FoundManifest {
@@ -171,6 +205,6 @@ function staleWarning(connector: Attached, { checkedAgoMs }: TagOrigin): string 
   return `the connector ${connector.name} cannot be asked now: this is what it had ${minutes} minutes ago`
 }
 
-function goneWarning(connector: Attached): string {
+function goneWarning(connector: AskedRegistry): string {
   return `the connector ${connector.name} does not have this tag any more: this is what it had`
 }

@@ -26,8 +26,8 @@ export async function refreshTag(
   if (origin === undefined) {
     throw new RegistryError('MANIFEST_UNKNOWN', `${feed.key}/${repository} has no tag "${tag}".`)
   }
-  const connector = deps.connectors.of(feed.id).find(({ id }) => id === origin.connectorId)
-  if (connector?.kind !== 'registry' || !connector.upstream.allows(repository)) {
+  const connector = deps.connectors.findAsked(place, origin.connectorId)
+  if (connector === undefined) {
     throw new RegistryError(
       'CONFLICT',
       `The tag "${tag}" was pushed, or came through a connector that ${feed.name} does not ask any more: there is nobody to ask for it.`,

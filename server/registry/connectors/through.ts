@@ -3,6 +3,7 @@ import type { Stores } from '../stores.ts'
 import type { Uploads } from '../uploads.ts'
 import { AttachedConnectors, type AttachedDeps } from './attached-connectors.ts'
 import type { CompletionDeps } from './completion.ts'
+import type { FailureSink } from './failure-log.ts'
 import { ManifestFetches } from './manifest-fetches.ts'
 import type { MergedDeps } from './merged-lists.ts'
 import type { PullThroughDeps } from './pull-through.ts'
@@ -16,7 +17,7 @@ export interface ThroughOptions extends AttachedDeps {
   readonly settings: CompletionDeps['settings']
   readonly stores: Stores
   readonly uploads: Uploads
-  readonly log: DamageLog
+  readonly log: DamageLog & FailureSink
   readonly spoolFolder: string
   readonly findFeed: PullThroughDeps['findFeed']
 }

@@ -52,6 +52,23 @@ export class Transfers implements AsyncDisposable {
     return opening
   }
 
+  /** Gives the repository a blob of another one, whose bytes are in another store. */
+  async copy(target: BlobTarget, from: BlobTarget): Promise<void> {
+    const deps = this.#deps
+    await using reader = await openBlob(deps, from)
+    const { sizeBytes } = reader
+    const by = `registry ${from.feed.name}`
+    await deps.uploads.pushWhole({ ...target, by }, target.digest, {
+      lengthBytes: sizeBytes,
+      async *chunks(signal) {
+        for await (const piece of reader.read(0, sizeBytes - 1)) {
+          signal.throwIfAborted()
+          yield piece
+        }
+      },
+    })
+  }
+
   /** Waits for what is under way, which stops with the uploads. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#running)
@@ -116,8 +133,10 @@ export class Transfers implements AsyncDisposable {
         throw refusalOf(this.#noted(error, upstream, digest), upstream)
       }
     })
-    const ended = running.finally(() => {
+    const ended = running.then(async () => {
+      // Nobody new comes before it is closed.
       onEnd()
+      await blob.leave()
       this.#running.delete(ended)
     })
     this.#running.add(ended)

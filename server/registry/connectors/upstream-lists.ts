@@ -1,5 +1,6 @@
 import { type Digest, isDigest } from '../../domain/digest.ts'
 import { isTag } from '../../domain/reference.ts'
+import { parseJson } from '../../upstream/body.ts'
 import type { RegistryClient } from '../../upstream/client.ts'
 import { UpstreamError } from '../../upstream/upstream-error.ts'
 import type { AnnotatedReferrer } from '../referrers.ts'
@@ -10,11 +11,14 @@ const maxPages = 200
 const maxTags = 100_000
 const maxReferrers = 1000
 const maxKept = 50
+/** Of all that is kept, about; a list that is on its way counts when it is there. */
+const maxKeptBytes = 16 * 1024 * 1024
 const minKeptMs = 5_000
 
 interface Kept<T> {
   readonly until: number
   readonly list: Promise<readonly T[]>
+  bytes: number
 }
 
 /** What other registries list, as of at most their freshness ago. */
@@ -24,6 +28,10 @@ export class UpstreamLists {
 
   constructor(now: () => number) {
     this.#now = now
+  }
+
+  get keptBytes(): number {
+    return [...this.#kept.values()].reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
   /** In the order of their bytes; empty for a repository that is not known. Throws UpstreamError. */
@@ -61,13 +69,40 @@ export class UpstreamLists {
     }
     const list = read()
     const until = this.#now() + Math.max(minKeptMs, Math.min(upstream.freshnessMs, 300_000))
+    const kept: Kept<T> = { until, list, bytes: 0 }
     this.#kept.delete(key)
-    this.#kept.set(key, { until, list })
-    list.catch(() => this.#kept.delete(key))
-    const [oldest] = this.#kept.keys()
-    if (this.#kept.size > maxKept && oldest !== undefined) this.#kept.delete(oldest)
+    this.#kept.set(key, kept)
+    list.then(
+      (items) => {
+        kept.bytes = bytesOf(items)
+        this.#dropOldest()
+      },
+      () => this.#kept.delete(key),
+    )
+    this.#dropOldest()
     return list
   }
+
+  #dropOldest(): void {
+    let bytes = this.keptBytes
+    for (const [key, kept] of this.#kept) {
+      const isLast = this.#kept.size === 1
+      if (isLast || (this.#kept.size <= maxKept && bytes <= maxKeptBytes)) return
+      bytes -= kept.bytes
+      this.#kept.delete(key)
+    }
+  }
+}
+
+/** Roughly what it takes up in memory. */
+function bytesOf(items: readonly unknown[]): number {
+  return items.reduce<number>((sum, item) => sum + sizeOf(item), 0)
+}
+
+function sizeOf(item: unknown): number {
+  if (typeof item === 'string') return 40 + item.length
+  const { annotationsBytes = 0 } = item as Partial<AnnotatedReferrer>
+  return 400 + annotationsBytes
 }
 
 async function readTags(client: RegistryClient, name: string): Promise<string[]> {
@@ -96,7 +131,7 @@ async function readReferrers(
     if (!(error instanceof UpstreamError) || error.fault !== 'unknown') throw error
   }
   const { content } = await client.getManifest(name, subject.replace(':', '-'))
-  return descriptorsIn(JSON.parse(content.toString('utf8')))
+  return descriptorsIn(parseJson(content.toString('utf8'), client.host))
 }
 
 function descriptorsIn(json: unknown): AnnotatedReferrer[] {

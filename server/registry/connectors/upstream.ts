@@ -3,6 +3,7 @@ import type { Resolve } from '../../upstream/address-guard.ts'
 import type { Budget } from '../../upstream/budget.ts'
 import { RegistryClient } from '../../upstream/client.ts'
 import { UpstreamError } from '../../upstream/upstream-error.ts'
+import { FailureLog, type FailureSink } from './failure-log.ts'
 
 export interface UpstreamObserver {
   /** One question that was really sent. */
@@ -23,6 +24,7 @@ export interface UpstreamOptions {
   readonly password: string | null
   readonly now: () => number
   readonly observer: UpstreamObserver
+  readonly log: FailureSink
   readonly resolve?: Resolve
 }
 
@@ -53,13 +55,15 @@ export class Upstream implements Disposable {
   readonly #names = new Map<string, string>()
   #closed: { readonly until: number; readonly error: UpstreamError } | undefined
   #restsUntil = 0
+  readonly #log: FailureLog
   #budget: Budget | undefined
   #lastError: { readonly at: number; readonly message: string } | undefined
 
   constructor(options: UpstreamOptions) {
-    const { settings, password, now, resolve } = options
+    const { settings, password, now, resolve, log, name } = options
     const { username, caCertificate, allowPrivate, realmHosts } = settings
     this.#options = options
+    this.#log = new FailureLog(log, name, now)
     this.client = new RegistryClient({
       ...{ caCertificate, allowPrivate, realmHosts, now },
       url: new URL(settings.url),
@@ -166,11 +170,19 @@ export class Upstream implements Disposable {
   #noteAnswer(): void {
     this.#restsUntil = 0
     this.#lastError = undefined
+    this.#log.answered()
+  }
+
+  /** It has not answered for a while, and may yet. */
+  noteSlowness(): void {
+    this.#restsUntil = this.#options.now() + restMs
   }
 
   noteFailure(error: UpstreamError): void {
     const at = this.#options.now()
     this.#lastError = { at, message: error.message }
+    // Many say so of what is not there: that is a client's mistake.
+    if (error.fault !== 'denied') this.#log.failed(error)
     if (error.fault === 'unauthorized') this.#closed = { until: at + circuitMs, error }
     if (error.fault === 'limited') {
       this.#closed = { until: at + (error.retryAfterMs ?? 60_000), error }

@@ -77,7 +77,7 @@ function AboutTheImage({ tag, span }: { readonly tag: TagInfo; readonly span: nu
         <Digest digest={digest} />
       </Table.Td>
       <Table.Td rowSpan={span}>
-        {platforms.length === 0 && artifactType !== null ? (
+        {platforms.length === 0 && artifactType !== null && !isImage(artifactType) ? (
           <Badge color="gray" fw={500} maw={220} title={artifactType}>
             {artifactType}
           </Badge>
@@ -98,13 +98,17 @@ function AboutTheImage({ tag, span }: { readonly tag: TagInfo; readonly span: nu
   )
 }
 
+/** Whose platform is not known, such as while its configuration has not been pulled yet. */
+function isImage(artifactType: string): boolean {
+  return /^application\/vnd\.(?:oci\.image\.config|docker\.container\.image)\./.test(artifactType)
+}
+
 function TagMenu(props: { readonly repository: RepositoryDetails; readonly tag: TagInfo }) {
   const { repository, tag } = props
   const [, setAddress] = useAddressState()
   const [deleting, setDeleting] = useState(false)
   const refresh = useRefreshTag(repository.feed, repository.name)
-  // Of a connector that is gone nobody can be asked.
-  const canRefresh = repository.canPush && (tag.cachedFrom?.connector ?? null) !== null
+  const canRefresh = repository.canPush && tag.cachedFrom?.isAsked === true
   return (
     <>
       <Menu position="bottom-end">
