@@ -6,7 +6,7 @@ import { openConnectors } from './app/connectors.ts'
 import { openFiles } from './app/files.ts'
 import { openIdentity } from './app/identity.ts'
 import { type JobTimes, type OpenJobs, openJobs } from './app/jobs.ts'
-import { lockData, openAllStores, trialsOf, watchStores } from './app/stores.ts'
+import { lockData, openAllStores, openUsedFolders, trialsOf, watchStores } from './app/stores.ts'
 import { startSweeping } from './app/sweeping.ts'
 import type { Authenticator } from './auth/authenticate.ts'
 import { openEncryption } from './auth/encrypted.ts'
@@ -97,6 +97,7 @@ export async function openApp(config: Config, overrides: AppOverrides = {}): Pro
   try {
     const foundation = await openFoundation(config, overrides, closers)
     const firstAdministrator = await firstStart(config, foundation)
+    await openUsedFolders(foundation)
     const server = await openServer(config, foundation, { ...overrides, closers })
     closers.push(() => server[Symbol.asyncDispose]())
     closers.push(startSweeping(foundation))
@@ -135,7 +136,7 @@ async function openFoundation(
   const db = measureDb(opened, metrics)
   const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
   const secrets = openEncryption(secretKey.deriveKey('stored-credentials'))
-  const stores = keep(await openAllStores({ config, db, metrics, secrets, keep }))
+  const stores = keep(await openAllStores({ config, db, metrics, secrets }))
   closers.push(watchStores(stores, log))
   const settings = await openSettings(db)
   const { checkpointMs } = overrides

@@ -42,12 +42,26 @@ export async function ensureStore(
     .executeTakeFirstOrThrow()
 }
 
-/** Remembers which store it is, so that another one in its place is noticed. */
-export async function setStoreMarker(
+export async function findStore(db: Queries, id: number): Promise<StoreRecord | undefined> {
+  return db.selectFrom('stores').select(columns).where('id', '=', id).executeTakeFirst()
+}
+
+/**
+ * Remembers which store it is, so that another one in its place is noticed; which it is for all
+ * processes: the first one that says so decides.
+ */
+export async function claimStoreMarker(
   trx: Queries,
   input: { readonly id: number; readonly marker: string },
-): Promise<void> {
-  await trx.updateTable('stores').set({ marker: input.marker }).where('id', '=', input.id).execute()
+): Promise<string | null> {
+  const { id, marker } = input
+  await trx
+    .updateTable('stores')
+    .set({ marker })
+    .where('id', '=', id)
+    .where('marker', 'is', null)
+    .execute()
+  return (await findStore(trx, id))?.marker ?? null
 }
 
 export interface StoreChange extends Pick<StoreRecord, 'type' | 'settings' | 'options' | 'secret'> {

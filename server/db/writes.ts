@@ -73,7 +73,7 @@ import {
   recordStaging,
   reserveParts,
 } from './stagings.ts'
-import { ensureStore, saveStore, setFeedStore, setStoreMarker } from './stores.ts'
+import { claimStoreMarker, ensureStore, saveStore, setFeedStore } from './stores.ts'
 import { forgetStrays, noteStrays, takeStrays } from './stray-locations.ts'
 import { createTag, deleteTag } from './tags.ts'
 import { deleteTask, insertTask, updateTask } from './tasks.ts'
@@ -189,7 +189,7 @@ export const writes: Readonly<Record<string, Write>> = {
   setFeedStore,
   setPassword,
   setSetting,
-  setStoreMarker,
+  claimStoreMarker,
   setUserActive,
   signOutEverywhere,
   touchCachedTag,
