@@ -17,6 +17,7 @@ import { readVersion } from './config/version.ts'
 import type { Config } from './config.ts'
 import { type Db, openDatabase } from './db/database.ts'
 import { hasUsers } from './db/users.ts'
+import { isRefusal } from './domain/errors.ts'
 import { may } from './domain/permission.ts'
 import type { ApiDeps } from './http/api/deps.ts'
 import { managementApi } from './http/api/management.ts'
@@ -154,7 +155,11 @@ async function firstStart(
 ): Promise<FirstAdministrator | null> {
   const isNew = !(await hasUsers(db.read)) && (await listFeeds(db)).length === 0
   if (isNew) {
-    await createFeed({ db, storeId: stores.defaultStoreId, by: 'Entrepot' }, { name: 'main' })
+    const making = { db, storeId: stores.defaultStoreId, by: 'Entrepot' }
+    await createFeed(making, { name: 'main' }).catch((error: unknown) => {
+      // Another process started with us, and was faster.
+      if (!isRefusal(error, 'CONFLICT')) throw error
+    })
   }
   const { dataDir, adminPassword } = config
   return createFirstAdministrator({ db, dataDir, configured: adminPassword })

@@ -4,7 +4,7 @@ import type { Db } from '../db/database.ts'
 import type { HealthCheck } from '../http/health.ts'
 import type { SelfTestDeps } from '../http/self-test/self-test.ts'
 import type { Settings } from '../registry/settings.ts'
-import { isServedElsewhere, type Stores } from '../registry/stores.ts'
+import type { Stores } from '../registry/stores.ts'
 import { listUsedFolders } from './stores.ts'
 
 export interface CheckDeps {
@@ -32,13 +32,11 @@ export function openChecks({ config, db, stores, settings, baseUrlWarning, now }
 }
 
 /**
- * A bucket that cannot be reached, and a folder that another process serves, are the trouble of their
- * feeds alone: the others are served.
+ * A bucket that cannot be reached is the trouble of its feeds alone: the others are served. So is,
+ * where several processes share a database, a folder that this one has not: another one may serve it.
  */
 async function checkFolders(of: Pick<CheckDeps, 'db' | 'stores'>): Promise<void> {
   for (const { store } of await listUsedFolders(of)) {
-    await store.check().catch((error: unknown) => {
-      if (!isServedElsewhere(error)) throw error
-    })
+    if (store.isOpen || of.db.dialect === 'sqlite') await store.check()
   }
 }

@@ -16,12 +16,35 @@ interface FeedStore {
   readonly storeId: number
 }
 
-const inFeed = prepared((db, p: Params<FeedStore & { after: string; limit: number }>) =>
+const digestAhead = prepared((db, p: Params<{ storeId: number; after: string; count: number }>) =>
+  db
+    .selectFrom('blobs')
+    .select('digest')
+    .where('store_id', '=', p.storeId)
+    .where('digest', '>', p.after)
+    .orderBy('digest')
+    .limit(sql.lit(1))
+    .offset(p.count),
+)
+
+/** The digest so many blobs further; undefined: the store ends before. */
+export async function findDigestAhead(
+  db: Queries,
+  from: { readonly storeId: number; readonly after: string; readonly count: number },
+): Promise<string | undefined> {
+  return (await digestAhead.find(db, { ...from, count: from.count - 1 }))?.digest
+}
+
+/** Behind all digests. */
+const lastDigest = '~'
+
+const inFeed = prepared((db, p: Params<FeedStore & { after: string; end: string }>) =>
   db
     .selectFrom('blobs')
     .select(['digest', 'location', 'size_bytes as sizeBytes', 'state'])
     .where('store_id', '=', p.storeId)
     .where('digest', '>', p.after)
+    .where('digest', '<=', p.end)
     .where(
       // With a limit: else PostgreSQL may read all links once for all rows.
       sql<boolean>`coalesce((
@@ -29,16 +52,15 @@ const inFeed = prepared((db, p: Params<FeedStore & { after: string; limit: numbe
         where l.store_id = blobs.store_id and l.digest = blobs.digest
           and r.feed_id = ${p.feedId} limit 1), 0) = 1`,
     )
-    .orderBy('digest')
-    .limit(p.limit),
+    .orderBy('digest'),
 )
 
-/** Blobs of a store that the feed has there, after `after`. */
+/** Blobs of a store that the feed has there: after `after`, up to `end` (null: to the last). */
 export async function listFeedBlobs(
   db: Queries,
-  page: FeedStore & { readonly after: string; readonly limit: number },
+  span: FeedStore & { readonly after: string; readonly end: string | null },
 ): Promise<StrayBlob[]> {
-  return inFeed.list(db, page)
+  return inFeed.list(db, { ...span, end: span.end ?? lastDigest })
 }
 
 /** Repositories of the feed that have the blob in this store. */

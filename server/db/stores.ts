@@ -2,6 +2,7 @@ import type { Actor } from '../domain/actor.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { lockFeed } from './feeds.ts'
+import { noteFormerStore } from './former-stores.ts'
 import { nowMs } from './sql.ts'
 import type { StoreType } from './store-schema.ts'
 
@@ -87,14 +88,24 @@ export async function saveStore(trx: Queries, input: StoreChange): Promise<Store
     .executeTakeFirstOrThrow()
 }
 
-/** What is pushed to the feed from now on goes to this store. Throws NAME_UNKNOWN. */
+/**
+ * What is pushed to the feed from now on goes to this store; there may be something in the former
+ * one. Throws NAME_UNKNOWN.
+ */
 export async function setFeedStore(
   trx: Queries,
   input: { readonly feedId: number; readonly storeId: number; readonly by: Actor },
 ): Promise<void> {
   const { feedId, storeId, by } = input
   await lockFeed(trx, feedId)
+  const { store_id: formerId } = await trx
+    .selectFrom('feeds')
+    .select('store_id')
+    .where('id', '=', feedId)
+    .executeTakeFirstOrThrow()
+  if (formerId === storeId) return
   await trx.updateTable('feeds').set({ store_id: storeId }).where('id', '=', feedId).execute()
+  await noteFormerStore(trx, { feedId, from: formerId, to: storeId })
   const { type } = await trx
     .selectFrom('stores')
     .select('type')

@@ -29,6 +29,7 @@ import { deleteFeedContent } from './feed-content.ts'
 import { deleteFeedGroup, insertFeedGroup, updateFeedGroup } from './feed-groups.ts'
 import { moveLink } from './feed-moves.ts'
 import { insertFeed, retireFeed, updateFeed } from './feeds.ts'
+import { forgetFormerStore } from './former-stores.ts'
 import { forgetFreedLocations } from './freed-locations.ts'
 import { deleteGroup, insertGroup, updateGroup } from './groups.ts'
 import { beatRun, claimRun, endRun, expireClaims, releaseRun } from './job-claims.ts'
@@ -190,6 +191,7 @@ export const writes: Readonly<Record<string, Write>> = {
   setPassword,
   setSetting,
   claimStoreMarker,
+  forgetFormerStore,
   setUserActive,
   signOutEverywhere,
   touchCachedTag,

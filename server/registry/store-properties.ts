@@ -27,8 +27,8 @@ export function getStoreKind(id: string): StoreKind {
 }
 
 /**
- * Sorts properties. A secret that is absent is as it was in `before`. Throws INVALID_FIELDS for all
- * that is missing, unknown or not possible.
+ * Sorts properties. A secret that is absent or empty is as it was in `before`, and one that is null is
+ * kept no longer. Throws INVALID_FIELDS for all that is missing, unknown or not possible.
  */
 export function parseProperties(
   kind: StoreKind,
@@ -53,7 +53,7 @@ export function parseProperties(
     Object.fromEntries(
       [...texts].filter(([each]) => wanted(each)).map(([each, text]) => [each.name, text]),
     )
-  const secrets = { ...before, ...part(({ type }) => type === 'secret') }
+  const secrets = keptSecrets(given, { ...before, ...part(({ type }) => type === 'secret') })
   const place = part((each) => each.isPlace && each.type !== 'secret')
   const options = part((each) => !each.isPlace && each.type !== 'secret')
   const account = accountOf(secrets.ConnectionString)
@@ -66,6 +66,21 @@ export function parseProperties(
     throw new RegistryError('INVALID_FIELDS', message, { detail: problems })
   }
   return parts
+}
+
+/** Without those that were given as null, and those that are of no use without an access key. */
+function keptSecrets(given: Readonly<Record<string, unknown>>, secrets: Properties): Properties {
+  const values = new Map(
+    Object.entries(given).map(([name, value]) => [name.toLowerCase(), value] as const),
+  )
+  const isKept = (name: string) =>
+    values.get(name.toLowerCase()) !== null &&
+    (name !== 'SecretAccessKey' || hasText(values.get('accesskey')))
+  return Object.fromEntries(Object.entries(secrets).filter(([name]) => isKept(name)))
+}
+
+function hasText(value: unknown): boolean {
+  return value !== null && value !== undefined && String(value).trim() !== ''
 }
 
 function problemOf({ name, type }: StoreProperty, text: string): string | undefined {

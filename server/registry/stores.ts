@@ -10,7 +10,7 @@ import {
   listStores,
   type StoreRecord,
 } from '../db/stores.ts'
-import { RegistryError } from '../domain/errors.ts'
+import { isRefusal, RegistryError } from '../domain/errors.ts'
 import { cloudPlaceOf, isTrue, type Properties, type StoreParts } from './store-properties.ts'
 
 /** The stores that this process knows, by their row. Each is opened when it is first used. */
@@ -136,6 +136,8 @@ export function isServedElsewhere(error: unknown): boolean {
   return (error.detail as { servedElsewhere?: unknown } | undefined)?.servedElsewhere === true
 }
 
+const everywhere = 'give its registries a store in the cloud, which every process reaches.'
+
 /** What another process has made of its own folder meanwhile is another store. */
 async function openFolder(
   { db, openDisk }: StoresOptions,
@@ -143,15 +145,24 @@ async function openFolder(
   folder: string,
 ): Promise<BlobStore> {
   const before = await findStore(db.read, id)
-  const opened = await openDisk(folder, before?.marker ?? null)
+  const opened = await openDisk(folder, before?.marker ?? null).catch((error: unknown) => {
+    throw db.dialect === 'sqlite' ? error : namingOthers(error)
+  })
   const marker = await db.write(claimStoreMarker, { id, marker: opened.id })
   if (marker === opened.id) return opened.store
   await opened.store[Symbol.asyncDispose]()
-  throw new RegistryError(
-    'UNAVAILABLE',
-    'The store is a folder of another process: give its registries one that every process reaches.',
-    { detail: { servedElsewhere: true }, cause: new Error(`${folder} holds another store`) },
-  )
+  throw new RegistryError('UNAVAILABLE', `Another process has this disk store: ${everywhere}`, {
+    detail: { servedElsewhere: true },
+    cause: new Error(`${folder} holds another store`),
+  })
+}
+
+/** Where several processes share a database, another one may have what is not here. */
+function namingOthers(error: unknown): unknown {
+  if (!isRefusal(error, 'UNAVAILABLE') || isServedElsewhere(error)) return error
+  const { message, detail, cause } = error
+  const hint = `If another process has this disk store, ${everywhere}`
+  return new RegistryError('UNAVAILABLE', `${message} ${hint}`, { detail, cause })
 }
 
 /** What the row says. Throws INTERNAL if its secret cannot be read. */
