@@ -32,8 +32,7 @@ export const FeedStorage = z.object({
     .boolean()
     .meta({ description: 'Whether images of the registry may be elsewhere still.' }),
   elsewhere: z.array(z.object({ store: z.string(), blobs: z.int(), bytes: z.int() })).meta({
-    description:
-      'What is in other stores: of each at most a thousand blobs, among its first ten thousand.',
+    description: 'What is in other stores, of each at most a thousand blobs.',
   }),
 })
 export type FeedStorage = z.infer<typeof FeedStorage>

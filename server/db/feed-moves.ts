@@ -63,6 +63,34 @@ export async function listFeedBlobs(
   return inFeed.list(db, { ...span, end: span.end ?? lastDigest })
 }
 
+const stored = prepared((db, p: Params<FeedStore & { limit: number }>) =>
+  db
+    .selectFrom(
+      db
+        .selectFrom('feed_blobs')
+        .select('bytes')
+        .where('feed_id', '=', p.feedId)
+        .where('store_id', '=', p.storeId)
+        // With a limit alone PostgreSQL may read the whole table.
+        .orderBy('digest')
+        .limit(p.limit)
+        .as('some'),
+    )
+    .select(({ fn }) => [
+      fn.countAll<number>().as('blobs'),
+      sql<number>`coalesce(sum(bytes), 0)`.as('bytes'),
+    ]),
+)
+
+/** How much the feed has in the store, of `limit` blobs at most; as of when sizes were added up last. */
+export async function countStoredBlobs(
+  db: Queries,
+  of: FeedStore & { readonly limit: number },
+): Promise<{ readonly blobs: number; readonly bytes: number }> {
+  const { blobs = 0, bytes = 0 } = (await stored.find(db, of)) ?? {}
+  return { blobs: Number(blobs), bytes: Number(bytes) }
+}
+
 /** Repositories of the feed that have the blob in this store. */
 export async function listHolders(
   db: Queries,
@@ -79,7 +107,10 @@ export async function listHolders(
     .execute()
 }
 
-/** Whether an upload of the feed goes to this store still. */
+/**
+ * Whether an upload of the feed goes to this store still. Looks through the uploads that are open: an
+ * index would cost every push more than the job that asks can save.
+ */
 export async function hasUploadsIn(db: Queries, { feedId, storeId }: FeedStore): Promise<boolean> {
   const row = await db
     .selectFrom('uploads')

@@ -11,6 +11,7 @@ export function formerStores(dialect: 'sqlite' | 'postgres'): Migration {
       since ${integer} not null,
       primary key (feed_id, store_id)
     ) ${keyed}`,
+    'create index former_stores_store on former_stores (store_id)',
     // Moves that had not ended.
     `insert into former_stores (feed_id, store_id, since)
       select r.feed_id, l.store_id, 0 from links l
