@@ -1,4 +1,8 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { BlobCache } from '../blobs/blob-cache.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
+import { openCachedStore } from '../blobs/cached-store.ts'
 import { openCloud } from '../blobs/cloud.ts'
 import { openFileStore } from '../blobs/file-store.ts'
 import { openCloudTrial, openDiskTrial } from '../blobs/trial-store.ts'
@@ -34,11 +38,27 @@ export function openAllStores({ config, db, metrics, secrets }: StoresFoundation
     ...{ db, dataDir: config.dataDir, secrets },
     openDisk: (folder, expectedId) =>
       openDisk({ folder, expectedId, reserveBytes: config.diskReserveBytes, metrics }),
-    async openCloud(storeId, place, id) {
+    async openCloud(storeId, { place, id, cacheBytes }) {
       const ledger = openPartLedger(db, storeId)
-      return measureStore(await openCloud(place, { id, ledger }), metrics)
+      const store = await openCloud(place, { id, ledger })
+      return measureStore(await withCache(store, storeId, { config, cacheBytes }), metrics)
     },
   })
+}
+
+async function withCache(
+  store: BlobStore,
+  storeId: number,
+  of: { readonly config: StoresFoundation['config']; readonly cacheBytes: number | null },
+): Promise<BlobStore> {
+  const { dataDir, diskReserveBytes } = of.config
+  const folder = path.join(dataDir, 'cache', String(storeId))
+  if (of.cacheBytes === null) {
+    await rm(folder, { recursive: true, force: true })
+    return store
+  }
+  const limits = { maxBytes: of.cacheBytes, reserveBytes: diskReserveBytes }
+  return openCachedStore(store, await BlobCache.open({ folder, ...limits }))
 }
 
 async function openDisk(of: {

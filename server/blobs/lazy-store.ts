@@ -52,7 +52,7 @@ export function openLazyStore(
     }),
     finish: async (location) => (await ready()).finish(location),
     abort: async (location) => (await ready()).abort(location),
-    open: async (location) => (await ready()).open(location),
+    open: async (location, content) => (await ready()).open(location, content),
     remove: async (locations) => (await ready()).remove(locations),
     list: async (after, count) => (await ready()).list(after, count),
     sweep: async (signal) => (await (await ready()).sweep?.(signal)) ?? 0,

@@ -16,6 +16,7 @@ export interface StoreParts {
 }
 
 const mebibyte = 1024 * 1024
+const gibibyte = 1024 * mebibyte
 
 /** Throws INVALID_FIELDS naming the kinds that there are. */
 export function getStoreKind(id: string): StoreKind {
@@ -149,6 +150,11 @@ function sorted(properties: Properties): Properties {
 
 export function isTrue(text: string | undefined): boolean {
   return text?.toLowerCase() === 'true'
+}
+
+/** How much of it is kept on this machine too; null: nothing. */
+export function cacheBytesOf({ options }: StoreParts): number | null {
+  return options.CacheGiB === undefined ? null : Number(options.CacheGiB) * gibibyte
 }
 
 /** What opens it. Not for a folder. */

@@ -11,7 +11,13 @@ import {
   type StoreRecord,
 } from '../db/stores.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
-import { cloudPlaceOf, isTrue, type Properties, type StoreParts } from './store-properties.ts'
+import {
+  cacheBytesOf,
+  cloudPlaceOf,
+  isTrue,
+  type Properties,
+  type StoreParts,
+} from './store-properties.ts'
 
 /** The stores that this process knows, by their row. Each is opened when it is first used. */
 export interface Stores extends AsyncDisposable {
@@ -56,8 +62,15 @@ export interface StoresOptions {
    * with `servedElsewhere` in its detail where another process has it.
    */
   readonly openDisk: (folder: string, expectedId: string | null) => Promise<OpenDisk>
-  /** Opens a place in the cloud; `id`: of its marker. */
-  readonly openCloud: (storeId: number, place: CloudPlace, id: string) => Promise<BlobStore>
+  readonly openCloud: (storeId: number, place: DescribedCloud) => Promise<BlobStore>
+}
+
+export interface DescribedCloud {
+  readonly place: CloudPlace
+  /** Of its marker. */
+  readonly id: string
+  /** How much of it is kept on this machine too; null: nothing. */
+  readonly cacheBytes: number | null
 }
 
 export interface OpenDisk {
@@ -124,8 +137,9 @@ function describe(options: StoresOptions, record: StoreRecord) {
     return { ...{ id, type, version, name, store }, redirect: null }
   }
   const store = openLazyStore(async () => {
-    const place = cloudPlaceOf(partsOf(record, options.secrets))
-    return options.openCloud(id, place, marker ?? '')
+    const parts = partsOf(record, options.secrets)
+    const place = { id: marker ?? '', place: cloudPlaceOf(parts), cacheBytes: cacheBytesOf(parts) }
+    return options.openCloud(id, place)
   })
   return { ...{ id, type, version, store }, name: nameOf(record), redirect: redirectOf(record) }
 }
