@@ -47,6 +47,8 @@ describe.each(tried)(`pushes to $name while it fails (ENTREPOT_TEST_SEED=${seed}
       while (runsAsked > 0 ? runs < runsAsked : performance.now() < until) {
         pushes += await runOnce({ server, faulty, bucket }, seed + runs)
         runs += 1
+        if (runs % 10 === 0)
+          process.stdout.write(`${kind.name}: ${runs} runs, nothing lost so far\n`)
       }
       expect(pushes).toBeGreaterThan(0)
       process.stdout.write(
