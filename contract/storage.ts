@@ -28,10 +28,12 @@ export const FeedStorage = z.object({
   id: kind,
   properties: z.record(z.string(), z.string()),
   secrets: z.array(z.string()).meta({ description: 'Those that are kept; never shown.' }),
-  moving: z.boolean().meta({ description: 'Whether images of the registry are elsewhere still.' }),
-  elsewhere: z
-    .array(z.object({ store: z.string(), blobs: z.int(), bytes: z.int() }))
-    .meta({ description: 'What is in other stores, of each at most a thousand blobs.' }),
+  moving: z
+    .boolean()
+    .meta({ description: 'Whether images of the registry may be elsewhere still.' }),
+  elsewhere: z.array(z.object({ store: z.string(), blobs: z.int(), bytes: z.int() })).meta({
+    description: 'What is in other stores, of each at most a thousand blobs.',
+  }),
 })
 export type FeedStorage = z.infer<typeof FeedStorage>
 
@@ -47,7 +49,8 @@ export type StoreInfo = z.infer<typeof StoreInfo>
 const body = z.strictObject({
   id: z.string().max(50).meta({ description: 'disk, s3 or azure.' }),
   properties: properties.meta({
-    description: 'Of the kind. A secret that is left out is as it was, if the place is the same.',
+    description:
+      'Of the kind. A secret that is left out is as it was, if the place is the same; null removes it. SecretAccessKey goes with its AccessKey.',
   }),
 })
 

@@ -6,7 +6,7 @@ import { openConnectors } from './app/connectors.ts'
 import { openFiles } from './app/files.ts'
 import { openIdentity } from './app/identity.ts'
 import { type JobTimes, type OpenJobs, openJobs } from './app/jobs.ts'
-import { lockData, openAllStores, trialsOf, watchStores } from './app/stores.ts'
+import { lockData, openAllStores, openUsedFolders, trialsOf, watchStores } from './app/stores.ts'
 import { startSweeping } from './app/sweeping.ts'
 import type { Authenticator } from './auth/authenticate.ts'
 import { openEncryption } from './auth/encrypted.ts'
@@ -18,6 +18,7 @@ import { readVersion } from './config/version.ts'
 import type { Config } from './config.ts'
 import { type Db, openDatabase } from './db/database.ts'
 import { hasUsers } from './db/users.ts'
+import { isRefusal } from './domain/errors.ts'
 import { may } from './domain/permission.ts'
 import type { ApiDeps } from './http/api/deps.ts'
 import { managementApi } from './http/api/management.ts'
@@ -101,6 +102,7 @@ export async function openApp(config: Config, overrides: AppOverrides = {}): Pro
   try {
     const foundation = await openFoundation(config, overrides, closers)
     const firstAdministrator = await firstStart(config, foundation)
+    await openUsedFolders(foundation)
     const server = await openServer(config, foundation, { ...overrides, closers })
     closers.push(() => server[Symbol.asyncDispose]())
     closers.push(startSweeping(foundation))
@@ -139,7 +141,7 @@ async function openFoundation(
   const db = measureDb(opened, metrics)
   const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
   const secrets = openEncryption(secretKey.deriveKey('stored-credentials'))
-  const stores = keep(await openAllStores({ config, db, metrics, secrets, keep }))
+  const stores = keep(await openAllStores({ config, db, metrics, secrets }))
   closers.push(watchStores(stores, log))
   const settings = await openSettings(db)
   const { checkpointMs, passwords = openPasswords() } = overrides
@@ -158,7 +160,11 @@ async function firstStart(
 ): Promise<FirstAdministrator | null> {
   const isNew = !(await hasUsers(db.read)) && (await listFeeds(db)).length === 0
   if (isNew) {
-    await createFeed({ db, storeId: stores.defaultStoreId, by: 'Entrepot' }, { name: 'main' })
+    const making = { db, storeId: stores.defaultStoreId, by: 'Entrepot' }
+    await createFeed(making, { name: 'main' }).catch((error: unknown) => {
+      // Another process started with us, and was faster.
+      if (!isRefusal(error, 'CONFLICT')) throw error
+    })
   }
   const { dataDir, adminPassword } = config
   return createFirstAdministrator({ db, passwords, dataDir, configured: adminPassword })

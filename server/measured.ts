@@ -32,7 +32,7 @@ export function measureStore(store: BlobStore, metrics: Metrics): BlobStore {
     }),
     finish: (location) => measure('finish', () => store.finish(location)),
     abort: (location) => measure('abort', () => store.abort(location)),
-    open: (location) => measure('open', () => store.open(location)),
+    open: (location, content) => measure('open', () => store.open(location, content)),
     remove: (locations) => measure('remove', () => store.remove(locations)),
     list: (after, count) => measure('list', () => store.list(after, count)),
     sweep: async (signal) => (await store.sweep?.(signal)) ?? 0,

@@ -5,6 +5,7 @@ import type { HealthCheck } from '../http/health.ts'
 import type { SelfTestDeps } from '../http/self-test/self-test.ts'
 import type { Settings } from '../registry/settings.ts'
 import type { Stores } from '../registry/stores.ts'
+import { listUsedFolders } from './stores.ts'
 
 export interface CheckDeps {
   readonly config: Pick<Config, 'baseUrl'>
@@ -19,7 +20,7 @@ export interface CheckDeps {
 export function openChecks({ config, db, stores, settings, baseUrlWarning, now }: CheckDeps) {
   const checks: readonly HealthCheck[] = [
     { name: 'database', check: () => db.check() },
-    { name: 'storage', check: () => checkStores(stores) },
+    { name: 'storage', check: () => checkFolders({ db, stores }) },
   ]
   const own = { url: '' }
   const selfTest: SelfTestDeps = {
@@ -30,7 +31,12 @@ export function openChecks({ config, db, stores, settings, baseUrlWarning, now }
   return { checks, selfTest, own }
 }
 
-async function checkStores(stores: Stores): Promise<void> {
-  // A bucket that cannot be reached is the trouble of its feeds alone: the others are served.
-  for (const { type, store } of stores.list()) if (type === 'disk') await store.check()
+/**
+ * A bucket that cannot be reached is the trouble of its feeds alone: the others are served. So is,
+ * where several processes share a database, a folder that this one has not: another one may serve it.
+ */
+async function checkFolders(of: Pick<CheckDeps, 'db' | 'stores'>): Promise<void> {
+  for (const { store } of await listUsedFolders(of)) {
+    if (store.isOpen || of.db.dialect === 'sqlite') await store.check()
+  }
 }

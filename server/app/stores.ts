@@ -1,7 +1,10 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { BlobCache } from '../blobs/blob-cache.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
+import { openCachedStore } from '../blobs/cached-store.ts'
 import { openCloud } from '../blobs/cloud.ts'
 import { openFileStore } from '../blobs/file-store.ts'
-import { openLazyStore } from '../blobs/lazy-store.ts'
 import { openCloudTrial, openDiskTrial } from '../blobs/trial-store.ts'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/database.ts'
@@ -10,8 +13,15 @@ import { RegistryError } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
 import { measureStore } from '../measured.ts'
 import type { Metrics } from '../metrics.ts'
+import { listFeeds } from '../registry/feeds.ts'
 import { openPartLedger } from '../registry/part-ledger.ts'
-import { openStores, type Secrets, type Stores } from '../registry/stores.ts'
+import {
+  type KnownStore,
+  type OpenDisk,
+  openStores,
+  type Secrets,
+  type Stores,
+} from '../registry/stores.ts'
 
 /** How soon another process sees a store that was defined here. */
 const lookMs = 2000
@@ -21,39 +31,98 @@ export interface StoresFoundation {
   readonly db: Db
   readonly metrics: Metrics
   readonly secrets: Secrets
-  /** Closes it with everything else. */
-  readonly keep: <T extends AsyncDisposable>(opened: T) => T
 }
 
-export function openAllStores(of: StoresFoundation): Promise<Stores> {
-  const { config, db, metrics, secrets, keep } = of
+export function openAllStores({ config, db, metrics, secrets }: StoresFoundation): Promise<Stores> {
   return openStores({
     ...{ db, dataDir: config.dataDir, secrets },
-    async openDisk(folder, expectedId) {
-      await mkdir(folder, { recursive: true, mode: 0o700 })
-      keep(await lockStore(folder))
-      const store = await openFileStore({
-        root: folder,
-        reserveBytes: config.diskReserveBytes,
-        ...(expectedId !== null && { expectedId }),
-      })
-      return { id: store.id, store: measureStore(store, metrics) }
-    },
-    openCloud(storeId, place, id) {
+    openDisk: (folder, expectedId) =>
+      openDisk({ folder, expectedId, reserveBytes: config.diskReserveBytes, metrics }),
+    async openCloud(storeId, { place, id, cacheBytes }) {
       const ledger = openPartLedger(db, storeId)
-      return measureStore(
-        openLazyStore(() => openCloud(place, { id, ledger })),
-        metrics,
-      )
+      const store = await openCloud(place, { id, ledger })
+      return measureStore(await withCache(store, storeId, { config, cacheBytes }), metrics)
     },
   })
 }
 
-/** Opens what other processes define. */
+async function withCache(
+  store: BlobStore,
+  storeId: number,
+  of: { readonly config: StoresFoundation['config']; readonly cacheBytes: number | null },
+): Promise<BlobStore> {
+  const { dataDir, diskReserveBytes } = of.config
+  const folder = path.join(dataDir, 'cache', String(storeId))
+  if (of.cacheBytes === null) {
+    await rm(folder, { recursive: true, force: true })
+    return store
+  }
+  const limits = { maxBytes: of.cacheBytes, reserveBytes: diskReserveBytes }
+  return openCachedStore(store, await BlobCache.open({ folder, ...limits }))
+}
+
+async function openDisk(of: {
+  readonly folder: string
+  readonly expectedId: string | null
+  readonly reserveBytes: number
+  readonly metrics: Metrics
+}): Promise<OpenDisk> {
+  const { folder, expectedId, reserveBytes, metrics } = of
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const lock = await lockStore(folder)
+  try {
+    const expected = expectedId !== null && { expectedId }
+    const store = await openFileStore({ root: folder, reserveBytes, ...expected })
+    const close = async () => {
+      await store[Symbol.asyncDispose]()
+      await lock[Symbol.asyncDispose]()
+    }
+    const measured = measureStore(store, metrics)
+    return { id: store.id, store: { ...measured, [Symbol.asyncDispose]: close } }
+  } catch (error) {
+    await lock[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/**
+ * Opens the folders that registries push to, so that what is wrong with one shows at the start. With
+ * SQLite nobody else can have it: the server does not start. With PostgreSQL its registries are
+ * unavailable here until it can be opened.
+ */
+export async function openUsedFolders(of: {
+  readonly db: Db
+  readonly stores: Stores
+  readonly log: Log
+}): Promise<void> {
+  const { db, log } = of
+  for (const { name, store } of await listUsedFolders(of)) {
+    try {
+      await store.openNow()
+    } catch (err) {
+      if (db.dialect === 'sqlite') throw err
+      log.error(
+        { err, folder: name },
+        'Registries that are kept in this folder are unavailable here',
+      )
+    }
+  }
+}
+
+/** Disk stores that registries push to. */
+export async function listUsedFolders(of: {
+  readonly db: Db
+  readonly stores: Stores
+}): Promise<KnownStore[]> {
+  const used = new Set((await listFeeds(of.db)).map(({ storeId }) => storeId))
+  return of.stores.list().filter(({ id, type }) => type === 'disk' && used.has(id))
+}
+
+/** Learns what other processes define. */
 export function watchStores(stores: Stores, log: Log): () => void {
   const look = () =>
     void stores.refresh().catch((err: unknown) => {
-      log.error({ err }, 'Stores that were defined or changed could not be opened yet')
+      log.error({ err }, 'Stores that were defined or changed could not be looked up yet')
     })
   const timer = setInterval(look, lookMs)
   timer.unref()
@@ -82,6 +151,7 @@ async function lockStore(folder: string): Promise<ProcessLock> {
   if (lock) return lock
   throw new RegistryError(
     'UNAVAILABLE',
-    `Another Entrepot serves the store in ${folder}: only one process may write to a disk store.`,
+    'Another process serves this disk store, and only one may: stop the other one, or move the registry to a store in the cloud.',
+    { detail: { servedElsewhere: true }, cause: new Error(`somebody has the lock of ${folder}`) },
   )
 }

@@ -43,8 +43,11 @@ export interface BlobStore extends AsyncDisposable {
   /** Removes what is staged or finished under this location; nothing there is no error. */
   abort(location: string): Promise<void>
 
-  /** Opens finished bytes. Undefined when missing (only while the store itself can be reached). */
-  open(location: string): Promise<BlobReader | undefined>
+  /**
+   * Opens finished bytes. Undefined when missing (only while the store itself can be reached). With
+   * `content` they may come from a cache, and are kept there if they are read whole.
+   */
+  open(location: string, content?: BlobContent): Promise<BlobReader | undefined>
 
   /** Removes finished bytes; those already gone are no error. */
   remove(locations: readonly string[]): Promise<void>
@@ -63,6 +66,12 @@ export interface BlobStore extends AsyncDisposable {
 
   /** Throws UNAVAILABLE, saying why, unless the store's marker can be read and there is room. */
   check(): Promise<void>
+}
+
+/** What the bytes at a location are, as the database has it. */
+export interface BlobContent {
+  readonly digest: string
+  readonly sizeBytes: number
 }
 
 export interface StoredLocation {
@@ -94,6 +103,8 @@ export interface UploadWriter extends AsyncDisposable {
 /** Finished bytes, open: a removal meanwhile does not disturb a reader on disk. */
 export interface BlobReader extends AsyncDisposable {
   readonly sizeBytes: number
+  /** They are on this machine, though the store is elsewhere. */
+  readonly isCached?: true
   /**
    * The bytes from `start` to `end`, both included, in pieces of up to 1 MiB. A piece is valid
    * until the next one is asked for. Throws UNAVAILABLE if bytes are missing.

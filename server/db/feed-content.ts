@@ -33,6 +33,7 @@ export async function deleteFeedContent(
   if (!repository) {
     await trx.deleteFrom('api_keys').where('feed_id', '=', input.feedId).execute()
     await trx.deleteFrom('jobs').where('feed_id', '=', input.feedId).execute()
+    await trx.deleteFrom('former_stores').where('feed_id', '=', input.feedId).execute()
     await trx.deleteFrom('feeds').where('id', '=', input.feedId).execute()
     return { removed: 0 }
   }

@@ -16,12 +16,35 @@ interface FeedStore {
   readonly storeId: number
 }
 
-const inFeed = prepared((db, p: Params<FeedStore & { after: string; limit: number }>) =>
+const digestAhead = prepared((db, p: Params<{ storeId: number; after: string; count: number }>) =>
+  db
+    .selectFrom('blobs')
+    .select('digest')
+    .where('store_id', '=', p.storeId)
+    .where('digest', '>', p.after)
+    .orderBy('digest')
+    .limit(sql.lit(1))
+    .offset(p.count),
+)
+
+/** The digest so many blobs further; undefined: the store ends before. */
+export async function findDigestAhead(
+  db: Queries,
+  from: { readonly storeId: number; readonly after: string; readonly count: number },
+): Promise<string | undefined> {
+  return (await digestAhead.find(db, { ...from, count: from.count - 1 }))?.digest
+}
+
+/** Behind all digests. */
+const lastDigest = '~'
+
+const inFeed = prepared((db, p: Params<FeedStore & { after: string; end: string }>) =>
   db
     .selectFrom('blobs')
     .select(['digest', 'location', 'size_bytes as sizeBytes', 'state'])
     .where('store_id', '=', p.storeId)
     .where('digest', '>', p.after)
+    .where('digest', '<=', p.end)
     .where(
       // With a limit: else PostgreSQL may read all links once for all rows.
       sql<boolean>`coalesce((
@@ -29,16 +52,43 @@ const inFeed = prepared((db, p: Params<FeedStore & { after: string; limit: numbe
         where l.store_id = blobs.store_id and l.digest = blobs.digest
           and r.feed_id = ${p.feedId} limit 1), 0) = 1`,
     )
-    .orderBy('digest')
-    .limit(p.limit),
+    .orderBy('digest'),
 )
 
-/** Blobs of a store that the feed has there, after `after`. */
+/** Blobs of a store that the feed has there: after `after`, up to `end` (null: to the last). */
 export async function listFeedBlobs(
   db: Queries,
-  page: FeedStore & { readonly after: string; readonly limit: number },
+  span: FeedStore & { readonly after: string; readonly end: string | null },
 ): Promise<StrayBlob[]> {
-  return inFeed.list(db, page)
+  return inFeed.list(db, { ...span, end: span.end ?? lastDigest })
+}
+
+const stored = prepared((db, p: Params<FeedStore & { limit: number }>) =>
+  db
+    .selectFrom(
+      db
+        .selectFrom('feed_blobs')
+        .select('bytes')
+        .where('feed_id', '=', p.feedId)
+        .where('store_id', '=', p.storeId)
+        // With a limit alone PostgreSQL may read the whole table.
+        .orderBy('digest')
+        .limit(p.limit)
+        .as('some'),
+    )
+    .select(({ fn }) => [
+      fn.countAll<number>().as('blobs'),
+      sql<number>`coalesce(sum(bytes), 0)`.as('bytes'),
+    ]),
+)
+
+/** How much the feed has in the store, of `limit` blobs at most; as of when sizes were added up last. */
+export async function countStoredBlobs(
+  db: Queries,
+  of: FeedStore & { readonly limit: number },
+): Promise<{ readonly blobs: number; readonly bytes: number }> {
+  const { blobs = 0, bytes = 0 } = (await stored.find(db, of)) ?? {}
+  return { blobs: Number(blobs), bytes: Number(bytes) }
 }
 
 /** Repositories of the feed that have the blob in this store. */
@@ -57,7 +107,10 @@ export async function listHolders(
     .execute()
 }
 
-/** Whether an upload of the feed goes to this store still. */
+/**
+ * Whether an upload of the feed goes to this store still. Looks through the uploads that are open: an
+ * index would cost every push more than the job that asks can save.
+ */
 export async function hasUploadsIn(db: Queries, { feedId, storeId }: FeedStore): Promise<boolean> {
   const row = await db
     .selectFrom('uploads')

@@ -35,6 +35,7 @@ describeDatabases('a database that starts', (databases) => {
       ...['001-core', '002-access', '003-locked-keys', '004-audit-indexes', '005-browsing'],
       ...['006-jobs', '007-retention-sizes', '008-stores', '009-connectors'],
       '010-cache-checks',
+      '011-former-stores',
     ])
   })
 

@@ -94,9 +94,25 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
     ],
   ]
 
+  const inStore = () => ({ storeId: content.storeId, feedId: content.feedId })
+  const staged = () => ({ storeId: content.storeId, location: 's77' })
+  /** Of stores in the cloud, and of registries that move. */
+  const ofStores: readonly [string, () => unknown][] = [
+    ['countStoredBlobs', () => ({ ...inStore(), limit: 1000 })],
+    ['findDigestAhead', () => ({ storeId: content.storeId, after: 'b7', count: 500 })],
+    ['findLiveBlob', () => ({ storeId: content.storeId, digest: 'b77' })],
+    ['findStaging', staged],
+    ['listFeedBlobs', () => ({ ...inStore(), after: 'b77', end: 'b78' })],
+    ['listFormerStores', () => content.feedId],
+    ['listHolders', () => ({ ...inStore(), digest: 'b77' })],
+    ['listStaged', () => ({ storeId: content.storeId, locations: ['s77', 's78', 'x'] })],
+    ['listStagings', () => ({ storeId: content.storeId, after: 's77', limit: 100 })],
+  ]
+
   describe('no read goes through a table:', () => {
     const rows: readonly [string, () => unknown][] = [
       ['findCheckedTag', () => ({ manifestId: 77 })],
+      ...ofStores,
       ['findFeedByKey', () => 'n77'],
       ['findImageOrigin', () => ({ repositoryId: big, digest: 'm77' })],
       ['findManifestOrigin', () => ({ repositoryId: big, digest: 'm77' })],
@@ -244,6 +260,12 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['noteStrays', () => ({ storeId: content.storeId, locations: ['x', 'y'] })],
       ['forgetStrays', () => ({ storeId: content.storeId, locations: ['x', 'y'] })],
       ['markLive', () => ({ storeId: content.storeId, location: 'b81' })],
+      ['claimStaging', () => ({ ...staged(), writer: 0, sizeBytes: 1, state: '{}' })],
+      ['recordStaging', () => ({ ...staged(), writer: 1, sizeBytes: 2, state: '{}' })],
+      ['reserveParts', () => ({ ...staged(), writer: 1, count: 8 })],
+      ['deleteStaging', staged],
+      ['moveLink', () => ({ ...key(), from: content.storeId, to: content.storeId })],
+      ['forgetFormerStore', () => ({ ...inStore(), since: 1 })],
       ['deletePurgedUploads', () => ({ ids: ['u80', 'u81'] })],
       ['recordFacts', () => ({ facts: [{ id: 80, platforms: 'linux/amd64' }] })],
       [
@@ -317,7 +339,7 @@ const bigTables = [
   ...['repositories', 'blobs', 'links', 'manifests', 'manifest_contents', 'manifest_blobs'],
   ...['manifest_children', 'wanted', 'tags', 'tag_history', 'uploads', 'candidates'],
   ...['freed_locations', 'feed_names', 'job_runs', 'job_log', 'stray_locations', 'jobs'],
-  ...['feed_blobs', 'repository_sizes'],
+  ...['feed_blobs', 'repository_sizes', 'stagings'],
 ]
 
 function checkOf(repositoryId: number) {
@@ -388,6 +410,8 @@ async function fill({ run, storeId, feedId, db }: DatabaseContent, big: number) 
        attempts, cancelling, counts, error_count)
      values ('StorageCleanup', 0, '{}', 'queued', 'ann', 0, 0, 0, '{}', 0)`,
     `insert into job_log (run_id, at, level, message) select id, 0, 'info', 'x' from job_runs`,
+    `insert into stagings (store_id, location, writer, next_number, size_bytes, state)
+     ${n} select ${storeId}, 's' || i, 0, 1, 1, '{}' from n`,
     `insert into stray_locations (store_id, location, seen_at)
      ${n} select ${storeId}, 's' || i, i from n`,
     // Some of each are to be taken: links, orphans and blobs that nothing holds.

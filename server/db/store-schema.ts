@@ -4,6 +4,7 @@ import type { Generated } from 'kysely'
 export interface StoreSchema {
   stores: StoreRow
   stagings: StagingRow
+  former_stores: FormerStoreRow
 }
 
 export type StoreType = 'disk' | 's3' | 'azure'
@@ -36,4 +37,12 @@ export interface StagingRow {
   size_bytes: number
   /** JSON: parts and tails. */
   state: string
+}
+
+/** A store that a feed had before, until nothing of the feed is there. Key (feed_id, store_id). */
+export interface FormerStoreRow {
+  feed_id: number
+  store_id: number
+  /** When the feed left it, the last time. */
+  since: number
 }

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { describeDatabases } from '../../test/support/databases.ts'
 import type { Db } from './database.ts'
-import { ensureStore, listStores, setStoreMarker } from './stores.ts'
+import { claimStoreMarker, ensureStore, listStores } from './stores.ts'
 
 describeDatabases('stores', (databases) => {
   let db: Db
@@ -31,7 +31,7 @@ describeDatabases('stores', (databases) => {
       secret: null,
       version: 1,
     })
-    await db.write(setStoreMarker, { id: store.id, marker: 'm-1' })
+    await db.write(claimStoreMarker, { id: store.id, marker: 'm-1' })
     expect(await ensure('marked')).toEqual({ ...store, marker: 'm-1' })
     expect(await ensure('not marked')).toEqual(bystander)
     expect((await listStores(db.read)).map((each) => each.id)).toContain(store.id)

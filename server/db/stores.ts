@@ -2,6 +2,7 @@ import type { Actor } from '../domain/actor.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { lockFeed } from './feeds.ts'
+import { noteFormerStore } from './former-stores.ts'
 import { nowMs } from './sql.ts'
 import type { StoreType } from './store-schema.ts'
 
@@ -42,12 +43,26 @@ export async function ensureStore(
     .executeTakeFirstOrThrow()
 }
 
-/** Remembers which store it is, so that another one in its place is noticed. */
-export async function setStoreMarker(
+export async function findStore(db: Queries, id: number): Promise<StoreRecord | undefined> {
+  return db.selectFrom('stores').select(columns).where('id', '=', id).executeTakeFirst()
+}
+
+/**
+ * Remembers which store it is, so that another one in its place is noticed; which it is for all
+ * processes: the first one that says so decides.
+ */
+export async function claimStoreMarker(
   trx: Queries,
   input: { readonly id: number; readonly marker: string },
-): Promise<void> {
-  await trx.updateTable('stores').set({ marker: input.marker }).where('id', '=', input.id).execute()
+): Promise<string | null> {
+  const { id, marker } = input
+  await trx
+    .updateTable('stores')
+    .set({ marker })
+    .where('id', '=', id)
+    .where('marker', 'is', null)
+    .execute()
+  return (await findStore(trx, id))?.marker ?? null
 }
 
 export interface StoreChange extends Pick<StoreRecord, 'type' | 'settings' | 'options' | 'secret'> {
@@ -73,14 +88,24 @@ export async function saveStore(trx: Queries, input: StoreChange): Promise<Store
     .executeTakeFirstOrThrow()
 }
 
-/** What is pushed to the feed from now on goes to this store. Throws NAME_UNKNOWN. */
+/**
+ * What is pushed to the feed from now on goes to this store; there may be something in the former
+ * one. Throws NAME_UNKNOWN.
+ */
 export async function setFeedStore(
   trx: Queries,
   input: { readonly feedId: number; readonly storeId: number; readonly by: Actor },
 ): Promise<void> {
   const { feedId, storeId, by } = input
   await lockFeed(trx, feedId)
+  const { store_id: formerId } = await trx
+    .selectFrom('feeds')
+    .select('store_id')
+    .where('id', '=', feedId)
+    .executeTakeFirstOrThrow()
+  if (formerId === storeId) return
   await trx.updateTable('feeds').set({ store_id: storeId }).where('id', '=', feedId).execute()
+  await noteFormerStore(trx, { feedId, from: formerId, to: storeId })
   const { type } = await trx
     .selectFrom('stores')
     .select('type')

@@ -25,6 +25,7 @@ import { deleteFeedContent } from './feed-content.ts'
 import { deleteFeedGroup, insertFeedGroup, updateFeedGroup } from './feed-groups.ts'
 import { moveLink } from './feed-moves.ts'
 import { insertFeed, retireFeed, updateFeed } from './feeds.ts'
+import { forgetFormerStore } from './former-stores.ts'
 import { forgetFreedLocations } from './freed-locations.ts'
 import { deleteGroup, insertGroup, updateGroup } from './groups.ts'
 import { beatRun, claimRun, endRun, expireClaims, releaseRun } from './job-claims.ts'
@@ -69,7 +70,7 @@ import {
   recordStaging,
   reserveParts,
 } from './stagings.ts'
-import { ensureStore, saveStore, setFeedStore, setStoreMarker } from './stores.ts'
+import { claimStoreMarker, ensureStore, saveStore, setFeedStore } from './stores.ts'
 import { forgetStrays, noteStrays, takeStrays } from './stray-locations.ts'
 import { createTag, deleteTag } from './tags.ts'
 import { deleteTask, insertTask, updateTask } from './tasks.ts'
@@ -185,7 +186,8 @@ export const writes: Readonly<Record<string, Write>> = {
   setFeedStore,
   setPassword,
   setSetting,
-  setStoreMarker,
+  claimStoreMarker,
+  forgetFormerStore,
   setUserActive,
   signOutEverywhere,
   noteTagCheck,

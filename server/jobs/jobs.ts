@@ -15,6 +15,7 @@ import type { Actor } from '../domain/actor.ts'
 import { RegistryError } from '../domain/errors.ts'
 import type { Feed } from '../registry/feeds.ts'
 import { checkRequest, getJobKind, type JobName } from './job-kind.ts'
+import { addMissingJobs } from './missing-jobs.ts'
 import { checkSchedule, nextRunAt } from './schedule.ts'
 
 /** A job with its last run. */
@@ -73,6 +74,14 @@ export function deleteRepository(
   return db.write(retireRepository, { id: repositoryId, kind, feedName: feed.name, by })
 }
 
+/** A registry that was made a moment ago need not wait for the schedule's next look. */
+async function findOrAddJob(db: Db, key: { readonly kind: string; readonly feedId: number }) {
+  const found = await findJob(db.read, key)
+  if (found) return found
+  await addMissingJobs(db)
+  return findJob(db.read, key)
+}
+
 /** Changes when a job runs. Throws INVALID_FIELDS, or NOT_FOUND. */
 export async function changeJob(
   { db, by }: JobsDeps & { readonly by: Actor },
@@ -85,7 +94,7 @@ export async function changeJob(
 ): Promise<JobInfo> {
   const kind = getJobKind(of.job)
   const key = { kind: kind.name, feedId: of.feed?.id ?? 0 }
-  const current = await findJob(db.read, key)
+  const current = await findOrAddJob(db, key)
   if (!current) throw new RegistryError('NOT_FOUND', `There is no job ${kind.name} there.`)
   const when = {
     schedule: change.schedule ?? current.schedule,

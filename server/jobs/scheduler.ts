@@ -3,17 +3,12 @@ import type { Db } from '../db/database.ts'
 import { listRetiredFeeds } from '../db/feeds.ts'
 import { expireClaims } from '../db/job-claims.ts'
 import { ensureDeletionRun } from '../db/job-runs.ts'
-import {
-  ensureJobs,
-  findJob,
-  listDueJobs,
-  listFeedsWithoutJob,
-  queueScheduledRun,
-} from '../db/jobs.ts'
+import { listDueJobs, queueScheduledRun } from '../db/jobs.ts'
 import { listRetiredRepositories } from '../db/repository-deletion.ts'
-import { type JobName, listJobKinds } from './job-kind.ts'
+import type { JobName } from './job-kind.ts'
+import { addMissingJobs } from './missing-jobs.ts'
 import type { JobLog, JobRunner } from './runner.ts'
-import { localTimeZone, nextRunAt } from './schedule.ts'
+import { nextRunAt } from './schedule.ts'
 
 export interface SchedulerDeps {
   readonly db: Db
@@ -64,31 +59,6 @@ async function ensureDeletion(
   of: { readonly kind: JobName; readonly feedId: number; readonly repositoryId?: number },
 ): Promise<void> {
   await db.write(ensureDeletionRun, { ...of, pauseMs: deletionPauseMs })
-}
-
-/** Of registries that are new, also of those that another process made. */
-async function addMissingJobs(db: Db): Promise<void> {
-  const jobs = []
-  for (const { name: kind, scope, schedule } of listJobKinds()) {
-    if (schedule === null) continue
-    const feedIds =
-      scope === 'feed'
-        ? await listFeedsWithoutJob(db.read, kind)
-        : (await findJob(db.read, { kind, feedId: 0 })) === undefined
-          ? [0]
-          : []
-    for (const feedId of feedIds) {
-      const when = { schedule: schedule(feedId), timeZone: localTimeZone() }
-      jobs.push({
-        kind,
-        feedId,
-        ...when,
-        enabled: 1,
-        nextRunAt: nextRunAt(when, Date.now()),
-      } as const)
-    }
-  }
-  if (jobs.length > 0) await db.write(ensureJobs, { jobs })
 }
 
 /** A time that passed while no server ran counts once. */

@@ -8,6 +8,7 @@ import { type Feed, listFeeds } from '../registry/feeds.ts'
 import { checkFeedBlobs } from '../registry/integrity.ts'
 import { reconcileStore } from '../registry/reconcile.ts'
 import { cleanStore } from '../registry/storage-cleanup.ts'
+import { isServedElsewhere } from '../registry/stores.ts'
 import { cleanUpFeed, type FeedCleanupDeps, requireFeed } from './feed-cleanup.ts'
 import type { JobName } from './job-kind.ts'
 import type { JobWork } from './runner.ts'
@@ -50,11 +51,14 @@ export function jobWork(deps: FeedCleanupDeps): Readonly<Record<JobName, JobWork
       const { dryRun } = paramsOf(run)
       await settings.refresh()
       const shared = { db, stores, graceMs: settings.graceMs(), dryRun, report }
-      for (const { id } of await listStores(db.read)) {
+      for (const { id, marker } of await listStores(db.read)) {
+        // Nobody has used it yet.
+        if (marker === null) continue
         // One that cannot be reached keeps nobody from going through the others.
-        await reconcileStore(shared, id).catch((error: unknown) =>
-          report.fault(`The store ${id} could not be gone through`, error),
-        )
+        await reconcileStore(shared, id).catch((error: unknown) => {
+          if (isServedElsewhere(error)) report.info(`The store ${id} is another process's`)
+          else report.fault(`The store ${id} could not be gone through`, error)
+        })
       }
     },
     FeedDeletion: (run, report) => removeFeedContent({ db, uploads, report }, run.feedId),

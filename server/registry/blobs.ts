@@ -76,7 +76,8 @@ export async function openBlobAt(
   for (let attempt = 0; key && attempt < 3; attempt += 1) {
     const blob = await findLinkedBlob(db.read, key)
     if (!blob) break
-    const reader = await stores.get(blob.storeId).open(blob.location)
+    const content = { digest: target.digest, sizeBytes: blob.sizeBytes }
+    const reader = await stores.get(blob.storeId).open(blob.location, content)
     if (reader?.sizeBytes === blob.sizeBytes) return { reader, ...blob }
     const foundBytes = reader?.sizeBytes ?? null
     await reader?.[Symbol.asyncDispose]()

@@ -6,17 +6,17 @@ import type { Db } from '../db/database.ts'
 import {
   findLiveBlob,
   hasUploadsIn,
-  listFeedBlobs,
   listHolders,
   moveLink,
   type StrayBlob,
 } from '../db/feed-moves.ts'
-import { listStores } from '../db/stores.ts'
+import { type FormerStore, forgetFormerStore, listFormerStores } from '../db/former-stores.ts'
 import { type Digest, parseDigest } from '../domain/digest.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import { parseRepositoryName } from '../domain/reference.ts'
 import { reportDamage } from './blob-damage.ts'
 import { type CleanupReport, rest } from './cleanup-report.ts'
+import { listBlobsOf } from './feed-remains.ts'
 import type { Feed } from './feeds.ts'
 import type { Stores } from './stores.ts'
 import type { RequestBody } from './upload-session.ts'
@@ -31,117 +31,103 @@ export interface FeedMoveDeps {
   readonly findFeed: () => Promise<Feed | undefined>
 }
 
-const blobsAtOnce = 100
-/** For who looks how much is left. */
-const blobsCounted = 1000
 /** Requests know a feed as it was a second ago: they may begin where it was before. */
 const settleMs = 2500
 const waitMs = 2000
 
 /**
- * Brings what a feed has in other stores to its own. Uploads that run commit where they began, so it
- * ends when a pass finds neither a link nor an upload elsewhere. What is left in the other stores is
- * their garbage. Called off, everything can be pulled as before; begun again, it goes on.
+ * Brings what a feed has in its former stores to its own. Uploads that run commit where they began,
+ * so a store is left when two passes in a row find neither a link nor an upload there. What remains
+ * in it is its garbage. Called off, everything can be pulled as before; begun again, it goes on.
+ * Throws UNAVAILABLE when another process serves one of the stores.
  */
 export async function moveFeed(deps: FeedMoveDeps): Promise<void> {
-  const { report } = deps
-  await sleep(settleMs)
-  let clean = 0
-  while (!report.signal.aborted && clean < 2) {
+  const { db, report } = deps
+  let before: Pass | undefined
+  for (;;) {
     const feed = await deps.findFeed()
-    if (feed === undefined) return
-    const pass = await movePass(deps, feed)
+    const former = feed === undefined ? [] : await listFormerStores(db.read, feed.id)
+    if (feed === undefined || former.length === 0) return
+    await openAll(deps, [feed.storeId, ...former.map(({ storeId }) => storeId)])
+    await sleep(restMs(before, former.length))
+    if (report.signal.aborted) return
+    const pass = await movePass(deps, feed, former)
     // They stay where they are; who has seen why runs it again.
     if (pass.faults > 0) return
-    clean = (await restAfter(pass, report)) ? clean + 1 : 0
+    await forgetEmpty(db, feed, [before?.empty ?? [], pass.empty])
+    before = pass
   }
 }
 
-/** Whether there was nothing to do. */
-async function restAfter({ found, hasUploads }: Pass, report: CleanupReport): Promise<boolean> {
-  if (found > 0) return false
-  if (hasUploads) report.progress('waiting for uploads that began before')
-  await sleep(hasUploads ? waitMs : settleMs)
-  return !hasUploads
+/** How long to wait before the next pass. */
+function restMs(before: Pass | undefined, stores: number): number {
+  if (before === undefined || before.empty.length === stores) return settleMs
+  return before.found > 0 ? 0 : waitMs
 }
 
-/** Whether anything of the feed is in another store than its own. */
-export async function hasElsewhere(db: Db, feed: Feed): Promise<boolean> {
-  for (const { id: storeId } of await listStores(db.read)) {
-    if (storeId === feed.storeId) continue
-    const at = { feedId: feed.id, storeId }
-    if (await hasUploadsIn(db.read, at)) return true
-    if ((await listFeedBlobs(db.read, { ...at, after: '', limit: 1 })).length > 0) return true
+/** Stores that were found empty twice, without having been the feed's own in between. */
+async function forgetEmpty(
+  db: Db,
+  { id: feedId }: Feed,
+  [before, now]: readonly [readonly FormerStore[], readonly FormerStore[]],
+): Promise<void> {
+  for (const { storeId, since } of now) {
+    const isSame = before.some((each) => each.storeId === storeId && each.since === since)
+    if (isSame) await db.write(forgetFormerStore, { feedId, storeId, since })
   }
-  return false
 }
 
-export interface Elsewhere {
-  readonly store: string
-  readonly blobs: number
-  readonly bytes: number
-}
-
-/** Blobs of the feed in other stores than its own; of each store at most a thousand. */
-export async function listElsewhere(
-  { db, stores }: Pick<FeedMoveDeps, 'db' | 'stores'>,
-  feed: Feed,
-): Promise<Elsewhere[]> {
-  const found: Elsewhere[] = []
-  for (const { id: storeId } of await listStores(db.read)) {
-    if (storeId === feed.storeId) continue
-    const pick = { feedId: feed.id, storeId, after: '', limit: blobsCounted }
-    const blobs = await listFeedBlobs(db.read, pick)
-    if (blobs.length === 0) continue
-    const bytes = blobs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-    found.push({ store: stores.find(storeId)?.name ?? `${storeId}`, blobs: blobs.length, bytes })
-  }
-  return found
+async function openAll({ stores }: FeedMoveDeps, storeIds: readonly number[]): Promise<void> {
+  for (const storeId of storeIds) await stores.find(storeId)?.store.openNow()
 }
 
 interface Pass {
+  /** Stores without a blob or an upload of the feed. */
+  readonly empty: readonly FormerStore[]
   readonly found: number
   readonly faults: number
-  readonly hasUploads: boolean
 }
 
-async function movePass(deps: FeedMoveDeps, feed: Feed): Promise<Pass> {
-  const total = { found: 0, faults: 0, hasUploads: false }
-  for (const { id: storeId } of await listStores(deps.db.read)) {
-    if (storeId === feed.storeId || deps.report.signal.aborted) continue
-    const at = { feedId: feed.id, storeId }
-    total.hasUploads ||= await hasUploadsIn(deps.db.read, at)
-    const { found, faults } = await moveFrom(deps, feed, storeId)
+async function movePass(
+  deps: FeedMoveDeps,
+  feed: Feed,
+  former: readonly FormerStore[],
+): Promise<Pass> {
+  const empty: FormerStore[] = []
+  const total = { found: 0, faults: 0 }
+  for (const each of former) {
+    const hasUploads = await hasUploadsIn(deps.db.read, { ...each, feedId: feed.id })
+    const { found, faults } = await moveFrom(deps, feed, each.storeId)
+    if (deps.report.signal.aborted) break
+    if (found === 0 && hasUploads) deps.report.progress('waiting for uploads that began before')
+    if (found === 0 && !hasUploads) empty.push(each)
     total.found += found
     total.faults += faults
   }
-  return total
+  return { empty, ...total }
 }
 
 async function moveFrom(
-  { db, ...deps }: FeedMoveDeps,
+  deps: FeedMoveDeps,
   feed: Feed,
   storeId: number,
 ): Promise<{ readonly found: number; readonly faults: number }> {
-  const { report } = deps
-  let after = ''
+  const { db, report } = deps
   let found = 0
   let faults = 0
-  while (!report.signal.aborted) {
-    const startedAt = performance.now()
-    const pick = { feedId: feed.id, storeId, after, limit: blobsAtOnce }
-    const page = await listFeedBlobs(db.read, pick)
-    for (const blob of page) {
+  let startedAt = performance.now()
+  for await (const blobs of listBlobsOf(db, { feedId: feed.id, storeId })) {
+    for (const blob of blobs) {
       if (report.signal.aborted) break
       found += 1
-      await moveBlob({ db, ...deps }, { feed, from: storeId, blob }).catch((error: unknown) => {
+      await moveBlob(deps, { feed, from: storeId, blob }).catch((error: unknown) => {
         faults += 1
         report.fault(`The blob ${blob.digest} could not be moved`, error)
       })
     }
-    after = page.at(-1)?.digest ?? after
-    if (page.length < blobsAtOnce) break
+    if (report.signal.aborted) break
     await rest(startedAt)
+    startedAt = performance.now()
   }
   return { found, faults }
 }

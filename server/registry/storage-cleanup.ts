@@ -106,6 +106,8 @@ async function removeFrom(
   due: readonly FreedLocation[],
   report: CleanupReport,
 ): Promise<readonly FreedLocation[]> {
+  // Nothing to do opens no store: it may be another process's.
+  if (due.length === 0) return due
   try {
     await store.remove(due.map(({ location }) => location))
     return due

@@ -28,6 +28,12 @@ const targetPath = property('TargetPath', 'A folder in it, so that several store
   isPlace: true,
 })
 
+const cache = property(
+  'CacheGiB',
+  'Layers that are pulled are kept in the data folder of this server too, up to so many GiB. Without it nothing is.',
+  { type: 'integer', placeholder: '50' },
+)
+
 const redirects = [
   property(
     'RedirectDownloads',
@@ -88,6 +94,7 @@ export const storeKinds: readonly StoreKind[] = [
         'Parts all of this size, where a service demands it (Cloudflare R2). Otherwise they grow.',
         { type: 'integer', placeholder: '64' },
       ),
+      cache,
       ...redirects,
     ],
   },
@@ -106,6 +113,7 @@ export const storeKinds: readonly StoreKind[] = [
         ...{ placeholder: 'https://account.blob.core.windows.net/container', isPlace: true },
       }),
       targetPath,
+      cache,
       ...redirects,
     ],
   },

@@ -3,7 +3,7 @@ import type { Db } from '../db/database.ts'
 import type { StoreType } from '../db/store-schema.ts'
 import { listFeeds } from './feeds.ts'
 import { reasonOf } from './store-test.ts'
-import type { OpenStore, Stores } from './stores.ts'
+import type { KnownStore, Stores } from './stores.ts'
 
 export interface StoreSeen {
   readonly id: number
@@ -17,28 +17,29 @@ export interface StoreSeen {
 
 const waitMs = 5000
 
-/** Every store that is open, and whether it answers now. */
+/** Every store, and whether it answers now. Looking opens no folder that nobody uses. */
 export async function lookAtStores(of: {
   readonly db: Db
   readonly stores: Stores
 }): Promise<StoreSeen[]> {
   const feeds = await listFeeds(of.db)
   return Promise.all(
-    of.stores.list().map(async (store) => ({
-      ...{ id: store.id, kind: store.type, name: nameOf(store) },
-      registries: feeds.filter(({ storeId }) => storeId === store.id).map(({ name }) => name),
-      problem: await problemOf(store),
-    })),
+    of.stores.list().map(async (known) => {
+      const registries = feeds.filter(({ storeId }) => storeId === known.id).map(({ name }) => name)
+      const isIdle = known.type === 'disk' && !known.store.isOpen && registries.length === 0
+      const problem = isIdle ? null : await problemOf(known)
+      return { id: known.id, kind: known.type, name: nameOf(known), registries, problem }
+    }),
   )
 }
 
 /** Without the kind, which stands beside it. */
-function nameOf({ type, name }: OpenStore): string {
+function nameOf({ type, name }: KnownStore): string {
   return name.startsWith(`${type} `) ? name.slice(type.length + 1) : name
 }
 
 /** Clients of the cloud try again for long; who looks at a page does not wait for that. */
-async function problemOf({ store }: OpenStore): Promise<string | null> {
+async function problemOf({ store }: KnownStore): Promise<string | null> {
   const late = new AbortController()
   const wait = sleep(waitMs, undefined, { signal: late.signal, ref: false }).then(
     () => `It does not answer within ${waitMs / 1000} s.`,

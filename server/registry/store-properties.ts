@@ -16,6 +16,7 @@ export interface StoreParts {
 }
 
 const mebibyte = 1024 * 1024
+const gibibyte = 1024 * mebibyte
 
 /** Throws INVALID_FIELDS naming the kinds that there are. */
 export function getStoreKind(id: string): StoreKind {
@@ -27,8 +28,8 @@ export function getStoreKind(id: string): StoreKind {
 }
 
 /**
- * Sorts properties. A secret that is absent is as it was in `before`. Throws INVALID_FIELDS for all
- * that is missing, unknown or not possible.
+ * Sorts properties. A secret that is absent or empty is as it was in `before`, and one that is null is
+ * kept no longer. Throws INVALID_FIELDS for all that is missing, unknown or not possible.
  */
 export function parseProperties(
   kind: StoreKind,
@@ -53,7 +54,7 @@ export function parseProperties(
     Object.fromEntries(
       [...texts].filter(([each]) => wanted(each)).map(([each, text]) => [each.name, text]),
     )
-  const secrets = { ...before, ...part(({ type }) => type === 'secret') }
+  const secrets = keptSecrets(given, { ...before, ...part(({ type }) => type === 'secret') })
   const place = part((each) => each.isPlace && each.type !== 'secret')
   const options = part((each) => !each.isPlace && each.type !== 'secret')
   const account = accountOf(secrets.ConnectionString)
@@ -66,6 +67,21 @@ export function parseProperties(
     throw new RegistryError('INVALID_FIELDS', message, { detail: problems })
   }
   return parts
+}
+
+/** Without those that were given as null, and those that are of no use without an access key. */
+function keptSecrets(given: Readonly<Record<string, unknown>>, secrets: Properties): Properties {
+  const values = new Map(
+    Object.entries(given).map(([name, value]) => [name.toLowerCase(), value] as const),
+  )
+  const isKept = (name: string) =>
+    values.get(name.toLowerCase()) !== null &&
+    (name !== 'SecretAccessKey' || hasText(values.get('accesskey')))
+  return Object.fromEntries(Object.entries(secrets).filter(([name]) => isKept(name)))
+}
+
+function hasText(value: unknown): boolean {
+  return value !== null && value !== undefined && String(value).trim() !== ''
 }
 
 function problemOf({ name, type }: StoreProperty, text: string): string | undefined {
@@ -134,6 +150,11 @@ function sorted(properties: Properties): Properties {
 
 export function isTrue(text: string | undefined): boolean {
   return text?.toLowerCase() === 'true'
+}
+
+/** How much of it is kept on this machine too; null: nothing. */
+export function cacheBytesOf({ options }: StoreParts): number | null {
+  return options.CacheGiB === undefined ? null : Number(options.CacheGiB) * gibibyte
 }
 
 /** What opens it. Not for a folder. */

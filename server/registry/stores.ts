@@ -1,28 +1,42 @@
 import path from 'node:path'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import type { CloudPlace } from '../blobs/cloud.ts'
+import { type LazyStore, openLazyStore } from '../blobs/lazy-store.ts'
 import type { Db } from '../db/database.ts'
-import { ensureStore, listStores, type StoreRecord, setStoreMarker } from '../db/stores.ts'
-import { RegistryError } from '../domain/errors.ts'
-import { cloudPlaceOf, isTrue, type Properties, type StoreParts } from './store-properties.ts'
+import {
+  claimStoreMarker,
+  ensureStore,
+  findStore,
+  listStores,
+  type StoreRecord,
+} from '../db/stores.ts'
+import { isRefusal, RegistryError } from '../domain/errors.ts'
+import {
+  cacheBytesOf,
+  cloudPlaceOf,
+  isTrue,
+  type Properties,
+  type StoreParts,
+} from './store-properties.ts'
 
-/** The open stores of this process, by their row. */
+/** The stores that this process knows, by their row. Each is opened when it is first used. */
 export interface Stores extends AsyncDisposable {
+  /** One that is not known yet is looked up when it is used: another process may have defined it. */
   get(storeId: number): BlobStore
   /** The store of the data folder: where feeds put their bytes unless told otherwise. */
   readonly defaultStoreId: number
-  list(): readonly OpenStore[]
-  find(storeId: number): OpenStore | undefined
-  /** Opens what was defined since, here or by another process, and what is used otherwise now. */
+  list(): readonly KnownStore[]
+  find(storeId: number): KnownStore | undefined
+  /** Learns of what was defined since, here or by another process, and what is used otherwise now. */
   refresh(): Promise<void>
 }
 
-export interface OpenStore {
+export interface KnownStore {
   readonly id: number
   readonly type: StoreRecord['type']
   /** For people: a folder, or bucket and prefix. */
   readonly name: string
-  readonly store: BlobStore
+  readonly store: LazyStore
   /** Null: clients are served by this server alone. */
   readonly redirect: RedirectRule | null
 }
@@ -43,12 +57,20 @@ export interface StoresOptions {
   readonly dataDir: string
   readonly secrets: Secrets
   /**
-   * Opens the folder as a store, taking its lock: one process serves a disk store. `expectedId` is
-   * the id that it had before, null the first time.
+   * Opens the folder as a store, taking its lock, which goes with the store: one process serves a
+   * disk store. `expectedId` is the id that it had before, null the first time. Throws UNAVAILABLE,
+   * with `servedElsewhere` in its detail where another process has it.
    */
   readonly openDisk: (folder: string, expectedId: string | null) => Promise<OpenDisk>
-  /** Opens a place in the cloud when it is first used; `id`: of its marker. */
-  readonly openCloud: (storeId: number, place: CloudPlace, id: string) => BlobStore
+  readonly openCloud: (storeId: number, place: DescribedCloud) => Promise<BlobStore>
+}
+
+export interface DescribedCloud {
+  readonly place: CloudPlace
+  /** Of its marker. */
+  readonly id: string
+  /** How much of it is kept on this machine too; null: nothing. */
+  readonly cacheBytes: number | null
 }
 
 export interface OpenDisk {
@@ -57,54 +79,49 @@ export interface OpenDisk {
 }
 
 /**
- * Opens every folder, and the rest when it is needed: a bucket that cannot be reached is the trouble
- * of its feeds alone. Throws UNAVAILABLE, naming the folder, when one cannot be opened.
+ * Learns which stores there are. A folder that another process serves, and a bucket that cannot be
+ * reached, are the trouble of their feeds alone.
  */
 export async function openStores(options: StoresOptions): Promise<Stores> {
   const { db } = options
   const standard = await ensureDefaultStore(db)
-  const open = new Map<number, OpenStore & { readonly version: number }>()
-  const close = async () => {
-    for (const { store } of open.values()) await store[Symbol.asyncDispose]()
+  const known = new Map<number, KnownStore & { readonly version: number }>()
+  /** Used with other options or credentials now; what reads and writes with them goes on until it ends. */
+  const former: BlobStore[] = []
+  const learn = (record: StoreRecord) => {
+    const before = known.get(record.id)
+    if (before?.version === record.version) return
+    if (before?.type === 'disk') known.set(record.id, { ...before, version: record.version })
+    else known.set(record.id, describe(options, record))
+    if (before !== undefined && before.type !== 'disk') former.push(before.store)
   }
-  const openOne = async (record: StoreRecord) => {
-    const known = open.get(record.id)
-    if (known?.version === record.version) return
-    // What reads and writes with the former credentials goes on until it ends.
-    if (known?.type === 'disk') open.set(record.id, { ...known, version: record.version })
-    else open.set(record.id, await openStore(options, record))
+  const look = async () => {
+    for (const record of await listStores(db.read)) learn(record)
   }
-  const openNew = async () => {
-    const failures: unknown[] = []
-    for (const record of await listStores(db.read)) {
-      // One that cannot be opened keeps no other from it.
-      await openOne(record).catch((error: unknown) => failures.push(error))
-    }
-    if (failures.length > 0) throw failures[0]
+  let looking: Promise<void> | undefined
+  const refresh = () => {
+    looking ??= look().finally(() => {
+      looking = undefined
+    })
+    return looking
   }
-  let refreshing: Promise<void> | undefined
-  try {
-    await openNew()
-  } catch (error) {
-    await close()
-    throw error
+  await refresh()
+  const defined = async (storeId: number) => {
+    await refresh()
+    const found = known.get(storeId)
+    if (found) return found.store
+    throw new RegistryError('UNAVAILABLE', `There is no store ${storeId}.`)
   }
   return {
     defaultStoreId: standard.id,
-    get(storeId) {
-      const found = open.get(storeId)
-      if (found) return found.store
-      throw new RegistryError('UNAVAILABLE', `The store ${storeId} is not open in this process.`)
+    get: (storeId) => known.get(storeId)?.store ?? openLazyStore(() => defined(storeId)),
+    find: (storeId) => known.get(storeId),
+    list: () => [...known.values()],
+    refresh,
+    async [Symbol.asyncDispose]() {
+      for (const store of former) await store[Symbol.asyncDispose]()
+      for (const { store } of known.values()) await store[Symbol.asyncDispose]()
     },
-    find: (storeId) => open.get(storeId),
-    list: () => [...open.values()],
-    refresh() {
-      refreshing ??= openNew().finally(() => {
-        refreshing = undefined
-      })
-      return refreshing
-    },
-    [Symbol.asyncDispose]: close,
   }
 }
 
@@ -112,17 +129,54 @@ export async function ensureDefaultStore(db: Db): Promise<StoreRecord> {
   return db.write(ensureStore, { type: 'disk', settings: JSON.stringify({ path: 'store' }) })
 }
 
-async function openStore(options: StoresOptions, record: StoreRecord) {
+function describe(options: StoresOptions, record: StoreRecord) {
   const { id, type, version, marker } = record
   if (type === 'disk') {
-    const folder = folderOf(record, options.dataDir)
-    const opened = await options.openDisk(folder, marker)
-    if (marker === null) await options.db.write(setStoreMarker, { id, marker: opened.id })
-    return { ...{ id, type, version }, name: folder, store: opened.store, redirect: null }
+    const name = folderOf(record, options.dataDir)
+    const store = openLazyStore(() => openFolder(options, id, name), { showsStaged: true })
+    return { ...{ id, type, version, name, store }, redirect: null }
   }
-  const parts = partsOf(record, options.secrets)
-  const store = options.openCloud(id, cloudPlaceOf(parts), marker ?? '')
-  return { ...{ id, type, version, store }, name: nameOf(parts), redirect: redirectOf(parts) }
+  const store = openLazyStore(async () => {
+    const parts = partsOf(record, options.secrets)
+    const place = { id: marker ?? '', place: cloudPlaceOf(parts), cacheBytes: cacheBytesOf(parts) }
+    return options.openCloud(id, place)
+  })
+  return { ...{ id, type, version, store }, name: nameOf(record), redirect: redirectOf(record) }
+}
+
+/** Whether a disk store could not be opened because another process has it. */
+export function isServedElsewhere(error: unknown): boolean {
+  if (!(error instanceof RegistryError)) return false
+  return (error.detail as { servedElsewhere?: unknown } | undefined)?.servedElsewhere === true
+}
+
+const everywhere = 'give its registries a store in the cloud, which every process reaches.'
+
+/** What another process has made of its own folder meanwhile is another store. */
+async function openFolder(
+  { db, openDisk }: StoresOptions,
+  id: number,
+  folder: string,
+): Promise<BlobStore> {
+  const before = await findStore(db.read, id)
+  const opened = await openDisk(folder, before?.marker ?? null).catch((error: unknown) => {
+    throw db.dialect === 'sqlite' ? error : namingOthers(error)
+  })
+  const marker = await db.write(claimStoreMarker, { id, marker: opened.id })
+  if (marker === opened.id) return opened.store
+  await opened.store[Symbol.asyncDispose]()
+  throw new RegistryError('UNAVAILABLE', `Another process has this disk store: ${everywhere}`, {
+    detail: { servedElsewhere: true },
+    cause: new Error(`${folder} holds another store`),
+  })
+}
+
+/** Where several processes share a database, another one may have what is not here. */
+function namingOthers(error: unknown): unknown {
+  if (!isRefusal(error, 'UNAVAILABLE') || isServedElsewhere(error)) return error
+  const { message, detail, cause } = error
+  const hint = `If another process has this disk store, ${everywhere}`
+  return new RegistryError('UNAVAILABLE', `${message} ${hint}`, { detail, cause })
 }
 
 /** What the row says. Throws INTERNAL if its secret cannot be read. */
@@ -145,13 +199,15 @@ export function storeOwner(type: string, settings: string): string {
   return `store ${type} ${settings}`
 }
 
-function redirectOf({ options }: StoreParts): RedirectRule | null {
+function redirectOf(record: StoreRecord): RedirectRule | null {
+  const options = JSON.parse(record.options) as Properties
   if (!isTrue(options.RedirectDownloads)) return null
   const except = (options.NeverRedirect ?? '').split(',').map((network) => network.trim())
   return { except: except.filter((network) => network !== '') }
 }
 
-function nameOf({ type, place }: StoreParts): string {
+function nameOf({ type, settings }: StoreRecord): string {
+  const place = JSON.parse(settings) as Properties
   const where = place.CustomServiceUrl ?? place.ContainerUrl ?? place.Account ?? ''
   const names = [where, place.BucketName ?? place.ContainerName, place.TargetPath]
   return `${type} ${names.filter((name) => name !== undefined && name !== '').join('/')}`

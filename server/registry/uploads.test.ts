@@ -31,7 +31,7 @@ beforeEach(async () => {
     db,
     dataDir: folder.path,
     secrets: openEncryption(randomBytes(32)),
-    openCloud: (_storeId, place) => {
+    openCloud: (_storeId, { place }) => {
       throw new Error(`nobody defined ${place.type}`)
     },
     openDisk: async (root) => {

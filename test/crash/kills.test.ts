@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { seededRandom } from '../support/random.ts'
+import { openStoreUnderTest } from '../support/store-under-test.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { beginKillRun, type KillRun } from './kill-run.ts'
 import type { ContentState } from './ledger.ts'
@@ -19,6 +20,8 @@ const timeoutSeconds = 120 + (secondsInCi === undefined ? kills * 12 : 3 * secon
 test(
   `keeps every promise through ${extent} (seed ${seed})`,
   async () => {
+    // With `ENTREPOT_TEST_STORE` in the cloud.
+    await using store = await openStoreUnderTest()
     const deadline = performance.now() + (secondsInCi ?? timeoutSeconds) * 1000
     const random = seededRandom(seed)
     const totals: Totals = { counts: new Map(), readySeconds: [], spentMs: new Map() }
@@ -27,7 +30,7 @@ test(
     while (!isLast) {
       // What a failure leaves behind stays, to be looked at.
       const folder = makeTemporaryFolder('kills')
-      await using run = await beginKillRun(folder.path, random.between(0, 2 ** 32 - 1))
+      await using run = await beginKillRun(folder.path, random.between(0, 2 ** 32 - 1), store)
       for (let inFolder = 1, whole = false; !whole; inFolder++) {
         isLast = done + 1 === kills || performance.now() > deadline
         whole = isLast || inFolder === killsPerFolder

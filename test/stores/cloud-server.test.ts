@@ -221,8 +221,15 @@ describe.each(clouds)('a registry whose store is on $name', ({ missing, start })
       await expectTidy()
     })
 
-    test('is unavailable alone while its service is, and loses nothing', async () => {
+    test('is unavailable alone while its service is, but for its cache, and loses nothing', async () => {
       const digest = await push('cloudy/app', [randomBytes(3000)])
+      const { id, properties } = place
+      await useStore('cloudy', { id, properties: { ...properties, CacheGiB: '1' } })
+      const hot = await push('cloudy/app', [randomBytes(9 * mebibyte)])
+      await pull('cloudy/app', hot)
+      const cached = path.join(server.config.dataDir, 'cache')
+      const kept = () => readdirSync(cached, { recursive: true }).map(String)
+      await expect.poll(() => kept().some((name) => name.endsWith(`.${9 * mebibyte}`))).toBe(true)
       await cloud.service[Symbol.asyncDispose]()
       const start = await ask('POST', '/v2/cloudy/app/blobs/uploads/')
       const late = await ask('PATCH', start.headers.location ?? '', { body: randomBytes(100) })
@@ -232,6 +239,13 @@ describe.each(clouds)('a registry whose store is on $name', ({ missing, start })
         expect(answer.headers['retry-after']).toBe('5')
       }
       expect((await ask('HEAD', `/v2/cloudy/app/blobs/${digest}`)).status).toBe(200)
+      // What everybody pulls is here too: whole, in parts, and for nobody else than before.
+      await pull('cloudy/app', hot)
+      const target = `/v2/cloudy/app/blobs/${hot}`
+      const part = await ask('GET', target, { headers: { range: 'bytes=5-104' } })
+      expect([part.status, part.body.length]).toEqual([206, 100])
+      expect((await send(server.url, { method: 'GET', target })).status).toBe(401)
+      expect((await ask('GET', `/v2/cloudy/other/blobs/${hot}`)).status).toBe(404)
       await server.createFeed('local')
       const local = await push('local/app', [randomBytes(3000)])
       await pull('local/app', local)

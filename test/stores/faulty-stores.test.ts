@@ -1,21 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import type { RunInfo } from '../../contract/jobs.ts'
+import type { Bucket } from '../../server/blobs/bucket.ts'
 import { askApi } from '../support/api-call.ts'
 import { switchOffCleanup } from '../support/cleanup-switch.ts'
 import { clouds } from '../support/cloud-stores.ts'
 import { digestOf } from '../support/content.ts'
-import { openFaultyService } from '../support/faulty-service.ts'
+import { type FaultyService, openFaultyService } from '../support/faulty-service.ts'
 import { type Random, seededRandom } from '../support/random.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { type Answer, send } from '../support/wire.ts'
 
 const seed = Number(process.env.ENTREPOT_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32))
 const seconds = Number(process.env.ENTREPOT_TEST_SECONDS ?? 30)
+/** Of each service; without it they go on for so many seconds. */
+const runsAsked = Number(process.env.ENTREPOT_TEST_RUNS ?? 0)
 const pushersAtOnce = 4
+const pushesEach = 2
 const mebibyte = 1024 * 1024
 
-vi.setConfig({ testTimeout: (seconds + 600) * 1000 })
+vi.setConfig({ testTimeout: (seconds + 600 + 60 * runsAsked) * 1000 })
 afterAll(() => vi.resetConfig())
 
 const tried = clouds.filter(({ name }) => name !== 'Swift')
@@ -26,8 +30,7 @@ describe.each(tried)(`pushes to $name while it fails (ENTREPOT_TEST_SEED=${seed}
     `no push that was answered is lost, no part is left ${missing}`,
     async () => {
       await using cloud = await start()
-      const random = seededRandom(seed)
-      await using faulty = await openFaultyService(cloud.service.port, random)
+      await using faulty = await openFaultyService(cloud.service.port, seededRandom(seed))
       const place = await cloud.newPlace(faulty.url)
       await using server = await startServer({}, { jobTimes: { tickMs: 50, beatMs: 50 } })
       await call(server, 'POST', '/api/settings/set?name=Cleanup.GraceSeconds&value=0')
@@ -37,42 +40,66 @@ describe.each(tried)(`pushes to $name while it fails (ENTREPOT_TEST_SEED=${seed}
       const { id, properties } = place
       await call(server, 'POST', '/api/storage?feed=faulty', { id, properties })
       await sleep(1100)
-      faulty.setRate(0.12)
-      const pushed: string[] = []
-      const until = performance.now() + seconds * 1000
-      const pusher = async (name: string) => {
-        while (performance.now() < until) {
-          const digest = await push(server, name, random)
-          if (digest !== undefined) pushed.push(digest)
-        }
-      }
-      await Promise.all(Array.from({ length: pushersAtOnce }, (_, at) => pusher(`faulty/r${at}`)))
-      faulty.setRate(0)
-      expect(pushed.length).toBeGreaterThan(0)
-      for (const at of pushed) {
-        const answer = await ask(server, 'GET', at)
-        expect(answer.status, `${at}: ${answer.body.toString().slice(0, 300)}`).toBe(200)
-        expect(at).toContain(digestOf(answer.body))
-      }
-      await runJob(server, 'StorageReconcile')
-      await runJob(server, 'StorageReconcile')
       await using bucket = place.openBucket()
-      const page = { prefix: '', after: null, count: 1000 }
-      expect(await bucket.listIncomplete(page)).toEqual([])
-      expect(await bucket.list({ ...page, prefix: 'uploads/' })).toEqual([])
-      const blobs = await bucket.list({ ...page, prefix: 'blobs/', count: 100_000 })
-      expect(blobs.length).toBe(new Set(pushed.map((at) => at.split('/').at(-1))).size)
+      const until = performance.now() + seconds * 1000
+      let runs = 0
+      let pushes = 0
+      while (runsAsked > 0 ? runs < runsAsked : performance.now() < until) {
+        pushes += await runOnce({ server, faulty, bucket }, seed + runs)
+        runs += 1
+        if (runs % 10 === 0)
+          process.stdout.write(`${kind.name}: ${runs} runs, nothing lost so far\n`)
+      }
+      expect(pushes).toBeGreaterThan(0)
       process.stdout.write(
-        `${kind.name}: ${pushed.length} pushes, ${JSON.stringify([...faulty.counts])}\n`,
+        `${kind.name}: ${runs} runs, ${pushes} pushes, ${JSON.stringify([...faulty.counts])}\n`,
       )
     },
   )
 })
 
+interface Stage {
+  readonly server: TestServer
+  readonly faulty: FaultyService
+  readonly bucket: Bucket
+}
+
+/** Pushes with this seed while the service fails, and looks at what is there; how many pushes were answered. */
+async function runOnce({ server, faulty, bucket }: Stage, runSeed: number): Promise<number> {
+  const random = seededRandom(runSeed)
+  faulty.setRate(0.12, random)
+  const pushed: string[] = []
+  const pusher = async (name: string) => {
+    for (let at = 0; at < pushesEach; at += 1) {
+      const digest = await push(server, name, random)
+      if (digest !== undefined) pushed.push(digest)
+    }
+  }
+  await Promise.all(Array.from({ length: pushersAtOnce }, (_, at) => pusher(`faulty/r${at}`)))
+  faulty.setRate(0, random)
+  const run = `ENTREPOT_TEST_SEED=${runSeed} ENTREPOT_TEST_RUNS=1`
+  for (const at of pushed) {
+    const answer = await ask(server, 'GET', at)
+    expect(answer.status, `${run}, ${at}: ${answer.body.toString().slice(0, 300)}`).toBe(200)
+    expect(at, run).toContain(digestOf(answer.body))
+  }
+  await runJob(server, 'StorageReconcile')
+  await runJob(server, 'StorageReconcile')
+  const page = { prefix: '', after: null, count: 1000 }
+  expect(await bucket.listIncomplete(page), run).toEqual([])
+  expect(await bucket.list({ ...page, prefix: 'uploads/' }), run).toEqual([])
+  const blobs = await bucket.list({ ...page, prefix: 'blobs/' })
+  expect(blobs.length, run).toBe(new Set(pushed.map((at) => at.split('/').at(-1))).size)
+  for (const at of pushed) expect((await ask(server, 'DELETE', at)).status, run).toBe(202)
+  await runJob(server, 'StorageCleanup')
+  expect(await bucket.list({ ...page, prefix: 'blobs/' }), run).toEqual([])
+  return pushed.length
+}
+
 /** As a client that does not give up soon; the blob's address, or undefined if it gave up. */
 async function push(server: TestServer, name: string, random: Random): Promise<string | undefined> {
   const sizeBytes = random.chance(0.2)
-    ? random.between(9, 25) * mebibyte
+    ? random.between(9, 18) * mebibyte
     : random.between(1, 50_000)
   const content = Buffer.alloc(sizeBytes, random.bytes(997))
   const digest = digestOf(content)

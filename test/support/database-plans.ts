@@ -18,7 +18,15 @@ import {
   sumExclusiveInFeed,
   sumExclusiveInRepository,
 } from '../../server/db/exclusive-blobs.ts'
+import {
+  countStoredBlobs,
+  findDigestAhead,
+  findLiveBlob,
+  listFeedBlobs,
+  listHolders,
+} from '../../server/db/feed-moves.ts'
 import { findFeedByKey } from '../../server/db/feeds.ts'
+import { listFormerStores } from '../../server/db/former-stores.ts'
 import { listFreedLocations } from '../../server/db/freed-locations.ts'
 import {
   findManifestAhead,
@@ -77,6 +85,7 @@ import {
   listRepositorySums,
   listTaggedImages,
 } from '../../server/db/sizes.ts'
+import { findStaging, listStaged, listStagings } from '../../server/db/stagings.ts'
 import { listUnnamed } from '../../server/db/stray-locations.ts'
 import { findTagAhead, listTagMoves, listTagRecords } from '../../server/db/tag-pages.ts'
 import { listTags } from '../../server/db/tags.ts'
@@ -96,6 +105,15 @@ interface Named {
 /** Reads with one input each, as writes have it. */
 export const reads = {
   findCheckedTag,
+  findDigestAhead,
+  findLiveBlob,
+  findStaging,
+  countStoredBlobs,
+  listFeedBlobs,
+  listFormerStores,
+  listHolders,
+  listStaged,
+  listStagings,
   findFeedByKey,
   findImageOrigin,
   findLinkedBlob,

@@ -16,14 +16,15 @@ export type Fault = (typeof faults)[number]
 /** A service as a bad day makes it: some requests fail, before or after it has heard them. */
 export interface FaultyService extends AsyncDisposable {
   readonly url: string
-  /** How many of all requests fail, from 0 to 1. */
-  setRate(rate: number): void
+  /** How many of all requests fail from now on, from 0 to 1, and what decides which. */
+  setRate(rate: number, random: Random): void
   /** How often each has happened. */
   readonly counts: ReadonlyMap<Fault, number>
 }
 
-export async function openFaultyService(port: number, random: Random): Promise<FaultyService> {
+export async function openFaultyService(port: number, seeded: Random): Promise<FaultyService> {
   let rate = 0
+  let random = seeded
   const counts = new Map<Fault, number>()
   const written = new Map<string, number>()
   const server = http.createServer((req, res) => {
@@ -40,8 +41,9 @@ export async function openFaultyService(port: number, random: Random): Promise<F
   const { port: ownPort } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${ownPort}`,
-    setRate(next) {
+    setRate(next, from) {
       rate = next
+      random = from
     },
     counts,
     async [Symbol.asyncDispose]() {

@@ -9,8 +9,8 @@ const env = { ...process.env }
 for (let at = 0; at < options.length; at += 2) {
   const name = /^--([a-z-]+)$/.exec(options[at] ?? '')?.[1]
   const value = options[at + 1]
-  if (name === undefined || value === undefined || !/^\d+$/.test(value)) {
-    throw new Error(`options are "--name number", not ${options.slice(at).join(' ')}`)
+  if (name === undefined || value === undefined || !/^\w+$/.test(value)) {
+    throw new Error(`options are "--name value", not ${options.slice(at).join(' ')}`)
   }
   env[`ENTREPOT_TEST_${name.replaceAll('-', '_').toUpperCase()}`] = value
 }

@@ -137,7 +137,7 @@ describePages('where a registry keeps its images', () => {
 
       const moving = page.getByRole('group', { name: 'Its images are being moved here' })
       await moving.getByText(/copied .* 3 blobs/).waitFor()
-      await moving.getByText('Uploads that began elsewhere have not ended.').waitFor()
+      await moving.getByText('No blob is elsewhere; uploads that began there may still end there.').waitFor()
       await expectAccessible(page)
       await fact(page, 'ConnectionString').getByText('kept, never shown').waitFor()
       expect(await page.content()).not.toContain('AccountKey')

@@ -9,6 +9,7 @@ import { retentionSizes } from './007-retention-sizes.ts'
 import { stores } from './008-stores.ts'
 import { connectors } from './009-connectors.ts'
 import { cacheChecks } from './010-cache-checks.ts'
+import { formerStores } from './011-former-stores.ts'
 
 /** Every migration by name, in order. A released one is never changed. */
 export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migration> {
@@ -23,5 +24,6 @@ export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migra
     '008-stores': stores(dialect),
     '009-connectors': connectors(dialect),
     '010-cache-checks': cacheChecks(dialect),
+    '011-former-stores': formerStores(dialect),
   }
 }

@@ -4,7 +4,7 @@ import type {
   FeedStorage as ShownStorage,
 } from '../../../contract/storage.ts'
 import { runJob } from '../../jobs/jobs.ts'
-import { hasElsewhere, listElsewhere } from '../../registry/feed-move.ts'
+import { hasElsewhere, listElsewhere } from '../../registry/feed-remains.ts'
 import { type FeedStorage, getFeedStorage, setFeedStorage } from '../../registry/feed-storage.ts'
 import { type Feed, getFeed } from '../../registry/feeds.ts'
 import { storeKinds } from '../../registry/store-kinds.ts'

@@ -54,7 +54,9 @@ export async function serveBlob(deps: BlobDeps, request: BlobRequest) {
   const opened = await openAnywhere(deps, target, admission)
   await using reader = opened.reader
   const elsewhere =
-    opened.at && (await findRedirect(deps.stores, opened.at, exchange.caller.address))
+    opened.at && !reader.isCached
+      ? await findRedirect(deps.stores, opened.at, exchange.caller.address)
+      : null
   if (elsewhere !== null) {
     writeHead(exchange.res, 307, { ...redirectHeaders, location: elsewhere }).end()
     return

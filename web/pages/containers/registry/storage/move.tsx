@@ -120,7 +120,9 @@ function Left({ of: { elsewhere, moving } }: { readonly of: FeedStorage }) {
   if (elsewhere.length === 0) {
     return (
       <Text size="sm">
-        {moving ? 'Uploads that began elsewhere have not ended.' : 'Nothing is elsewhere any more.'}
+        {moving
+          ? 'No blob is elsewhere; uploads that began there may still end there.'
+          : 'Nothing is elsewhere any more.'}
       </Text>
     )
   }

@@ -1,0 +1,153 @@
+import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { RunInfo } from '../../contract/jobs.ts'
+import type { FeedStorage } from '../../contract/storage.ts'
+import { openEncryption } from '../../server/auth/encrypted.ts'
+import { openMemoryStore } from '../../server/blobs/memory-store.ts'
+import { openDatabase } from '../../server/db/database.ts'
+import { ensureStore, saveStore } from '../../server/db/stores.ts'
+import { storeKinds } from '../../server/registry/store-kinds.ts'
+import { parseProperties } from '../../server/registry/store-properties.ts'
+import { openStores } from '../../server/registry/stores.ts'
+import { askApi } from '../support/api-call.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+import { makeTemporaryFolder } from '../support/temporary-folder.ts'
+
+const outside = makeTemporaryFolder('roots')
+const inside = (...names: string[]) => path.join(outside.path, ...names)
+let server: TestServer
+
+beforeAll(async () => {
+  for (const name of ['allowed', 'allowed-not', 'forbidden']) mkdirSync(inside(name))
+  symlinkSync(inside('allowed'), inside('link-to-allowed'))
+  symlinkSync(inside('forbidden'), inside('allowed', 'link-to-forbidden'))
+  server = await startServer(
+    { storageRoots: [inside('link-to-allowed')] },
+    { jobTimes: { tickMs: 50, beatMs: 50 } },
+  )
+})
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]()
+  await outside[Symbol.asyncDispose]()
+})
+
+const call = (target: string, json?: unknown) =>
+  askApi(server.url, {
+    ...{ target, headers: { authorization: server.admin } },
+    ...(json !== undefined && { json }),
+  })
+const setFolder = (feed: string, StoragePath: string) =>
+  call(`/api/storage?feed=${feed}`, { id: 'disk', properties: { StoragePath } })
+
+test('a registry without images moves too: what began before may still end in the old place', async () => {
+  await server.createFeed('empty')
+  const set = await setFolder('empty', 'new place')
+  expect((set.body as FeedStorage).moving).toBe(true)
+  for (;;) {
+    const runs = (await call('/api/jobs/runs?job=FeedMove&feed=empty')).body as RunInfo[]
+    expect(runs.length).toBeGreaterThan(0)
+    if (runs.every(({ endedAt }) => endedAt)) break
+    await sleep(100)
+  }
+  expect(((await call('/api/storage?feed=empty')).body as FeedStorage).moving).toBe(false)
+})
+
+describe('a disk store lies below the data folder or an allowed one', () => {
+  test.each([
+    ['a folder that is allowed', () => inside('allowed', 'team'), 200],
+    ['the same through a link', () => inside('link-to-allowed', 'team'), 200],
+    ['one that only begins with its name', () => inside('allowed-not', 'team'), 422],
+    ['one beside it', () => inside('forbidden', 'team'), 422],
+    ['one beside it by dots', () => inside('allowed', '..', 'forbidden', 'team'), 422],
+    ['one beside it through a link inside', () => inside('allowed', 'link-to-forbidden', 'x'), 422],
+    ['the allowed folder itself', () => inside('allowed'), 422],
+    ['below the data folder', () => 'other', 200],
+    ['the data folder itself', () => '.', 422],
+    ['beside the data folder', () => '../x', 422],
+    ['the root', () => '/', 422],
+  ])('%s', async (name, folder, status) => {
+    const feed = `f${name.replaceAll(/[^a-z]/g, '')}`
+    await server.createFeed(feed)
+    const answer = await setFolder(feed, folder())
+    expect(answer.status, JSON.stringify(answer.body)).toBe(status)
+    const tried = { id: 'disk', properties: { StoragePath: folder() } }
+    expect((await call('/api/storage/test', tried)).status).toBe(status)
+  })
+
+  test('through a link it is the same store, and nothing is written beside', async () => {
+    const stores = (await call('/api/storage/stores')).body as { name: string }[]
+    const team = stores.filter(({ name }) => name.endsWith('/team'))
+    expect(team.map(({ name }) => name)).toEqual([inside('allowed', 'team')])
+    expect(readdirSync(inside('forbidden'))).toEqual([])
+    expect(readdirSync(inside('allowed-not'))).toEqual([])
+  })
+
+  test('a link that leads elsewhere later is not followed out of it', async () => {
+    await server.createFeed('later')
+    mkdirSync(inside('allowed', 'real'))
+    expect((await setFolder('later', inside('allowed', 'real', 'deep'))).status).toBe(200)
+    symlinkSync(inside('forbidden'), inside('allowed', 'turned'))
+    expect((await setFolder('later', inside('allowed', 'turned', 'deep'))).status).toBe(422)
+  })
+})
+
+test("a just made registry's jobs can be changed", async () => {
+  await using slow = await startServer({}, { jobTimes: { tickMs: 600_000 } })
+  await slow.createFeed('young')
+  const headers = { authorization: slow.admin }
+  const target = '/api/jobs/update?job=FeedCleanup&feed=young'
+  const answer = await askApi(slow.url, { target, headers, json: { enabled: false } })
+  expect(answer.status, JSON.stringify(answer.body)).toBe(200)
+  expect(answer.body).toMatchObject({ feed: 'young', enabled: false })
+})
+
+describe('secrets of a store', () => {
+  const s3 = storeKinds.find(({ id }) => id === 's3') as (typeof storeKinds)[number]
+  const place = { BucketName: 'b', RegionEndpoint: 'r' }
+  const kept = { SecretAccessKey: 'kept' }
+  test.each([
+    ['left out', { AccessKey: 'a' }, kept],
+    ['empty', { AccessKey: 'a', SecretAccessKey: '' }, kept],
+    ['new', { AccessKey: 'a', SecretAccessKey: 'new' }, { SecretAccessKey: 'new' }],
+    ['without the key that it belongs to', {}, {}],
+    ['null, without a key', { SecretAccessKey: null }, {}],
+  ])('%s', (_name, given, secrets) => {
+    expect(parseProperties(s3, { ...place, ...given }, kept).secrets).toEqual(secrets)
+  })
+
+  test('one that is removed is missing where its key stays', () => {
+    const given = { ...place, AccessKey: 'a', secretaccesskey: null }
+    expect(() => parseProperties(s3, given, kept)).toThrow(/SecretAccessKey is needed/)
+  })
+})
+
+describe('stores are opened when they are used', () => {
+  test('one whose secret cannot be read, or is served elsewhere, is trouble for itself alone', async () => {
+    await using folder = makeTemporaryFolder('lazy')
+    await using db = await openDatabase({ url: `sqlite:${path.join(folder.path, 'x.db')}` })
+    const settings = JSON.stringify({ BucketName: 'b' })
+    await db.write(saveStore, { type: 's3', settings, options: '{}', secret: 'no cipher text' })
+    let opened = 0
+    await using stores = await openStores({
+      ...{ db, dataDir: folder.path, secrets: openEncryption(Buffer.alloc(32)) },
+      openCloud: async () => openMemoryStore(),
+      async openDisk() {
+        opened += 1
+        return { id: 'm', store: await openMemoryStore() }
+      },
+    })
+    expect(opened).toBe(0)
+    await stores.refresh()
+    const [broken, standard] = stores.list()
+    await expect(broken?.store.check()).rejects.toThrow()
+    await standard?.store.check()
+    await standard?.store.check()
+    expect(opened).toBe(1)
+    // Defined by another process since.
+    const other = await db.write(ensureStore, { type: 'disk', settings: '{"path":"y"}' })
+    await stores.get(other.id).check()
+    expect(opened).toBe(2)
+  })
+})
