@@ -131,7 +131,9 @@ async function openFoundation(
   closers.push(() => metrics[Symbol.dispose]())
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
   if (config.databaseUrl.startsWith('sqlite:')) keep(await lockData(config.dataDir))
-  const opened = overrides.db ?? keep(await openDatabase({ url: config.databaseUrl, log }))
+  const { databaseUrl: url } = config
+  const version = readVersion()
+  const opened = overrides.db ?? keep(await openDatabase({ url, log, version }))
   const db = measureDb(opened, metrics)
   const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
   const secrets = openEncryption(secretKey.deriveKey('stored-credentials'))

@@ -76,6 +76,7 @@ test.for(overviews)('entrepot %s lists commands', async (line) => {
 
 test.for([
   'serve',
+  'migrate',
   'feed list',
   'feed create',
   'feed set',

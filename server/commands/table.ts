@@ -3,6 +3,7 @@ import { feedCommands } from './feed.ts'
 import { groupCommands } from './group.ts'
 import { jobCommands } from './job.ts'
 import { keyCommands } from './key.ts'
+import { migrateCommand } from './migrate.ts'
 import { permissionCommands } from './permission.ts'
 import { serveCommand } from './serve.ts'
 import { userCommands } from './user.ts'
@@ -12,6 +13,7 @@ import { whoamiCommand } from './whoami.ts'
 /** Every sub-command, in the order of the help. */
 export const commands: readonly Command[] = [
   serveCommand,
+  migrateCommand,
   ...feedCommands,
   ...keyCommands,
   ...userCommands,

@@ -33,7 +33,7 @@ describeDatabases('a database that starts', (databases) => {
     const db = await databases.open({ url })
     expect(await migrationsOf(db.read)).toEqual([
       ...['001-core', '002-access', '003-locked-keys', '004-audit-indexes', '005-browsing'],
-      ...['006-jobs', '007-retention-sizes', '008-stores', '009-connectors'],
+      ...['006-jobs', '007-retention-sizes', '008-stores', '009-connectors', '010-backups'],
     ])
   })
 

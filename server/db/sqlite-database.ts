@@ -4,11 +4,12 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import type { DatabaseLog, Db, Queries } from './database.ts'
-import { migrateSqlite } from './migrate.ts'
+import type { Upgrade } from './migrate.ts'
 import type { Schema } from './schema.ts'
 import { lend, SqliteConnection } from './sqlite.ts'
 import { kyselyOn } from './sqlite-dialect.ts'
 import { openSqliteWriter, type SqliteWriter } from './sqlite-writer.ts'
+import { type DoneUpgrade, upgradeSqlite } from './upgrade.ts'
 import { nameOf, type Write, type WriteInput, type WriteOutput, type WriteTable } from './writes.ts'
 
 const checkMilliseconds = 5000
@@ -17,12 +18,14 @@ export interface SqliteOptions {
   readonly file: string
   readonly log: DatabaseLog
   readonly writes: WriteTable
+  readonly upgrade: Upgrade
 }
 
 /** Opens an SQLite file: a writer thread, and a read-only connection of the calling thread. */
-export async function openSqlite({ file, log, writes }: SqliteOptions): Promise<Db> {
+export async function openSqlite({ file, log, writes, upgrade }: SqliteOptions): Promise<Db> {
   try {
-    await prepareFile(file)
+    const { from, pending, copy } = await prepareFile(file, upgrade)
+    if (copy !== null) log.info({ from, pending, copy }, 'The database was upgraded')
     const writer = await openSqliteWriter({ file, writesModule: writes.module, log })
     // After the writer's, which has made the log that readers look into.
     return new SqliteDatabase(writer, new SqliteConnection({ file, mode: 'read' }), writes)
@@ -31,11 +34,10 @@ export async function openSqlite({ file, log, writes }: SqliteOptions): Promise<
   }
 }
 
-async function prepareFile(file: string): Promise<void> {
+async function prepareFile(file: string, upgrade: Upgrade): Promise<DoneUpgrade> {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
   createPrivately(file)
-  using connection = new SqliteConnection({ file, mode: 'write' })
-  await migrateSqlite(connection)
+  return await upgradeSqlite(file, upgrade)
 }
 
 /** SQLite gives the files beside it the same mode. An existing one is not even opened: closing it

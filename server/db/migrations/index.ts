@@ -8,6 +8,9 @@ import { jobs } from './006-jobs.ts'
 import { retentionSizes } from './007-retention-sizes.ts'
 import { stores } from './008-stores.ts'
 import { connectors } from './009-connectors.ts'
+import { backups } from './010-backups.ts'
+
+export type MigrationTable = (dialect: 'sqlite' | 'postgres') => Record<string, Migration>
 
 /** Every migration by name, in order. A released one is never changed. */
 export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migration> {
@@ -21,5 +24,6 @@ export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migra
     '007-retention-sizes': retentionSizes(dialect),
     '008-stores': stores(dialect),
     '009-connectors': connectors(dialect),
+    '010-backups': backups(dialect),
   }
 }
