@@ -34,6 +34,7 @@ import type { Config } from './config.ts'
 import { type Db, openDatabase } from './db/database.ts'
 import type { Actor } from './domain/actor.ts'
 import { getRun, listJobInfos, runJob, stopRun } from './jobs/jobs.ts'
+import { refuseHalfRestored } from './registry/backup/restoring.ts'
 import {
   changeFeed,
   createFeed,
@@ -118,6 +119,7 @@ export async function openAdministration(
 ): Promise<Administration> {
   const { dataDir } = config
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  await refuseHalfRestored(dataDir)
   const db = await openDatabase({ url: config.databaseUrl, version: readVersion() })
   return {
     ...administrationOf(db, dataDir),

@@ -31,6 +31,7 @@ import { builtWebFolder, readWebFiles } from './http/web-files.ts'
 import { type Log, openLog } from './log.ts'
 import { measureDb } from './measured.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
+import { refuseHalfRestored } from './registry/backup/restoring.ts'
 import { createFeed, type Feeds, listFeeds, openFeeds } from './registry/feeds.ts'
 import type { FileLimits } from './registry/files/file-limits.ts'
 import { ManifestContents } from './registry/manifest-contents.ts'
@@ -130,6 +131,7 @@ async function openFoundation(
   const metrics = openMetrics()
   closers.push(() => metrics[Symbol.dispose]())
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  await refuseHalfRestored(config.dataDir)
   if (config.databaseUrl.startsWith('sqlite:')) keep(await lockData(config.dataDir))
   const { databaseUrl: url } = config
   const version = readVersion()

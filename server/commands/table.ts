@@ -1,3 +1,4 @@
+import { backupCommands } from './backup.ts'
 import type { Command } from './command.ts'
 import { feedCommands } from './feed.ts'
 import { groupCommands } from './group.ts'
@@ -5,6 +6,7 @@ import { jobCommands } from './job.ts'
 import { keyCommands } from './key.ts'
 import { migrateCommand } from './migrate.ts'
 import { permissionCommands } from './permission.ts'
+import { restoreCommand } from './restore.ts'
 import { serveCommand } from './serve.ts'
 import { userCommands } from './user.ts'
 import { versionCommand } from './version.ts'
@@ -14,6 +16,8 @@ import { whoamiCommand } from './whoami.ts'
 export const commands: readonly Command[] = [
   serveCommand,
   migrateCommand,
+  ...backupCommands,
+  restoreCommand,
   ...feedCommands,
   ...keyCommands,
   ...userCommands,

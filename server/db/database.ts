@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
+import type { DatabaseContent } from './database-copy.ts'
 import type { Upgrade } from './migrate.ts'
 import type { MigrationTable } from './migrations/index.ts'
 import type { Schema } from './schema.ts'
@@ -30,6 +31,11 @@ export interface Db extends AsyncDisposable {
   readonly dialect: 'sqlite' | 'postgres'
   readonly read: Queries
   write<W extends Write>(write: W, input: WriteInput<W>): Promise<WriteOutput<W>>
+  /**
+   * Makes the file a copy of the database at one moment, as `copySqlite`, in a thread of its own; what
+   * is in it. Throws UNAVAILABLE for PostgreSQL, which is copied by its own tools.
+   */
+  copyTo(file: string): Promise<DatabaseContent>
   /** Throws UNAVAILABLE, saying why, unless the database answers reads and takes writes. */
   check(): Promise<void>
 }

@@ -162,3 +162,8 @@ async function hasTable(db: Kysely<unknown>, name: string): Promise<boolean> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
   return tables.some((table) => table.name === name)
 }
+
+/** Names of the migrations of this version. */
+export function knownMigrations(): readonly string[] {
+  return Object.keys(ownMigrations('sqlite'))
+}

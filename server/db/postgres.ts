@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import type { DatabaseLog, Db, Queries } from './database.ts'
+import type { DatabaseContent } from './database-copy.ts'
 import { listSteps, migratePostgres, type Upgrade, type UpgradeSteps } from './migrate.ts'
 import { LentClient } from './postgres-client.ts'
 import { isDeadlock, translatePostgresError } from './postgres-errors.ts'
@@ -173,6 +174,12 @@ class PostgresDatabase implements Db {
         await wait(Math.random() * 10 * attempt)
       }
     }
+  }
+
+  copyTo(): Promise<DatabaseContent> {
+    const message =
+      'A PostgreSQL database is copied by its own tools, such as pg_dump: docs/backup.md has the steps.'
+    return Promise.reject(new RegistryError('UNAVAILABLE', message))
   }
 
   async check(): Promise<void> {

@@ -15,7 +15,7 @@ export function copySqlite(file: string, target: string): void {
   // SQLite fills an empty file, and keeps its mode.
   closeSync(openSync(draft, 'wx', 0o600))
   try {
-    using source = new SqliteConnection({ file, mode: 'read' })
+    using source = new SqliteConnection({ file, mode: 'read', journal: 'any' })
     source.query('vacuum into ?', [draft])
     syncEntry(draft)
     renameSync(draft, target)

@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import type { DatabaseLog, Db, Queries } from './database.ts'
+import { copyInThread, type DatabaseContent } from './database-copy.ts'
 import type { Upgrade } from './migrate.ts'
 import type { Schema } from './schema.ts'
 import { lend, SqliteConnection } from './sqlite.ts'
@@ -28,7 +29,8 @@ export async function openSqlite({ file, log, writes, upgrade }: SqliteOptions):
     if (copy !== null) log.info({ from, pending, copy }, 'The database was upgraded')
     const writer = await openSqliteWriter({ file, writesModule: writes.module, log })
     // After the writer's, which has made the log that readers look into.
-    return new SqliteDatabase(writer, new SqliteConnection({ file, mode: 'read' }), writes)
+    const reader = new SqliteConnection({ file, mode: 'read' })
+    return new SqliteDatabase({ writer, reader }, { file, writes })
   } catch (error) {
     throw describe(error, file)
   }
@@ -61,17 +63,26 @@ class SqliteDatabase implements Db {
   readonly #writer: SqliteWriter
   readonly #reader: SqliteConnection
   readonly #writes: WriteTable
+  readonly #file: string
 
-  constructor(writer: SqliteWriter, reader: SqliteConnection, writes: WriteTable) {
+  constructor(
+    { writer, reader }: { readonly writer: SqliteWriter; readonly reader: SqliteConnection },
+    { file, writes }: Pick<SqliteOptions, 'file' | 'writes'>,
+  ) {
     this.#writer = writer
     this.#reader = reader
     this.#writes = writes
+    this.#file = file
     this.read = kyselyOn<Schema>(lend(reader))
   }
 
   async write<W extends Write>(write: W, input: WriteInput<W>): Promise<WriteOutput<W>> {
     const output = await this.#writer.write(nameOf(write, this.#writes), input)
     return output as WriteOutput<W>
+  }
+
+  copyTo(file: string): Promise<DatabaseContent> {
+    return copyInThread({ file: this.#file, target: file })
   }
 
   async check(): Promise<void> {
