@@ -31,6 +31,7 @@ import { builtWebFolder, readWebFiles } from './http/web-files.ts'
 import { type Log, openLog } from './log.ts'
 import { measureDb } from './measured.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
+import { findLastSuccess } from './registry/backup/backup-health.ts'
 import { refuseHalfRestored } from './registry/backup/restoring.ts'
 import { createFeed, type Feeds, listFeeds, openFeeds } from './registry/feeds.ts'
 import type { FileLimits } from './registry/files/file-limits.ts'
@@ -137,6 +138,7 @@ async function openFoundation(
   const version = readVersion()
   const opened = overrides.db ?? keep(await openDatabase({ url, log, version }))
   const db = measureDb(opened, metrics)
+  metrics.watchBackups(() => findLastSuccess(db))
   const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
   const secrets = openEncryption(secretKey.deriveKey('stored-credentials'))
   const stores = keep(await openAllStores({ config, db, metrics, secrets, keep }))
@@ -146,7 +148,7 @@ async function openFoundation(
   const uploads = keep(
     new Uploads({ db, stores, settings, ...(checkpointMs !== undefined && { checkpointMs }) }),
   )
-  const jobs = keep(openJobs({ db, log, settings, stores, uploads }, overrides.jobTimes))
+  const jobs = keep(openJobs({ config, db, log, settings, stores, uploads }, overrides.jobTimes))
   return { log, metrics, db, stores, secrets, settings, uploads, jobs, feeds: openFeeds(db) }
 }
 
@@ -229,6 +231,7 @@ async function openServer(
     mayReadMetrics,
     baseUrlWarning,
     checks: checking.checks,
+    readBackups: checking.readBackups,
   })
   checking.own.url = server.url
   return server

@@ -59,7 +59,7 @@ function rateOf(text: string | undefined): number {
 export function incomplete(what: string, blobs: number): RegistryError {
   return new RegistryError(
     'UNAVAILABLE',
-    `${what} ${blobs} blobs, which are named above; all the rest is there. Push their images again, and they are mended.`,
+    `${what} ${blobs === 1 ? 'a blob, which is' : `${blobs} blobs, which are`} named above; all the rest is there. Pushing the images again mends them.`,
   )
 }
 

@@ -100,7 +100,7 @@ const columns = [
   'error',
 ] as const
 
-/** The last one in this state. */
+/** The last one that ended so. */
 export async function findLastBackup(
   db: Queries,
   state: BackupState,
@@ -108,6 +108,7 @@ export async function findLastBackup(
   return db
     .selectFrom('backups')
     .select(columns)
+    .where('kind', '=', 'backup')
     .where('state', '=', state)
     .orderBy('id', 'desc')
     .limit(1)

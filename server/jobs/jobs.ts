@@ -2,6 +2,7 @@ import type { Db } from '../db/database.ts'
 import { type LogLine, listLog } from '../db/job-log.ts'
 import {
   cancelRun,
+  findLastSuccess,
   findRun,
   listRuns,
   type RunPage,
@@ -20,6 +21,8 @@ import { checkSchedule, nextRunAt } from './schedule.ts'
 /** A job with its last run. */
 export interface JobInfo extends JobRecord {
   readonly lastRun: RunRecord | null
+  /** When a run last ended well. */
+  readonly lastSuccessAt: number | null
 }
 
 export interface JobsDeps {
@@ -39,7 +42,11 @@ export async function listJobInfos(
 async function withLastRun(db: Db, job: JobRecord): Promise<JobInfo> {
   const { kind, feedId } = job
   const [lastRun = null] = await listRuns(db.read, { kind, feedId, before: null, count: 1 })
-  return { ...job, lastRun }
+  const lastSuccessAt =
+    lastRun?.state === 'succeeded'
+      ? lastRun.endedAt
+      : await findLastSuccess(db.read, { kind, feedId })
+  return { ...job, lastRun, lastSuccessAt }
 }
 
 /** Asks for a run, which a serving process begins within seconds. Throws INVALID_FIELDS, NOT_FOUND. */

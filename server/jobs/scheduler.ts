@@ -20,6 +20,8 @@ export interface SchedulerDeps {
   readonly log: JobLog
   readonly runner: JobRunner
   readonly tickMs: number
+  /** Kinds that get no schedule by themselves here. */
+  readonly unscheduled: readonly JobName[]
 }
 
 /** After a deletion that failed. */
@@ -47,8 +49,8 @@ async function tickUntil(deps: SchedulerDeps, stop: AbortSignal): Promise<void> 
   }
 }
 
-async function tick({ db, runner }: SchedulerDeps): Promise<void> {
-  await addMissingJobs(db)
+async function tick({ db, runner, unscheduled }: SchedulerDeps): Promise<void> {
+  await addMissingJobs(db, unscheduled)
   await queueDueJobs(db)
   for (const feedId of await listRetiredFeeds(db.read)) {
     await ensureDeletion(db, { kind: 'FeedDeletion', feedId })
@@ -67,10 +69,10 @@ async function ensureDeletion(
 }
 
 /** Of registries that are new, also of those that another process made. */
-async function addMissingJobs(db: Db): Promise<void> {
+async function addMissingJobs(db: Db, unscheduled: readonly JobName[]): Promise<void> {
   const jobs = []
   for (const { name: kind, scope, schedule } of listJobKinds()) {
-    if (schedule === null) continue
+    if (schedule === null || unscheduled.includes(kind)) continue
     const feedIds =
       scope === 'feed'
         ? await listFeedsWithoutJob(db.read, kind)

@@ -11,10 +11,10 @@ import { demand, manage, openWorld, type World } from '../cleanup/world.ts'
 import { createFeed, setFeed } from '../support/admin.ts'
 import { buildServer } from '../support/build.ts'
 import { type CommandResult, runCommand } from '../support/command.ts'
-import { type Image, image } from '../support/content.ts'
+import { blob, descriptor, type Image, image, manifestOf, mediaTypes } from '../support/content.ts'
 import { listViolations } from '../support/database-invariants.ts'
 import { adminPassword, startProcess } from '../support/process.ts'
-import { pushImage } from '../support/push.ts'
+import { pushBlob, pushImage, pushManifest } from '../support/push.ts'
 import { type Random, seededRandom } from '../support/random.ts'
 import { basicAuthorization, sha256 } from '../support/registry-client.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
@@ -49,9 +49,11 @@ test(`what was acknowledged is in the backup, through ${kills} kills of it and o
     cleanUntil(world, feeds, stop.signal),
   ])
 
+  // Long enough for clean-up to take what it may.
+  await pushBallast(world)
   // Each is deleted as soon as the database has been copied: only the backup still needs it.
   const doomed = await pushDoomed(world, 'first')
-  const backup = ['backup', '--to', target, '--rate', '300kB', '--json']
+  const backup = ['backup', '--to', target, '--rate', '150kB', '--json']
   const first = await whileCopied({ world, target, doomed, args: backup, dataDir })
   expect(first.code, first.output).toBe(0)
   expect(JSON.parse(first.stdout).missing).toEqual([])
@@ -106,6 +108,19 @@ async function pushDoomed(world: World, name: string): Promise<Image[]> {
     await pushImage(table, 'main/doomed', each, [`${name}${at}`])
   }
   return images
+}
+
+/** As much as a backup copies in eight seconds. */
+async function pushBallast(world: World): Promise<void> {
+  const table = { url: world.url, callers: { admin: world.authorization } }
+  const layers = Array.from({ length: 8 }, (_, at) => blob(`ballast ${seed} ${at}`, 150_000))
+  for (const layer of layers) await pushBlob(table, 'main/ballast', layer)
+  const [config, ...others] = layers.map((layer) => descriptor(layer, mediaTypes.octets))
+  const manifest = manifestOf({
+    ...{ schemaVersion: 2, mediaType: mediaTypes.image, artifactType: 'application/x-ballast' },
+    ...{ config, layers: others },
+  })
+  await pushManifest(table, 'main/ballast', manifest, 'heavy')
 }
 
 async function entrepot(args: readonly string[], dataDir: string, signal?: AbortSignal) {

@@ -24,7 +24,7 @@ export function backups(dialect: 'sqlite' | 'postgres'): Migration {
       error ${text}
     ) ${table}`,
     `create index backups_running on backups (lease_until) where state = 'running'`,
-    'create index backups_state on backups (state, id)',
+    'create index backups_kind on backups (kind, state, id)',
   ]
   return {
     up: async (db: Kysely<unknown>) => {
