@@ -8,6 +8,7 @@ const source = path.resolve(import.meta.dirname, 'server')
 const entries = {
   main: 'main.ts',
   'sqlite-writer-thread': 'db/sqlite-writer-thread.ts',
+  'sqlite-copy-thread': 'db/sqlite-copy-thread.ts',
   writes: 'db/writes.ts',
   'files-thread': 'registry/files/files-thread.ts',
 }

@@ -55,6 +55,8 @@ export const ServerHealth = z.object({
   serviceStatus: partStatus,
   serviceStatusDetail: z.string().nullable(),
   baseUrlWarning: z.string().nullable(),
+  lastBackup: time.nullable(),
+  backupWarning: z.string().nullable(),
 })
 export type ServerHealth = z.infer<typeof ServerHealth>
 

@@ -37,6 +37,9 @@ export const JobInfo = z.object({
   enabled: z.boolean(),
   nextRun: time.nullable(),
   lastRun: RunInfo.nullable(),
+  lastSuccess: time.nullable().meta({
+    description: 'When a run last ended well, of those whose history is kept.',
+  }),
 })
 export type JobInfo = z.infer<typeof JobInfo>
 

@@ -29,10 +29,12 @@ import {
   type UserInfo,
   updateUser,
 } from './auth/users.ts'
+import { readVersion } from './config/version.ts'
 import type { Config } from './config.ts'
 import { type Db, openDatabase } from './db/database.ts'
 import type { Actor } from './domain/actor.ts'
 import { getRun, listJobInfos, runJob, stopRun } from './jobs/jobs.ts'
+import { refuseHalfRestored } from './registry/backup/restoring.ts'
 import {
   changeFeed,
   createFeed,
@@ -117,7 +119,8 @@ export async function openAdministration(
 ): Promise<Administration> {
   const { dataDir } = config
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const db = await openDatabase({ url: config.databaseUrl })
+  await refuseHalfRestored(dataDir)
+  const db = await openDatabase({ url: config.databaseUrl, version: readVersion() })
   return {
     ...administrationOf(db, dataDir),
     [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),

@@ -33,6 +33,8 @@ import { builtWebFolder, readWebFiles } from './http/web-files.ts'
 import { type Log, openLog } from './log.ts'
 import { measureDb } from './measured.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
+import { findLastSuccess } from './registry/backup/backup-health.ts'
+import { refuseHalfRestored } from './registry/backup/restoring.ts'
 import { createFeed, type Feeds, listFeeds, openFeeds } from './registry/feeds.ts'
 import type { FileLimits } from './registry/files/file-limits.ts'
 import { ManifestContents } from './registry/manifest-contents.ts'
@@ -136,9 +138,13 @@ async function openFoundation(
   const metrics = openMetrics()
   closers.push(() => metrics[Symbol.dispose]())
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+  await refuseHalfRestored(config.dataDir)
   if (config.databaseUrl.startsWith('sqlite:')) keep(await lockData(config.dataDir))
-  const opened = overrides.db ?? keep(await openDatabase({ url: config.databaseUrl, log }))
+  const { databaseUrl: url } = config
+  const version = readVersion()
+  const opened = overrides.db ?? keep(await openDatabase({ url, log, version }))
   const db = measureDb(opened, metrics)
+  metrics.watchBackups(() => findLastSuccess(db))
   const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
   const secrets = openEncryption(secretKey.deriveKey('stored-credentials'))
   const stores = keep(await openAllStores({ config, db, metrics, secrets }))
@@ -148,7 +154,7 @@ async function openFoundation(
   const uploads = keep(
     new Uploads({ db, stores, settings, ...(checkpointMs !== undefined && { checkpointMs }) }),
   )
-  const jobs = keep(openJobs({ db, log, settings, stores, uploads }, overrides.jobTimes))
+  const jobs = keep(openJobs({ config, db, log, settings, stores, uploads }, overrides.jobTimes))
   const feeds = openFeeds(db)
   return { log, metrics, db, stores, secrets, passwords, settings, uploads, jobs, feeds }
 }
@@ -236,6 +242,7 @@ async function openServer(
     mayReadMetrics,
     baseUrlWarning,
     checks: checking.checks,
+    readBackups: checking.readBackups,
   })
   checking.own.url = server.url
   return server

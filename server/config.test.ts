@@ -43,6 +43,7 @@ test('has defaults that serve', () => {
     metrics: 'admin',
     diskReserveBytes: 512 * 2 ** 20,
     storageRoots: [],
+    backup: { folder: null, keep: 7, bytesPerSecond: 0 },
   })
 })
 

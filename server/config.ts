@@ -34,6 +34,13 @@ export interface Config {
   readonly diskReserveBytes: number
   /** Folders below which stores may lie, besides the data folder; absolute. */
   readonly storageRoots: readonly string[]
+  /** What the job Backup does; `folder` absolute, null: it is not scheduled. */
+  readonly backup: {
+    readonly folder: string | null
+    readonly keep: number
+    /** 0: as fast as it can. */
+    readonly bytesPerSecond: number
+  }
 }
 
 export interface ConfigSources {
@@ -79,6 +86,11 @@ export function readConfig({
     metrics: read('metrics'),
     diskReserveBytes: read('disk-reserve'),
     storageRoots: read('storage-roots') ?? [],
+    backup: {
+      folder: read('backup-to') ?? null,
+      keep: read('backup-keep') ?? 0,
+      bytesPerSecond: read('backup-rate') ?? 0,
+    },
   }
   if (isComplete(config) && problems.length === 0) return config
   throw new RegistryError(

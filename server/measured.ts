@@ -10,6 +10,7 @@ export function measureDb(db: Db, metrics: Metrics): Db {
     dialect: db.dialect,
     read: db.read,
     write: (write, input) => timed(observe('write', write.name), () => db.write(write, input)),
+    copyTo: (file) => timed(observe('read', 'copyTo'), () => db.copyTo(file)),
     check: () => timed(observe('read', 'check'), () => db.check()),
     [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
   }

@@ -21,6 +21,8 @@ export interface Metrics extends Disposable, ConnectorMetrics {
   observeStore(operation: string, seconds: number): void
   /** Counts an upload as receiving bytes until it is disposed of: `using _ = metrics.beginUpload()`. */
   beginUpload(): Disposable
+  /** Asks, whenever somebody looks, when a backup last ended well; null: never. */
+  watchBackups(lastSuccessAt: () => Promise<number | null>): void
   readonly contentType: string
   text(): Promise<string>
 }
@@ -39,6 +41,7 @@ export function openMetrics(): Metrics {
     ...createTraffic(registry),
     ...createOperations(registry),
     ...createConnectorMetrics(registry),
+    watchBackups: (lastSuccessAt) => addBackups(registry, lastSuccessAt),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     [Symbol.dispose]: () => {
@@ -200,4 +203,18 @@ function countOpenFiles(): number | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Absent while the database cannot be asked: an alert on absence tells. */
+function addBackups(registry: Registry, lastSuccessAt: () => Promise<number | null>) {
+  const gauge: Gauge = new Gauge({
+    name: 'entrepot_backup_last_success_timestamp_seconds',
+    help: 'When a backup last ended that lacks nothing (Unix); 0: never.',
+    registers: [registry],
+    collect: async () => {
+      const milliseconds = await lastSuccessAt().catch(() => undefined)
+      if (milliseconds === undefined) gauge.reset()
+      else gauge.set((milliseconds ?? 0) / 1000)
+    },
+  })
 }

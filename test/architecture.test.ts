@@ -101,6 +101,7 @@ const rooms: Readonly<Record<string, Room>> = {
     rooms: [
       'server/domain',
       'server/db',
+      'server/blobs',
       'server/auth',
       'server/registry',
       'server/jobs',

@@ -3,12 +3,13 @@ import { findDatabaseTime } from '../db/clock.ts'
 import type { Db } from '../db/database.ts'
 import type { HealthCheck } from '../http/health.ts'
 import type { SelfTestDeps } from '../http/self-test/self-test.ts'
+import { readBackupState } from '../registry/backup/backup-health.ts'
 import type { Settings } from '../registry/settings.ts'
 import type { Stores } from '../registry/stores.ts'
 import { listUsedFolders } from './stores.ts'
 
 export interface CheckDeps {
-  readonly config: Pick<Config, 'baseUrl'>
+  readonly config: Pick<Config, 'backup' | 'baseUrl'>
   readonly db: Db
   readonly stores: Stores
   readonly settings: Settings
@@ -22,13 +23,14 @@ export function openChecks({ config, db, stores, settings, baseUrlWarning, now }
     { name: 'database', check: () => db.check() },
     { name: 'storage', check: () => checkFolders({ db, stores }) },
   ]
+  const readBackups = () => readBackupState(db, config.backup.folder !== null)
   const own = { url: '' }
   const selfTest: SelfTestDeps = {
     ...{ checks, now, baseUrlWarning, ownUrl: () => own.url },
     configuredBaseUrl: () => config.baseUrl ?? settings.baseUrl(),
     databaseNow: () => findDatabaseTime(db.read),
   }
-  return { checks, selfTest, own }
+  return { checks, readBackups, selfTest, own }
 }
 
 /**

@@ -1,13 +1,19 @@
+import { readVersion } from '../config/version.ts'
+import type { Config } from '../config.ts'
 import type { Db } from '../db/database.ts'
+import { RegistryError } from '../domain/errors.ts'
 import { JobRunner } from '../jobs/runner.ts'
 import { startScheduler } from '../jobs/scheduler.ts'
 import { jobWork } from '../jobs/work.ts'
 import type { Log } from '../log.ts'
+import { backUp } from '../registry/backup/backup.ts'
+import type { CleanupReport } from '../registry/cleanup-report.ts'
 import type { Settings } from '../registry/settings.ts'
 import type { Stores } from '../registry/stores.ts'
 import type { Uploads } from '../registry/uploads.ts'
 
 export interface JobsFoundation {
+  readonly config: Pick<Config, 'backup' | 'dataDir' | 'secretKey'>
   readonly db: Db
   readonly log: Log
   readonly settings: Settings
@@ -32,21 +38,48 @@ export interface OpenJobs extends AsyncDisposable {
 }
 
 export function openJobs(
-  { db, log, settings, stores, uploads }: JobsFoundation,
+  { config, db, log, settings, stores, uploads }: JobsFoundation,
   times: Partial<JobTimes> = {},
 ): OpenJobs {
   const { tickMs, leaseMs, beatMs } = { ...usualTimes, ...times }
-  const work = jobWork({ db, stores, settings, uploads })
+  const backUp = async (report: CleanupReport) => {
+    await stores.refresh()
+    return runBackup({ config, db, stores }, report)
+  }
+  const work = jobWork({ db, stores, settings, uploads, backUp })
+  const unscheduled = config.backup.folder === null ? (['Backup'] as const) : []
   const runner = new JobRunner({ db, log, work, leaseMs, beatMs })
   let stop = async () => {}
   return {
     wake: () => void runner.wake(),
     start() {
-      stop = startScheduler({ db, log, runner, tickMs })
+      stop = startScheduler({ db, log, runner, tickMs, unscheduled })
     },
     async [Symbol.asyncDispose]() {
       await stop()
       await runner[Symbol.asyncDispose]()
     },
   }
+}
+
+/** As the configuration says; how many blobs it could not read. */
+async function runBackup(
+  { config, db, stores }: Pick<JobsFoundation, 'config' | 'db' | 'stores'>,
+  report: CleanupReport,
+): Promise<number> {
+  const { backup, dataDir, secretKey } = config
+  const { folder, keep, bytesPerSecond } = backup
+  if (folder === null) {
+    throw new RegistryError(
+      'UNAVAILABLE',
+      'The server is not told where to back up to: set backup-to (ENTREPOT_BACKUP_TO) and start it again.',
+    )
+  }
+  const hasOwnKey = secretKey !== null
+  const { missing, snapshot, content } = await backUp(
+    { db, stores, dataDir, hasOwnKey, version: readVersion(), report, now: Date.now },
+    { folder, keep, bytesPerSecond },
+  )
+  report.info(`${content.images} images, ${content.blobs} blobs are in ${snapshot}`)
+  return missing.length
 }

@@ -76,6 +76,12 @@ test.for(overviews)('entrepot %s lists commands', async (line) => {
 
 test.for([
   'serve',
+  'migrate',
+  'backup',
+  'backup list',
+  'backup hold',
+  'backup release',
+  'restore',
   'feed list',
   'feed create',
   'feed set',

@@ -1,9 +1,12 @@
+import { backupCommands } from './backup.ts'
 import type { Command } from './command.ts'
 import { feedCommands } from './feed.ts'
 import { groupCommands } from './group.ts'
 import { jobCommands } from './job.ts'
 import { keyCommands } from './key.ts'
+import { migrateCommand } from './migrate.ts'
 import { permissionCommands } from './permission.ts'
+import { restoreCommand } from './restore.ts'
 import { serveCommand } from './serve.ts'
 import { userCommands } from './user.ts'
 import { versionCommand } from './version.ts'
@@ -12,6 +15,9 @@ import { whoamiCommand } from './whoami.ts'
 /** Every sub-command, in the order of the help. */
 export const commands: readonly Command[] = [
   serveCommand,
+  migrateCommand,
+  ...backupCommands,
+  restoreCommand,
   ...feedCommands,
   ...keyCommands,
   ...userCommands,

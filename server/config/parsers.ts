@@ -98,6 +98,11 @@ export function parseSize(text: string): number {
   throw invalid('is not a size in bytes, such as 268435456, 256MiB or 1.5GB')
 }
 
+export function parseCount(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw invalid('is not a whole number above 0')
+}
+
 function invalid(message: string): RegistryError {
   return new RegistryError('REQUEST_INVALID', message)
 }

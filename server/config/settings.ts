@@ -1,6 +1,7 @@
 import {
   type Parse,
   parseChoice,
+  parseCount,
   parseDatabaseUrl,
   parseFilePath,
   parseFolders,
@@ -121,6 +122,26 @@ export const settings = {
     sample: 'FOLDERS',
     list: true,
     help: 'Folders below which administrators may put the images of a registry, besides the data folder; separated by commas.',
+  }),
+  'backup-to': setting({
+    parse: parseFilePath,
+    default: null,
+    defaultText: 'no scheduled backup',
+    sample: 'FOLDER',
+    help: 'Where the job Backup backs the server up to, every night unless changed: a folder of its own, on another disk. SQLite only.',
+  }),
+  'backup-keep': setting({
+    parse: parseCount,
+    default: '7',
+    sample: 'N',
+    help: 'How many whole snapshots the job Backup keeps there.',
+  }),
+  'backup-rate': setting({
+    parse: parseSize,
+    default: '0',
+    defaultText: '0, as fast as it can',
+    sample: 'SIZE',
+    help: 'How much the job Backup copies a second at most: 50MB.',
   }),
   'disk-reserve': setting({
     parse: parseSize,

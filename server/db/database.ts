@@ -1,7 +1,11 @@
 import type { Kysely } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
+import type { DatabaseContent } from './database-copy.ts'
+import type { Upgrade } from './migrate.ts'
+import type { MigrationTable } from './migrations/index.ts'
 import type { Schema } from './schema.ts'
 import { openSqlite } from './sqlite-database.ts'
+import { previewSqlite, type UpgradePreview } from './upgrade.ts'
 import {
   serverWrites,
   type Write,
@@ -27,11 +31,17 @@ export interface Db extends AsyncDisposable {
   readonly dialect: 'sqlite' | 'postgres'
   readonly read: Queries
   write<W extends Write>(write: W, input: WriteInput<W>): Promise<WriteOutput<W>>
+  /**
+   * Makes the file a copy of the database at one moment, as `copySqlite`, in a thread of its own; what
+   * is in it. Throws UNAVAILABLE for PostgreSQL, which is copied by its own tools.
+   */
+  copyTo(file: string): Promise<DatabaseContent>
   /** Throws UNAVAILABLE, saying why, unless the database answers reads and takes writes. */
   check(): Promise<void>
 }
 
 export interface DatabaseLog {
+  info(facts: object, message: string): void
   warn(facts: object, message: string): void
 }
 
@@ -41,6 +51,10 @@ export interface DatabaseOptions {
   readonly log?: DatabaseLog
   /** Other writes than the server's own: for tests of this room. */
   readonly writes?: WriteTable
+  /** Of the program: a newer one that comes later says which version it was. */
+  readonly version?: string
+  /** Other tables than the server's own: for tests of this room. */
+  readonly migrations?: MigrationTable
 }
 
 /**
@@ -50,19 +64,48 @@ export interface DatabaseOptions {
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Db> {
   const { url, log = silent, writes = serverWrites } = options
+  const upgrade = upgradeOf(options)
+  const file = sqliteFileOf(url)
+  if (file !== undefined) {
+    return openSqlite({ file, log, writes, upgrade })
+  }
+  // Its driver is loaded where it is needed: each command would wait for it.
+  const { openPostgres } = await import('./postgres.ts')
+  return openPostgres({ url, log, writes, upgrade })
+}
+
+/** What `openDatabase` would do to the tables first, without doing it. Throws as it does. */
+export async function previewUpgrade(
+  options: Pick<DatabaseOptions, 'url' | 'version' | 'migrations'>,
+): Promise<UpgradePreview> {
+  const { url } = options
+  const file = sqliteFileOf(url)
+  if (file !== undefined) {
+    return previewSqlite(file, upgradeOf(options))
+  }
+  const { previewPostgres } = await import('./postgres.ts')
+  return { ...(await previewPostgres(url, upgradeOf(options))), tried: false }
+}
+
+/** Undefined: it is PostgreSQL's. Throws UNAVAILABLE for what is neither. */
+export function sqliteFileOf(url: string): string | undefined {
   const file = /^sqlite:(.+)$/.exec(url)?.[1]
-  if (file !== undefined && file !== ':memory:') {
-    return openSqlite({ file, log, writes })
-  }
-  if (/^postgres(ql)?:/.test(url)) {
-    // Its driver is loaded where it is needed: each command would wait for it.
-    const { openPostgres } = await import('./postgres.ts')
-    return openPostgres({ url, log, writes })
-  }
+  if (file !== undefined && file !== ':memory:') return file
+  if (/^postgres(ql)?:/.test(url)) return undefined
   throw new RegistryError(
     'UNAVAILABLE',
     'A database URL is sqlite:<path of a file> or postgres://….',
   )
 }
 
-const silent: DatabaseLog = { warn: () => {} }
+function upgradeOf({
+  version,
+  migrations,
+}: Pick<DatabaseOptions, 'version' | 'migrations'>): Upgrade {
+  return {
+    ...(version !== undefined && { version }),
+    ...(migrations !== undefined && { migrations }),
+  }
+}
+
+const silent: DatabaseLog = { info: () => {}, warn: () => {} }

@@ -16,13 +16,25 @@ export interface FreedPick {
   readonly after: Pick<FreedLocation, 'location' | 'since'> | null
 }
 
-/** Bytes that no row has named for longer than the grace time, the longest first. */
+/** Longer than any write takes: what was freed just before a backup began may be in its copy. */
+const backupMarginMs = 600_000
+
+/** Only what was freed well before every backup that runs: their copies may name the rest. */
+const beforeBackups = sql<number>`coalesce((
+  select min(started_at) - ${sql.lit(backupMarginMs)} from backups
+  where state = 'running' and lease_until >= ${nowMsOnce}), ${sql.lit(Number.MAX_SAFE_INTEGER)})`
+
+/**
+ * Bytes that no row has named for longer than the grace time, the longest first; without those that
+ * a backup may still need (docs/decisions/0011).
+ */
 export async function listFreedLocations(db: Queries, pick: FreedPick): Promise<FreedLocation[]> {
   const query = db
     .selectFrom('freed_locations')
     .select(['location', 'size_bytes as sizeBytes', 'since'])
     .where('store_id', '=', pick.storeId)
     .where('since', '<', sql<number>`${nowMsOnce} - ${pick.graceMs}`)
+    .where('since', '<', beforeBackups)
     .orderBy('since')
     .orderBy('location')
     .limit(pick.limit)

@@ -183,3 +183,20 @@ export async function listRuns(db: Queries, page: RunPage): Promise<RunRecord[]>
   if (page.feedId !== null) query = query.where('feed_id', '=', page.feedId)
   return query.orderBy('id', 'desc').limit(page.count).execute()
 }
+
+/** When a run of the job last ended well; null: none whose history is kept did. */
+export async function findLastSuccess(
+  db: Queries,
+  job: { readonly kind: string; readonly feedId: number },
+): Promise<number | null> {
+  const run = await db
+    .selectFrom('job_runs')
+    .select('ended_at as endedAt')
+    .where('kind', '=', job.kind)
+    .where('feed_id', '=', job.feedId)
+    .where('state', '=', 'succeeded')
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return run?.endedAt ?? null
+}

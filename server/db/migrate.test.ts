@@ -36,6 +36,7 @@ describeDatabases('a database that starts', (databases) => {
       ...['006-jobs', '007-retention-sizes', '008-stores', '009-connectors'],
       '010-cache-checks',
       '011-former-stores',
+      '012-backups',
     ])
   })
 

@@ -1,9 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
-import { RegistryError } from '../domain/errors.ts'
+import { isRefusal, RegistryError } from '../domain/errors.ts'
 import type { DatabaseLog, Db, Queries } from './database.ts'
-import { migratePostgres } from './migrate.ts'
+import type { DatabaseContent } from './database-copy.ts'
+import { listSteps, migratePostgres, type Upgrade, type UpgradeSteps } from './migrate.ts'
 import { LentClient } from './postgres-client.ts'
 import { isDeadlock, translatePostgresError } from './postgres-errors.ts'
 import { nameOf, type Write, type WriteInput, type WriteOutput, type WriteTable } from './writes.ts'
@@ -20,14 +21,18 @@ export interface PostgresOptions {
   readonly url: string
   readonly log: DatabaseLog
   readonly writes: WriteTable
+  readonly upgrade: Upgrade
 }
 
 /** Opens a PostgreSQL database: a pool for reads and one for writes, so that locks stop no read. */
-export async function openPostgres({ url, log, writes }: PostgresOptions): Promise<Db> {
+export async function openPostgres({ url, log, writes, upgrade }: PostgresOptions): Promise<Db> {
   try {
     const migrator = openPool({ url, log, purpose: 'migrations' })
     try {
-      await migratePostgres(migrator)
+      const { from, pending } = await migratePostgres(migrator, upgrade)
+      if (from !== null && pending.length > 0) {
+        log.info({ from, pending }, 'The database was upgraded')
+      }
     } finally {
       await migrator.destroy()
     }
@@ -41,8 +46,21 @@ export async function openPostgres({ url, log, writes }: PostgresOptions): Promi
   )
 }
 
+/** What opening it would run; nothing is changed. */
+export async function previewPostgres(url: string, upgrade: Upgrade): Promise<UpgradeSteps> {
+  const log = { info: () => {}, warn: () => {} }
+  const pool = openPool<unknown>({ url, log, purpose: 'migrations' })
+  try {
+    return await listSteps(pool, 'postgres', upgrade)
+  } catch (error) {
+    throw describe(error)
+  } finally {
+    await pool.destroy()
+  }
+}
+
 function describe(error: unknown): Error {
-  const cause = error instanceof RegistryError ? (error.cause ?? error) : error
+  const cause = isRefusal(error, 'UNAVAILABLE') ? (error.cause ?? error) : error
   return new RegistryError(
     'UNAVAILABLE',
     `Cannot open the PostgreSQL database: ${messageOf(cause)}`,
@@ -156,6 +174,12 @@ class PostgresDatabase implements Db {
         await wait(Math.random() * 10 * attempt)
       }
     }
+  }
+
+  copyTo(): Promise<DatabaseContent> {
+    const message =
+      'A PostgreSQL database is copied by its own tools, such as pg_dump: docs/backup.md has the steps.'
+    return Promise.reject(new RegistryError('UNAVAILABLE', message))
   }
 
   async check(): Promise<void> {

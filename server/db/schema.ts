@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely'
 import type { AccessSchema } from './access-schema.ts'
+import type { BackupSchema } from './backup-schema.ts'
 import type { CleanupSchema } from './cleanup-schema.ts'
 import type { ConnectorSchema } from './connector-schema.ts'
 import type { JobSchema } from './job-schema.ts'
@@ -15,6 +16,7 @@ import type { StoreSchema } from './store-schema.ts'
  */
 export interface Schema
   extends AccessSchema,
+    BackupSchema,
     CleanupSchema,
     ConnectorSchema,
     JobSchema,

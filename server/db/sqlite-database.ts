@@ -4,11 +4,13 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import type { DatabaseLog, Db, Queries } from './database.ts'
-import { migrateSqlite } from './migrate.ts'
+import { copyInThread, type DatabaseContent } from './database-copy.ts'
+import type { Upgrade } from './migrate.ts'
 import type { Schema } from './schema.ts'
 import { lend, SqliteConnection } from './sqlite.ts'
 import { kyselyOn } from './sqlite-dialect.ts'
 import { openSqliteWriter, type SqliteWriter } from './sqlite-writer.ts'
+import { type DoneUpgrade, upgradeSqlite } from './upgrade.ts'
 import { nameOf, type Write, type WriteInput, type WriteOutput, type WriteTable } from './writes.ts'
 
 const checkMilliseconds = 5000
@@ -17,25 +19,27 @@ export interface SqliteOptions {
   readonly file: string
   readonly log: DatabaseLog
   readonly writes: WriteTable
+  readonly upgrade: Upgrade
 }
 
 /** Opens an SQLite file: a writer thread, and a read-only connection of the calling thread. */
-export async function openSqlite({ file, log, writes }: SqliteOptions): Promise<Db> {
+export async function openSqlite({ file, log, writes, upgrade }: SqliteOptions): Promise<Db> {
   try {
-    await prepareFile(file)
+    const { from, pending, copy } = await prepareFile(file, upgrade)
+    if (copy !== null) log.info({ from, pending, copy }, 'The database was upgraded')
     const writer = await openSqliteWriter({ file, writesModule: writes.module, log })
     // After the writer's, which has made the log that readers look into.
-    return new SqliteDatabase(writer, new SqliteConnection({ file, mode: 'read' }), writes)
+    const reader = new SqliteConnection({ file, mode: 'read' })
+    return new SqliteDatabase({ writer, reader }, { file, writes })
   } catch (error) {
     throw describe(error, file)
   }
 }
 
-async function prepareFile(file: string): Promise<void> {
+async function prepareFile(file: string, upgrade: Upgrade): Promise<DoneUpgrade> {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
   createPrivately(file)
-  using connection = new SqliteConnection({ file, mode: 'write' })
-  await migrateSqlite(connection)
+  return await upgradeSqlite(file, upgrade)
 }
 
 /** SQLite gives the files beside it the same mode. An existing one is not even opened: closing it
@@ -59,17 +63,26 @@ class SqliteDatabase implements Db {
   readonly #writer: SqliteWriter
   readonly #reader: SqliteConnection
   readonly #writes: WriteTable
+  readonly #file: string
 
-  constructor(writer: SqliteWriter, reader: SqliteConnection, writes: WriteTable) {
+  constructor(
+    { writer, reader }: { readonly writer: SqliteWriter; readonly reader: SqliteConnection },
+    { file, writes }: Pick<SqliteOptions, 'file' | 'writes'>,
+  ) {
     this.#writer = writer
     this.#reader = reader
     this.#writes = writes
+    this.#file = file
     this.read = kyselyOn<Schema>(lend(reader))
   }
 
   async write<W extends Write>(write: W, input: WriteInput<W>): Promise<WriteOutput<W>> {
     const output = await this.#writer.write(nameOf(write, this.#writes), input)
     return output as WriteOutput<W>
+  }
+
+  copyTo(file: string): Promise<DatabaseContent> {
+    return copyInThread({ file: this.#file, target: file })
   }
 
   async check(): Promise<void> {

@@ -13,7 +13,7 @@ import {
   throwBeforeAwaiting,
 } from '../../test/support/database-writes.ts'
 import { sqliteDatabases } from '../../test/support/databases.ts'
-import { type Db, openDatabase } from './database.ts'
+import { type DatabaseLog, type Db, openDatabase } from './database.ts'
 
 const databases = sqliteDatabases()
 
@@ -89,7 +89,7 @@ test('an input that is no plain data is refused', async () => {
 
 test('when the thread has died, writes are refused, check says why, and reads go on', async () => {
   const warnings: string[] = []
-  const { db } = await openNew({ warn: (_, message) => warnings.push(message) })
+  const { db } = await openNew({ info: () => {}, warn: (_, message) => warnings.push(message) })
   await db.write(addSetting, { name: 'kept', value: 'v' })
   const pending = [
     db.write(endThread, { name: 'lost', value: 'v' }),
@@ -134,7 +134,7 @@ test('a write waits for another process that writes', async () => {
   expect(await countSettings(db)).toBe(2)
 })
 
-async function openNew(log?: { warn(facts: object, message: string): void }) {
+async function openNew(log?: DatabaseLog) {
   const url = await databases.newUrl()
   const db = await openDatabase({ url, writes: testWrites, ...(log && { log }) })
   onTestFinished(() => db[Symbol.asyncDispose]())

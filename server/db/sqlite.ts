@@ -29,6 +29,8 @@ const writerPragmas = `
 export interface SqliteFile {
   readonly file: string
   readonly mode: 'read' | 'write'
+  /** `any`: a copy that nobody writes to has no write-ahead log. */
+  readonly journal?: 'any'
 }
 
 /**
@@ -42,7 +44,7 @@ export class SqliteConnection implements Disposable {
   readonly #statements = new Map<string, Statement>()
 
   /** Opens the file, which `write` creates if it is missing. */
-  constructor({ file, mode }: SqliteFile) {
+  constructor({ file, mode, journal }: SqliteFile) {
     this.mode = mode
     try {
       this.raw = new DatabaseSync(file, {
@@ -57,7 +59,7 @@ export class SqliteConnection implements Disposable {
       // BigInt: a plain number would come out as REAL.
       this.raw.function('now_ms', () => BigInt(Date.now()))
       this.exec(mode === 'write' ? pragmas + writerPragmas : pragmas)
-      this.#requireLog()
+      if (journal !== 'any') this.#requireLog()
     } catch (error) {
       this.raw.close()
       throw error

@@ -1,5 +1,6 @@
 import { deactivateApiKey, insertApiKey, rotateApiKey, updateApiKey } from './api-key-changes.ts'
 import { deleteOldRequests, recordApiKeyUses } from './api-key-requests.ts'
+import { beatBackup, beginBackup, endBackup } from './backups.ts'
 import { markLive } from './blob-checks.ts'
 import { cleanBlobs } from './blob-cleanup.ts'
 import { markDamaged, mountBlob } from './blobs.ts'
@@ -88,7 +89,9 @@ export type WriteOutput<W extends Write> = Awaited<ReturnType<W>>
 export const writes: Readonly<Record<string, Write>> = {
   admitDirectoryUser,
   advanceUpload,
+  beatBackup,
   beatRun,
+  beginBackup,
   cacheManifest,
   cancelRun,
   changeSetting,
@@ -122,6 +125,7 @@ export const writes: Readonly<Record<string, Write>> = {
   deleteTag,
   deleteTask,
   deleteUser,
+  endBackup,
   endRun,
   ensureAdministrator,
   ensureDeletionRun,

@@ -42,9 +42,11 @@ test('tells versions and states as JSON, at both addresses', async () => {
       storageStatus: 'OK',
       storageStatusDetail: null,
       versionNumber: '1.2.3',
+      lastBackup: null,
       releaseNumber: '1.2.3',
       serviceStatus: 'OK',
       serviceStatusDetail: null,
+      backupWarning: null,
       baseUrlWarning: null,
     })
   }

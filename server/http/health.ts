@@ -10,12 +10,21 @@ export interface HealthCheck {
   check(): Promise<void>
 }
 
+/** What `/health` says of backups; a warning takes no server out of service. */
+export interface BackupHealth {
+  /** When one last ended that lacks nothing; ISO 8601. */
+  readonly lastBackup: string | null
+  readonly backupWarning: string | null
+}
+
 export interface HealthOptions {
   readonly checks: readonly HealthCheck[]
   readonly version: string
   readonly log: Log
   /** What is wrong with the public address; the server works, but clients may not get to it. */
   readonly baseUrlWarning?: () => string | null
+  /** How the last backups went. */
+  readonly readBackups?: () => Promise<BackupHealth>
   /** A check that takes longer has failed. Default 5. */
   readonly timeoutSeconds?: number
 }
@@ -27,6 +36,7 @@ interface Examination {
   readonly failures: Failures
   /** A disk without room for pushes: pulls work, so nobody shall take the server out of service. */
   readonly storageWarning: string | null
+  readonly backups: BackupHealth
 }
 
 /** How long an answer holds: probes come often, from anybody, and a check costs the disk a write. */
@@ -53,7 +63,7 @@ export function healthRoutes(app: FastifyInstance, options: HealthOptions) {
 }
 
 function describeHealth(
-  { failures, storageWarning }: Examination,
+  { failures, storageWarning, backups }: Examination,
   { version, baseUrlWarning }: HealthOptions,
 ): ServerHealth {
   const statusOf = (name: HealthCheck['name']) => (failures.has(name) ? 'Error' : 'OK')
@@ -68,6 +78,7 @@ function describeHealth(
     serviceStatus: failures.size === 0 ? 'OK' : 'Error',
     serviceStatusDetail: failures.size === 0 ? null : formatFailures(failures),
     baseUrlWarning: baseUrlWarning?.() ?? null,
+    ...backups,
   }
 }
 
@@ -75,7 +86,10 @@ function formatFailures(failures: Failures): string {
   return [...failures].map(([name, reason]) => `${name}: ${reason}`).join('; ')
 }
 
-function createExamination({ checks, log, timeoutSeconds = 5 }: HealthOptions) {
+const noBackups: BackupHealth = { lastBackup: null, backupWarning: null }
+
+function createExamination(options: HealthOptions) {
+  const { checks, log, readBackups = async () => noBackups, timeoutSeconds = 5 } = options
   const runs = checks.map(({ name, check }) => ({ name, run: joinRunning(check) }))
   let before = ''
   return async (): Promise<Examination> => {
@@ -83,17 +97,19 @@ function createExamination({ checks, log, timeoutSeconds = 5 }: HealthOptions) {
       runs.map(async ({ name, run }) => [name, await findFailure(run, timeoutSeconds)] as const),
     )
     const { failures, storageWarning } = sortOut(results)
+    // Of a database that cannot be asked its own check tells.
+    const backups = failures.has('database') ? noBackups : await readBackups()
     const now = formatFailures(failures)
     if (now !== before && now !== '') log.error({ failures: results }, 'unhealthy')
     if (now !== before && now === '') log.info({}, 'healthy again')
     before = now
-    return { failures, storageWarning }
+    return { failures, storageWarning, backups }
   }
 }
 
 function sortOut(
   results: readonly (readonly [name: string, failure: Failure | undefined])[],
-): Examination {
+): Pick<Examination, 'failures' | 'storageWarning'> {
   const failures = new Map<string, string>()
   let storageWarning: string | null = null
   for (const [name, failure] of results) {

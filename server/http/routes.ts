@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { describeProblem, sendProblem } from './api/problem.ts'
-import { type HealthCheck, healthRoutes } from './health.ts'
+import { type BackupHealth, type HealthCheck, healthRoutes } from './health.ts'
 import { homeRoute, sendNotFound } from './home.ts'
 import { metricsRoute } from './metrics.ts'
 import { webRoutes } from './web.ts'
@@ -22,6 +22,7 @@ export interface RouteOptions {
   readonly checks: readonly HealthCheck[]
   /** For `/health`: what is wrong with the public address, if anything is. */
   readonly baseUrlWarning?: () => string | null
+  readonly readBackups?: () => Promise<BackupHealth>
   readonly mayReadMetrics: (req: IncomingMessage) => Promise<boolean>
 }
 

@@ -44,6 +44,15 @@ export const jobKinds = {
     steps: [],
     dryRun: false,
   },
+  // Scheduled where the configuration says where to.
+  Backup: {
+    name: 'Backup',
+    scope: 'server',
+    schedule: () => '30 2 * * *',
+    onDemand: true,
+    steps: [],
+    dryRun: false,
+  },
   StorageCleanup: {
     name: 'StorageCleanup',
     scope: 'server',

@@ -2,6 +2,7 @@ import type { Db } from '../db/database.ts'
 import { type LogLine, listLog } from '../db/job-log.ts'
 import {
   cancelRun,
+  findLastSuccess,
   findRun,
   listRuns,
   type RunPage,
@@ -14,13 +15,15 @@ import { type RetiredRepository, retireRepository } from '../db/repository-delet
 import type { Actor } from '../domain/actor.ts'
 import { RegistryError } from '../domain/errors.ts'
 import type { Feed } from '../registry/feeds.ts'
-import { checkRequest, getJobKind, type JobName } from './job-kind.ts'
+import { checkRequest, getJobKind, type JobName, listJobKinds } from './job-kind.ts'
 import { addMissingJobs } from './missing-jobs.ts'
 import { checkSchedule, nextRunAt } from './schedule.ts'
 
 /** A job with its last run. */
 export interface JobInfo extends JobRecord {
   readonly lastRun: RunRecord | null
+  /** When a run last ended well. */
+  readonly lastSuccessAt: number | null
 }
 
 export interface JobsDeps {
@@ -40,7 +43,11 @@ export async function listJobInfos(
 async function withLastRun(db: Db, job: JobRecord): Promise<JobInfo> {
   const { kind, feedId } = job
   const [lastRun = null] = await listRuns(db.read, { kind, feedId, before: null, count: 1 })
-  return { ...job, lastRun }
+  const lastSuccessAt =
+    lastRun?.state === 'succeeded'
+      ? lastRun.endedAt
+      : await findLastSuccess(db.read, { kind, feedId })
+  return { ...job, lastRun, lastSuccessAt }
 }
 
 /** Asks for a run, which a serving process begins within seconds. Throws INVALID_FIELDS, NOT_FOUND. */
@@ -77,8 +84,12 @@ export function deleteRepository(
 /** A registry that was made a moment ago need not wait for the schedule's next look. */
 async function findOrAddJob(db: Db, key: { readonly kind: string; readonly feedId: number }) {
   const found = await findJob(db.read, key)
-  if (found) return found
-  await addMissingJobs(db)
+  if (found || key.feedId === 0) return found
+  const ofServer = listJobKinds().filter(({ scope }) => scope !== 'feed')
+  await addMissingJobs(
+    db,
+    ofServer.map(({ name }) => name),
+  )
   return findJob(db.read, key)
 }
 

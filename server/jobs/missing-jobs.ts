@@ -1,13 +1,16 @@
 import type { Db } from '../db/database.ts'
 import { ensureJobs, findJob, listFeedsWithoutJob } from '../db/jobs.ts'
-import { listJobKinds } from './job-kind.ts'
+import { type JobName, listJobKinds } from './job-kind.ts'
 import { localTimeZone, nextRunAt } from './schedule.ts'
 
-/** Of registries that are new, also of those that another process made. */
-export async function addMissingJobs(db: Db): Promise<void> {
+/**
+ * Of registries that are new, also of those that another process made; but for `unscheduled` kinds,
+ * which get no schedule by themselves.
+ */
+export async function addMissingJobs(db: Db, unscheduled: readonly JobName[]): Promise<void> {
   const jobs = []
   for (const { name: kind, scope, schedule } of listJobKinds()) {
-    if (schedule === null) continue
+    if (schedule === null || unscheduled.includes(kind)) continue
     const feedIds =
       scope === 'feed'
         ? await listFeedsWithoutJob(db.read, kind)

@@ -15,6 +15,8 @@ export interface SchedulerDeps {
   readonly log: JobLog
   readonly runner: JobRunner
   readonly tickMs: number
+  /** Kinds that get no schedule by themselves here. */
+  readonly unscheduled: readonly JobName[]
 }
 
 /** After a deletion that failed. */
@@ -42,8 +44,8 @@ async function tickUntil(deps: SchedulerDeps, stop: AbortSignal): Promise<void> 
   }
 }
 
-async function tick({ db, runner }: SchedulerDeps): Promise<void> {
-  await addMissingJobs(db)
+async function tick({ db, runner, unscheduled }: SchedulerDeps): Promise<void> {
+  await addMissingJobs(db, unscheduled)
   await queueDueJobs(db)
   for (const feedId of await listRetiredFeeds(db.read)) {
     await ensureDeletion(db, { kind: 'FeedDeletion', feedId })

@@ -1,6 +1,7 @@
 import type { Db } from '../db/database.ts'
 import type { RunParams, RunRecord } from '../db/job-runs.ts'
 import { listStores } from '../db/stores.ts'
+import { RegistryError } from '../domain/errors.ts'
 import { untilNothingIsDue } from '../registry/cleanup-report.ts'
 import { removeFeedContent, removeRepositoryContent } from '../registry/content-removal.ts'
 import { moveFeed } from '../registry/feed-move.ts'
@@ -11,12 +12,18 @@ import { cleanStore } from '../registry/storage-cleanup.ts'
 import { isServedElsewhere } from '../registry/stores.ts'
 import { cleanUpFeed, type FeedCleanupDeps, requireFeed } from './feed-cleanup.ts'
 import type { JobName } from './job-kind.ts'
+import type { RunReport } from './run-report.ts'
 import type { JobWork } from './runner.ts'
 
 const megabyte = 1_000_000
 
+export interface JobWorkDeps extends FeedCleanupDeps {
+  /** How many blobs it could not read. */
+  readonly backUp: (report: RunReport) => Promise<number>
+}
+
 /** What each job does. Each may be begun again at any time, by any process. */
-export function jobWork(deps: FeedCleanupDeps): Readonly<Record<JobName, JobWork>> {
+export function jobWork(deps: JobWorkDeps): Readonly<Record<JobName, JobWork>> {
   const { db, stores, settings, uploads } = deps
   return {
     async FeedCleanup(run, report) {
@@ -35,6 +42,14 @@ export function jobWork(deps: FeedCleanupDeps): Readonly<Record<JobName, JobWork
       await stores.refresh()
       const findFeed = () => findFeedById(db, run.feedId)
       await moveFeed({ db, stores, uploads, report, findFeed })
+    },
+    async Backup(_run, report) {
+      const missing = await deps.backUp(report)
+      if (missing === 0) return
+      throw new RegistryError(
+        'UNAVAILABLE',
+        `It lacks ${missing} ${missing === 1 ? 'blob' : 'blobs'}, which the log names; all the rest is there.`,
+      )
     },
     async StorageCleanup(run, report) {
       const { dryRun } = paramsOf(run)

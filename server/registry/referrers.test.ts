@@ -119,6 +119,7 @@ function watching(db: Db) {
     dialect: db.dialect,
     read: db.read.withPlugin(plugin),
     write: (write, input) => db.write(write, input),
+    copyTo: (file) => db.copyTo(file),
     check: () => db.check(),
     [Symbol.asyncDispose]: async () => {},
   }

@@ -109,8 +109,12 @@ function around(
     isFirst = false
     return surround(() => db.write(run, input))
   }
-  const { dialect, read } = db
-  return { dialect, read, write, check: () => db.check(), [Symbol.asyncDispose]: async () => {} }
+  return {
+    ...{ dialect: db.dialect, read: db.read, write },
+    copyTo: (file) => db.copyTo(file),
+    check: () => db.check(),
+    [Symbol.asyncDispose]: async () => {},
+  }
 }
 
 test('a claim that is answered late does not touch what a newer one has written', async () => {

@@ -59,6 +59,7 @@ export async function startServer(
     metrics: 'admin',
     diskReserveBytes: 0,
     storageRoots: [],
+    backup: { folder: null, keep: 7, bytesPerSecond: 0 },
     ...overrides,
   }
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })

@@ -10,6 +10,9 @@ import { stores } from './008-stores.ts'
 import { connectors } from './009-connectors.ts'
 import { cacheChecks } from './010-cache-checks.ts'
 import { formerStores } from './011-former-stores.ts'
+import { backups } from './012-backups.ts'
+
+export type MigrationTable = (dialect: 'sqlite' | 'postgres') => Record<string, Migration>
 
 /** Every migration by name, in order. A released one is never changed. */
 export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migration> {
@@ -25,5 +28,6 @@ export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migra
     '009-connectors': connectors(dialect),
     '010-cache-checks': cacheChecks(dialect),
     '011-former-stores': formerStores(dialect),
+    '012-backups': backups(dialect),
   }
 }

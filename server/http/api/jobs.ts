@@ -82,6 +82,7 @@ function showJob(job: JobInfo, feeds: readonly Feed[]): ShownJob {
     enabled: job.enabled === 1,
     nextRun: job.nextRunAt === null ? null : timeOf(job.nextRunAt),
     lastRun: job.lastRun && showRun(job.lastRun),
+    lastSuccess: job.lastSuccessAt === null ? null : timeOf(job.lastSuccessAt),
   }
 }
 

@@ -6,6 +6,7 @@ import { formatSize } from '../../parts/size.tsx'
 const purposes: Readonly<Record<string, string>> = {
   FeedCleanup: 'Removes abandoned uploads, what retention rules name, and what nothing needs.',
   FeedIntegrity: 'Reads every layer and compares it with its digest.',
+  Backup: 'Backs the server up to the folder of the setting backup-to.',
   StorageCleanup: 'Removes bytes that no registry needs any more, in every store.',
   StorageReconcile: 'Compares what lies in the stores with what the database knows.',
   FeedDeletion: 'Removes what was in a deleted registry.',

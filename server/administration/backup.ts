@@ -1,0 +1,109 @@
+import { openEncryption } from '../auth/encrypted.ts'
+import { openSecretKey } from '../auth/secret-key.ts'
+import { openCloud } from '../blobs/cloud.ts'
+import { openFileStore } from '../blobs/file-store.ts'
+import { readVersion } from '../config/version.ts'
+import type { Config } from '../config.ts'
+import { beginBackup, endBackup, listBackups } from '../db/backups.ts'
+import { type Db, openDatabase, sqliteFileOf } from '../db/database.ts'
+import { RegistryError } from '../domain/errors.ts'
+import { type BackupOrder, type BackupResult, backUp } from '../registry/backup/backup.ts'
+import { type RestoreResult, restore } from '../registry/backup/restore.ts'
+import { refuseHalfRestored } from '../registry/backup/restoring.ts'
+import type { CleanupReport } from '../registry/cleanup-report.ts'
+import { openPartLedger } from '../registry/part-ledger.ts'
+import { openStores, type Stores } from '../registry/stores.ts'
+
+type Place = Pick<Config, 'dataDir' | 'databaseUrl' | 'secretKey'>
+
+/** Backs up beside a running server, or without one. */
+export async function backUpNow(
+  config: Place,
+  order: BackupOrder & { readonly report: CleanupReport },
+): Promise<BackupResult> {
+  const { dataDir, secretKey } = config
+  await using db = await openPlace(config)
+  await using stores = await openForReading(config, db)
+  const version = readVersion()
+  const hasOwnKey = secretKey !== null
+  return await backUp(
+    { db, stores, dataDir, hasOwnKey, version, report: order.report, now: Date.now },
+    order,
+  )
+}
+
+/** A running server may have them open, too: nothing is locked, and nothing written. */
+async function openForReading({ dataDir, secretKey }: Place, db: Db): Promise<Stores> {
+  const key = await openSecretKey({ dataDir, configured: secretKey })
+  return openStores({
+    ...{ db, dataDir, secrets: openEncryption(key.deriveKey('stored-credentials')) },
+    async openDisk(root, expectedId) {
+      const expected = expectedId !== null && { expectedId }
+      const store = await openFileStore({ root, reserveBytes: 0, ...expected })
+      return { id: store.id, store }
+    },
+    openCloud: (storeId, { place, id }) =>
+      openCloud(place, { id, ledger: openPartLedger(db, storeId) }),
+  })
+}
+
+export async function restoreNow(
+  config: Pick<Config, 'dataDir' | 'databaseUrl'>,
+  order: {
+    readonly from: string
+    readonly snapshot: string | null
+    readonly report: CleanupReport
+  },
+): Promise<RestoreResult> {
+  const databaseFile = sqliteFileOf(config.databaseUrl)
+  if (databaseFile === undefined) {
+    throw new RegistryError(
+      'REQUEST_INVALID',
+      'A snapshot has an SQLite database: restore without a PostgreSQL --database-url (docs/backup.md).',
+    )
+  }
+  return await restore({ ...order, dataDir: config.dataDir, databaseFile })
+}
+
+/** A backup for people; times are ISO 8601, UTC. */
+export interface BackupSummary {
+  readonly id: number
+  readonly kind: 'backup' | 'hold'
+  readonly target: string
+  readonly state: string
+  readonly startedAt: string
+  readonly endedAt: string | null
+  readonly error: string | null
+}
+
+/** The last hundred, the newest first. */
+export async function listBackupsNow(config: Place): Promise<BackupSummary[]> {
+  await using db = await openPlace(config)
+  const all = await listBackups(db.read, { before: null, count: 100 })
+  return all.map(({ counts: _, startedAt, endedAt, ...backup }) => ({
+    ...backup,
+    startedAt: new Date(startedAt).toISOString(),
+    endedAt: endedAt === null ? null : new Date(endedAt).toISOString(),
+  }))
+}
+
+/** Keeps clean-up from bytes that are freed from now on, until it is released or so long. */
+export async function holdNow(config: Place, hours: number): Promise<{ id: number }> {
+  await using db = await openPlace(config)
+  const leaseMs = hours * 3_600_000
+  return await db.write(beginBackup, { kind: 'hold', target: `for ${hours} hours`, leaseMs })
+}
+
+export async function releaseNow(config: Place, id: number): Promise<void> {
+  await using db = await openPlace(config)
+  const hold = (await listBackups(db.read, { before: id + 1, count: 1 }))[0]
+  if (hold?.id !== id || hold.kind !== 'hold' || hold.state !== 'running') {
+    throw new RegistryError('NOT_FOUND', `There is no hold ${id}, or it has ended.`)
+  }
+  await db.write(endBackup, { id, state: 'succeeded', counts: {}, error: null })
+}
+
+async function openPlace({ dataDir, databaseUrl }: Place): Promise<Db> {
+  await refuseHalfRestored(dataDir)
+  return openDatabase({ url: databaseUrl, version: readVersion() })
+}

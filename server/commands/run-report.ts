@@ -1,0 +1,41 @@
+import type { Terminal } from './command.ts'
+
+const tellMs = 10_000
+
+/** Tells on the standard error what goes wrong, and every ten seconds how far it is; Ctrl-C calls it off. */
+export function runReport({ note }: Terminal) {
+  const counts = new Map<string, number>()
+  const stop = new AbortController()
+  const callOff = () => stop.abort()
+  process.once('SIGINT', callOff)
+  process.once('SIGTERM', callOff)
+  const tell = () => {
+    const copied = counts.get('copied') ?? 0
+    const passed = counts.get('alreadyThere') ?? 0
+    const bytes = formatBytes(counts.get('bytesCopied') ?? 0)
+    note(`${copied} blobs copied (${bytes}), ${passed} were there`)
+  }
+  const timer = setInterval(tell, tellMs)
+  timer.unref()
+  return {
+    signal: stop.signal,
+    info: note,
+    fault: (message: string, error: unknown) =>
+      note(`${message}: ${error instanceof Error ? error.message : String(error)}`),
+    count: (what: string, by: number) => void counts.set(what, (counts.get(what) ?? 0) + by),
+    progress: () => {},
+    [Symbol.dispose]() {
+      clearInterval(timer)
+      process.removeListener('SIGINT', callOff)
+      process.removeListener('SIGTERM', callOff)
+    },
+  }
+}
+
+/** `1.5 GB`. */
+export function formatBytes(bytes: number): string {
+  const units = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const
+  const power = bytes < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3))
+  const value = bytes / 1000 ** power
+  return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`
+}

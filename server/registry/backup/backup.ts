@@ -1,0 +1,182 @@
+import { stat } from 'node:fs/promises'
+import path from 'node:path'
+import type { BlobStore } from '../../blobs/blob-store.ts'
+import { CopiedDatabase } from '../../db/copied-database.ts'
+import type { Db } from '../../db/database.ts'
+import type { DatabaseContent } from '../../db/database-copy.ts'
+import { RegistryError } from '../../domain/errors.ts'
+import type { CleanupReport } from '../cleanup-report.ts'
+import { atBackup, type BackupLayout, syncBlobs } from './backup-files.ts'
+import { openBackupFolder } from './backup-folder.ts'
+import { copyBlobs } from './blob-copies.ts'
+import { BackupHold } from './hold.ts'
+import { Pace } from './pace.ts'
+import { forgetOldSnapshots } from './retention.ts'
+import {
+  beginSnapshot,
+  copyFileDurably,
+  databaseIn,
+  filesIn,
+  finishSnapshot,
+  hashFile,
+  type KeptFile,
+  type MissingBlob,
+  type SnapshotInfo,
+} from './snapshots.ts'
+
+export interface BackupDeps {
+  readonly db: Db
+  readonly stores: { get(storeId: number): BlobStore }
+  /** Its secret files go with the database. */
+  readonly dataDir: string
+  /** Whether the secret key was configured: then the backup cannot have it. */
+  readonly hasOwnKey: boolean
+  readonly version: string
+  readonly report: CleanupReport
+  readonly now: () => number
+}
+
+export interface BackupOrder {
+  /** An absolute path. */
+  readonly folder: string
+  /** So many snapshots stay that lack nothing; null: all. */
+  readonly keep: number | null
+  /** 0: as fast as it can. */
+  readonly bytesPerSecond: number
+}
+
+export interface BackupResult {
+  /** The snapshot's folder. */
+  readonly snapshot: string
+  readonly content: DatabaseContent
+  readonly missing: readonly MissingBlob[]
+  readonly copied: number
+  readonly bytesCopied: number
+  readonly alreadyThere: number
+}
+
+/** Files of the data folder that a restored server needs to be the same one. */
+export const secretFiles = ['secret.key', 'initial-admin-password'] as const
+
+/**
+ * Backs the server up into a folder while it is used: a copy of the database at one moment, its
+ * secret files, and every blob that the folder has not yet, each hashed. A run that was cut off is
+ * gone on with by the next one. Blobs that cannot be read are named in the result, and all the rest
+ * is there. Throws UNAVAILABLE, STORAGE_FULL or CONFLICT, and notes it in the database.
+ */
+export async function backUp(deps: BackupDeps, order: BackupOrder): Promise<BackupResult> {
+  refuseOwnFolder(deps.dataDir, order.folder)
+  await using target = await openBackupFolder(order.folder)
+  const tally = countInto(deps.report)
+  const { db } = deps
+  const of = { kind: 'backup', target: order.folder, counts: tally.counts } as const
+  const hold = await BackupHold.begin(db, of)
+  try {
+    const signal = AbortSignal.any([deps.report.signal, hold.lost])
+    const report = { ...tally.report, signal }
+    const made = await makeSnapshot({ ...deps, report }, { ...order, layout: target.layout })
+    // It says itself what it lacks, so that it is worth keeping whatever comes now.
+    const snapshot = await atBackup(order.folder, () => finishSnapshot(made.folder, made.info))
+    const { content, missing } = made.info
+    const isWhole = missing.length === 0
+    await hold.end({
+      state: isWhole ? 'succeeded' : 'incomplete',
+      counts: { ...tally.counts(), ...content },
+      error: isWhole ? null : `${missing.length} blobs could not be read.`,
+    })
+    await forgetOldSnapshots({ report: tally.report, layout: target.layout }, order.keep)
+    return { snapshot, content, missing, ...tally.result() }
+  } catch (error) {
+    const told = error instanceof Error ? error.message : String(error)
+    const end = { state: 'failed', counts: tally.counts(), error: told.slice(0, 1000) } as const
+    // What it was is more telling than that the row cannot be written either.
+    await hold.end(end).catch(() => undefined)
+    throw error
+  }
+}
+
+interface Made {
+  readonly folder: string
+  readonly info: SnapshotInfo
+}
+
+/** Everything but the last file, which makes it a snapshot. */
+async function makeSnapshot(
+  deps: BackupDeps,
+  order: BackupOrder & { readonly layout: BackupLayout },
+): Promise<Made> {
+  const { db, report, now, version } = deps
+  const { layout } = order
+  const startedAt = new Date(now())
+  const folder = await atBackup(layout.root, () => beginSnapshot(layout, startedAt))
+  report.progress('the database')
+  const database = databaseIn(folder)
+  const content = await db.copyTo(database)
+  const files = await atBackup(layout.root, () => copySecrets(deps.dataDir, filesIn(folder)))
+  using copy = new CopiedDatabase(database)
+  const pace = new Pace(order.bytesPerSecond)
+  const missing = await copyBlobs({ ...deps, layout, copy, pace, report })
+  if (report.signal.aborted) throw calledOff(report.signal)
+  report.progress('the folders of the backup')
+  await atBackup(layout.root, () => syncBlobs(layout))
+  const info: SnapshotInfo = {
+    ...{ kind: 'entrepot snapshot', version: 1, program: version },
+    migration: copy.lastMigration(),
+    startedAt: startedAt.toISOString(),
+    endedAt: new Date(now()).toISOString(),
+    database: { sha256: await hashFile(database), sizeBytes: (await stat(database)).size },
+    ...{ files, secretKey: deps.hasOwnKey ? 'setting' : 'file', content, missing },
+  }
+  return { folder, info }
+}
+
+function calledOff({ reason }: AbortSignal): unknown {
+  if (reason instanceof RegistryError) return reason
+  return new RegistryError(
+    'UNAVAILABLE',
+    'The backup was called off: the next one goes on with what it has copied.',
+  )
+}
+
+async function copySecrets(dataDir: string, folder: string): Promise<KeptFile[]> {
+  const kept: KeptFile[] = []
+  for (const name of secretFiles) {
+    const copied = await copyFileDurably(path.join(dataDir, name), path.join(folder, name))
+    if (copied !== undefined) kept.push({ name, ...copied })
+  }
+  return kept
+}
+
+/** A backup on the disk that it is to outlive, among the files of a store at that. */
+function refuseOwnFolder(dataDir: string, folder: string): void {
+  const way = path.relative(dataDir, folder)
+  if (way.startsWith('..') || path.isAbsolute(way)) return
+  throw new RegistryError(
+    'CONFLICT',
+    `${folder} is in the data folder ${dataDir}, and would be lost with it: back up to another disk.`,
+  )
+}
+
+/** The same report, whose counts are also what the row says of the backup. */
+function countInto(report: CleanupReport) {
+  const counts = new Map<string, number>()
+  const countOf = (what: string) => counts.get(what) ?? 0
+  return {
+    counts: () => Object.fromEntries(counts),
+    result: () => ({
+      copied: countOf('copied'),
+      bytesCopied: countOf('bytesCopied'),
+      alreadyThere: countOf('alreadyThere'),
+    }),
+    report: {
+      signal: report.signal,
+      info: (message: string) => report.info(message),
+      fault: (message: string, error: unknown) => report.fault(message, error),
+      progress: (words: string) => report.progress(words),
+      count(what: string, by: number) {
+        counts.set(what, countOf(what) + by)
+        report.count(what, by)
+      },
+    },
+  }
+}

@@ -1,0 +1,175 @@
+import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { unlessMissing } from '../../blobs/file-errors.ts'
+import { syncFolder } from '../../blobs/folder.ts'
+import { CopiedDatabase, settleRestored } from '../../db/copied-database.ts'
+import type { DatabaseContent } from '../../db/database-copy.ts'
+import { lockFolder } from '../../db/process-lock.ts'
+import { copySqlite } from '../../db/sqlite-copy.ts'
+import { RegistryError } from '../../domain/errors.ts'
+import type { CleanupReport } from '../cleanup-report.ts'
+import { type BackupLayout, layoutOf, listNames } from './backup-files.ts'
+import { isBackup } from './backup-folder.ts'
+import { restoreBlobs } from './blob-restoring.ts'
+import { refuseNewer } from './restorable.ts'
+import { openRestoredStores } from './restored-stores.ts'
+import { forgetRestoring, noteRestoring, readRestoring } from './restoring.ts'
+import {
+  copyFileDurably,
+  filesIn,
+  hashFile,
+  listSnapshots,
+  type MissingBlob,
+  type Snapshot,
+} from './snapshots.ts'
+
+export interface RestoreOrder {
+  /** The folder of backups, absolute. */
+  readonly from: string
+  /** The name of a snapshot; null: the last one. */
+  readonly snapshot: string | null
+  /** The data folder: empty, or one whose restoring was cut off. */
+  readonly dataDir: string
+  /** Where its database is to be. */
+  readonly databaseFile: string
+  readonly report: CleanupReport
+}
+
+export interface RestoreResult {
+  readonly snapshot: Snapshot
+  /** What the restored database has, counted there. */
+  readonly content: DatabaseContent
+  /** Blobs that are in the data folder now, and their bytes. */
+  readonly restored: { readonly blobs: number; readonly bytes: number }
+  readonly missing: readonly MissingBlob[]
+}
+
+/**
+ * Makes an empty data folder the server that a snapshot is of; every byte is hashed on its way. The
+ * images of all stores come into the data folder, so that the restored server touches nothing of the
+ * one that was backed up. What was cut off is gone on with. Throws CONFLICT for a folder that holds
+ * something else, UNAVAILABLE for a backup that cannot be read; blobs that it lacks are named.
+ */
+export async function restore(order: RestoreOrder): Promise<RestoreResult> {
+  const layout = layoutOf(order.from)
+  const snapshot = await pickSnapshot(layout, order.snapshot)
+  refuseNewer(snapshot)
+  await mkdir(order.dataDir, { recursive: true, mode: 0o700 })
+  await mkdir(path.dirname(order.databaseFile), { recursive: true, mode: 0o700 })
+  await requireEmpty(order, snapshot)
+  await using lock = await lockFolder(order.dataDir, 'serve')
+  if (lock === undefined) {
+    throw new RegistryError(
+      'UNAVAILABLE',
+      `A server, or another restore, has the data folder ${order.dataDir}: stop it first.`,
+    )
+  }
+  await noteRestoring(order.dataDir, { from: order.from, snapshot: snapshot.name })
+  return await fillFolder(order, { layout, snapshot })
+}
+
+async function fillFolder(
+  order: RestoreOrder,
+  { layout, snapshot }: { readonly layout: BackupLayout; readonly snapshot: Snapshot },
+): Promise<RestoreResult> {
+  const { dataDir, report } = order
+  await checkDatabase(snapshot)
+  await restoreFiles(order, snapshot)
+  using copy = new CopiedDatabase(snapshot.database)
+  const faults = copy.findFaults()
+  if (faults.length > 0) throw damagedDatabase(snapshot, faults[0] ?? '')
+  await using stores = await openRestoredStores(dataDir, copy.listStores())
+  const { missing, ...restored } = await restoreBlobs({ layout, copy, stores, report })
+  if (report.signal.aborted) throw calledOff()
+  report.progress('the database')
+  const draft = `${order.databaseFile}.restoring`
+  for (const end of ['', '-wal', '-shm']) await rm(`${draft}${end}`, { force: true })
+  copySqlite(snapshot.database, draft)
+  settleRestored(draft, { stores: stores.places, missing })
+  const whole = new CopiedDatabase(draft)
+  const content = whole.count()
+  whole[Symbol.dispose]()
+  // Last: a server that finds the database finds all the rest.
+  await syncFolder(dataDir)
+  for (const end of ['-wal', '-shm']) await rm(`${draft}${end}`, { force: true })
+  await rename(draft, order.databaseFile)
+  await syncFolder(path.dirname(order.databaseFile))
+  await forgetRestoring(dataDir)
+  return { snapshot, content, restored, missing }
+}
+
+function calledOff(): RegistryError {
+  return new RegistryError(
+    'UNAVAILABLE',
+    'The restore was called off: the same command goes on with it.',
+  )
+}
+
+/** Throws NOT_FOUND naming what there is. */
+async function pickSnapshot(layout: BackupLayout, name: string | null): Promise<Snapshot> {
+  if (!(await isBackup(layout))) {
+    throw new RegistryError(
+      'NOT_FOUND',
+      `${layout.root} is no backup of Entrepot: it has no entrepot-backup.json.`,
+    )
+  }
+  const all = await listSnapshots(layout)
+  const found = name === null ? all[0] : all.find((each) => each.name === name)
+  if (found !== undefined) return found
+  const names = all.map((each) => each.name).join(', ')
+  throw new RegistryError(
+    'NOT_FOUND',
+    names === ''
+      ? `${layout.root} has no finished snapshot: its backups were cut off, or failed.`
+      : `${layout.root} has no snapshot "${name}", but ${names}.`,
+  )
+}
+
+/** Throws CONFLICT unless nothing is there, or what this restore has left. */
+async function requireEmpty(order: RestoreOrder, snapshot: Snapshot): Promise<void> {
+  const { dataDir, databaseFile } = order
+  const names = (await listNames(dataDir)).filter((name) => name !== 'serve.lock')
+  const before = await readRestoring(dataDir)
+  if (before !== undefined) {
+    if (before.snapshot === snapshot.name) return
+    throw new RegistryError(
+      'CONFLICT',
+      `The snapshot ${before.snapshot} of ${before.from} is being restored into ${dataDir}: go on with it (--snapshot ${before.snapshot}), or empty the folder.`,
+    )
+  }
+  const isThere = (await unlessMissing(stat(databaseFile))) !== undefined
+  if (names.length === 0 && !isThere) return
+  throw new RegistryError(
+    'CONFLICT',
+    isThere
+      ? `There is a database already, ${databaseFile}: restore into an empty data folder.`
+      : `The data folder ${dataDir} is not empty (it has ${names[0]}): restore into an empty one.`,
+  )
+}
+
+async function checkDatabase(snapshot: Snapshot): Promise<void> {
+  const found = await unlessMissing(hashFile(snapshot.database))
+  if (found === snapshot.info.database.sha256) return
+  throw damagedDatabase(snapshot, found === undefined ? 'it is missing' : 'its bytes have changed')
+}
+
+function damagedDatabase({ name, database }: Snapshot, reason: string): RegistryError {
+  return new RegistryError(
+    'UNAVAILABLE',
+    `The database of the snapshot ${name} is damaged (${database}: ${reason}). Restore another snapshot (--snapshot).`,
+  )
+}
+
+async function restoreFiles({ dataDir }: RestoreOrder, snapshot: Snapshot): Promise<void> {
+  for (const { name, mode, sha256 } of snapshot.info.files) {
+    const copied = await copyFileDurably(
+      path.join(filesIn(snapshot.folder), name),
+      path.join(dataDir, name),
+    )
+    if (copied?.sha256 === sha256 && copied.mode === mode) continue
+    throw new RegistryError(
+      'UNAVAILABLE',
+      `The file ${name} of the snapshot ${snapshot.name} is ${copied === undefined ? 'missing' : 'not as it was backed up'}: restore another snapshot (--snapshot).`,
+    )
+  }
+}

@@ -1,0 +1,39 @@
+import { readFile, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { unlessMissing } from '../../blobs/file-errors.ts'
+import { syncFolder } from '../../blobs/folder.ts'
+import { RegistryError } from '../../domain/errors.ts'
+import { writeWhole } from './backup-files.ts'
+
+/** What is being restored into a data folder, as a file in it says until it is whole. */
+export interface Restoring {
+  readonly from: string
+  readonly snapshot: string
+}
+
+const fileName = 'restoring.json'
+
+export async function readRestoring(dataDir: string): Promise<Restoring | undefined> {
+  const text = await unlessMissing(readFile(path.join(dataDir, fileName), 'utf8'))
+  return text === undefined ? undefined : (JSON.parse(text) as Restoring)
+}
+
+export function noteRestoring(dataDir: string, restoring: Restoring): Promise<void> {
+  return writeWhole(path.join(dataDir, fileName), `${JSON.stringify(restoring)}\n`)
+}
+
+export async function forgetRestoring(dataDir: string): Promise<void> {
+  await rm(path.join(dataDir, fileName))
+  await syncFolder(dataDir)
+}
+
+/** Throws UNAVAILABLE for a data folder that is half a server: it would begin as an empty one. */
+export async function refuseHalfRestored(dataDir: string): Promise<void> {
+  const restoring = await readRestoring(dataDir)
+  if (restoring === undefined) return
+  const { from, snapshot } = restoring
+  throw new RegistryError(
+    'UNAVAILABLE',
+    `The data folder ${dataDir} is not whole: the restore of ${snapshot} was cut off. Run it again: entrepot restore --from ${from} --snapshot ${snapshot} --to ${dataDir}`,
+  )
+}
