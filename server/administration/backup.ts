@@ -1,20 +1,12 @@
-import { openEncryption } from '../auth/encrypted.ts'
-import { openSecretKey } from '../auth/secret-key.ts'
-import { openCloud } from '../blobs/cloud.ts'
-import { openFileStore } from '../blobs/file-store.ts'
 import { readVersion } from '../config/version.ts'
 import type { Config } from '../config.ts'
 import { beginBackup, endBackup, listBackups } from '../db/backups.ts'
-import { type Db, openDatabase, sqliteFileOf } from '../db/database.ts'
+import { sqliteFileOf } from '../db/database.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { type BackupOrder, type BackupResult, backUp } from '../registry/backup/backup.ts'
 import { type RestoreResult, restore } from '../registry/backup/restore.ts'
-import { refuseHalfRestored } from '../registry/backup/restoring.ts'
 import type { CleanupReport } from '../registry/cleanup-report.ts'
-import { openPartLedger } from '../registry/part-ledger.ts'
-import { openStores, type Stores } from '../registry/stores.ts'
-
-type Place = Pick<Config, 'dataDir' | 'databaseUrl' | 'secretKey'>
+import { openForReading, openPlace, type Place } from './place.ts'
 
 /** Backs up beside a running server, or without one. */
 export async function backUpNow(
@@ -30,21 +22,6 @@ export async function backUpNow(
     { db, stores, dataDir, hasOwnKey, version, report: order.report, now: Date.now },
     order,
   )
-}
-
-/** A running server may have them open, too: nothing is locked, and nothing written. */
-async function openForReading({ dataDir, secretKey }: Place, db: Db): Promise<Stores> {
-  const key = await openSecretKey({ dataDir, configured: secretKey })
-  return openStores({
-    ...{ db, dataDir, secrets: openEncryption(key.deriveKey('stored-credentials')) },
-    async openDisk(root, expectedId) {
-      const expected = expectedId !== null && { expectedId }
-      const store = await openFileStore({ root, reserveBytes: 0, ...expected })
-      return { id: store.id, store }
-    },
-    openCloud: (storeId, { place, id }) =>
-      openCloud(place, { id, ledger: openPartLedger(db, storeId) }),
-  })
 }
 
 export async function restoreNow(
@@ -101,9 +78,4 @@ export async function releaseNow(config: Place, id: number): Promise<void> {
     throw new RegistryError('NOT_FOUND', `There is no hold ${id}, or it has ended.`)
   }
   await db.write(endBackup, { id, state: 'succeeded', counts: {}, error: null })
-}
-
-async function openPlace({ dataDir, databaseUrl }: Place): Promise<Db> {
-  await refuseHalfRestored(dataDir)
-  return openDatabase({ url: databaseUrl, version: readVersion() })
 }

@@ -82,6 +82,7 @@ test.for([
   'backup hold',
   'backup release',
   'restore',
+  'export',
   'feed list',
   'feed create',
   'feed set',

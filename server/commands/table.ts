@@ -1,5 +1,6 @@
 import { backupCommands } from './backup.ts'
 import type { Command } from './command.ts'
+import { exportCommand } from './export.ts'
 import { feedCommands } from './feed.ts'
 import { groupCommands } from './group.ts'
 import { jobCommands } from './job.ts'
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   migrateCommand,
   ...backupCommands,
   restoreCommand,
+  exportCommand,
   ...feedCommands,
   ...keyCommands,
   ...userCommands,

@@ -69,8 +69,11 @@ export class BlobDraft {
     this.#hash = createHash(algorithm)
   }
 
-  static async begin(layout: BackupLayout, digest: Digest): Promise<BlobDraft> {
-    const file = path.join(layout.partial, randomUUID())
+  static async begin(
+    { partial }: { readonly partial: string },
+    digest: Digest,
+  ): Promise<BlobDraft> {
+    const file = path.join(partial, randomUUID())
     const [algorithm = ''] = digest.split(':')
     return new BlobDraft(file, await open(file, 'wx', 0o600), algorithm)
   }
@@ -115,8 +118,8 @@ export async function syncBlobs(layout: BackupLayout): Promise<void> {
   await syncFolder(layout.root)
 }
 
-/** Errors of the file system in words that name the backup's folder. */
-export async function atBackup<T>(root: string, work: () => Promise<T>): Promise<T> {
+/** Errors of the file system in words that name the folder. */
+export async function atTarget<T>(root: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
@@ -126,8 +129,8 @@ export async function atBackup<T>(root: string, work: () => Promise<T>): Promise
     throw new RegistryError(
       full ? 'STORAGE_FULL' : 'UNAVAILABLE',
       full
-        ? `The backup folder ${root} has no room left (${code}): make room, or keep fewer snapshots, and run the backup again.`
-        : `The backup folder ${root} cannot be used (${code}): ${(error as Error).message}.`,
+        ? `The folder ${root} has no room left (${code}): make room, and run the same command again: it goes on.`
+        : `The folder ${root} cannot be used (${code}): ${(error as Error).message}.`,
       { cause: error },
     )
   }

@@ -3,16 +3,8 @@ import path from 'node:path'
 import { unlessMissing } from '../../blobs/file-errors.ts'
 import { makeFolder, makeFolderTree } from '../../blobs/folder.ts'
 import { lockFolder } from '../../db/process-lock.ts'
-import type { Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import {
-  atBackup,
-  type BackupLayout,
-  blobPath,
-  layoutOf,
-  listNames,
-  writeWhole,
-} from './backup-files.ts'
+import { atTarget, type BackupLayout, layoutOf, listNames, writeWhole } from './backup-files.ts'
 
 /** A folder of backups that this process alone writes to. */
 export interface BackupFolder extends AsyncDisposable {
@@ -26,7 +18,7 @@ const marker = { kind: 'entrepot backup', version: 1 }
  * Throws UNAVAILABLE when another one writes to it, CONFLICT when it holds something else.
  */
 export function openBackupFolder(root: string): Promise<BackupFolder> {
-  return atBackup(root, async () => {
+  return atTarget(root, async () => {
     const layout = layoutOf(root)
     const isThere = await isBackup(layout)
     if (!isThere) await requireEmpty(root)
@@ -72,14 +64,4 @@ async function requireEmpty(root: string): Promise<void> {
     'CONFLICT',
     `${root} is not empty and no backup of Entrepot (it has ${names[0]}): give the backup a folder of its own.`,
   )
-}
-
-/** Whether the backup has the blob; it was hashed before it got its name. */
-export async function hasBlob(
-  layout: BackupLayout,
-  digest: Digest,
-  sizeBytes: number,
-): Promise<boolean> {
-  const found = await unlessMissing(stat(blobPath(layout, digest).file))
-  return found?.isFile() === true && found.size === sizeBytes
 }

@@ -6,7 +6,7 @@ import type { Db } from '../../db/database.ts'
 import type { DatabaseContent } from '../../db/database-copy.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { CleanupReport } from '../cleanup-report.ts'
-import { atBackup, type BackupLayout, syncBlobs } from './backup-files.ts'
+import { atTarget, type BackupLayout, blobPath, syncBlobs } from './backup-files.ts'
 import { openBackupFolder } from './backup-folder.ts'
 import { copyBlobs } from './blob-copies.ts'
 import { BackupHold } from './hold.ts'
@@ -23,6 +23,7 @@ import {
   type MissingBlob,
   type SnapshotInfo,
 } from './snapshots.ts'
+import type { CopyTarget } from './verified-copy.ts'
 
 export interface BackupDeps {
   readonly db: Db
@@ -76,7 +77,7 @@ export async function backUp(deps: BackupDeps, order: BackupOrder): Promise<Back
     const report = { ...tally.report, signal }
     const made = await makeSnapshot({ ...deps, report }, { ...order, layout: target.layout })
     // It says itself what it lacks, so that it is worth keeping whatever comes now.
-    const snapshot = await atBackup(order.folder, () => finishSnapshot(made.folder, made.info))
+    const snapshot = await atTarget(order.folder, () => finishSnapshot(made.folder, made.info))
     const { content, missing } = made.info
     const isWhole = missing.length === 0
     await hold.end({
@@ -108,17 +109,17 @@ async function makeSnapshot(
   const { db, report, now, version } = deps
   const { layout } = order
   const startedAt = new Date(now())
-  const folder = await atBackup(layout.root, () => beginSnapshot(layout, startedAt))
+  const folder = await atTarget(layout.root, () => beginSnapshot(layout, startedAt))
   report.progress('the database')
   const database = databaseIn(folder)
   const content = await db.copyTo(database)
-  const files = await atBackup(layout.root, () => copySecrets(deps.dataDir, filesIn(folder)))
+  const files = await atTarget(layout.root, () => copySecrets(deps.dataDir, filesIn(folder)))
   using copy = new CopiedDatabase(database)
   const pace = new Pace(order.bytesPerSecond)
-  const missing = await copyBlobs({ ...deps, layout, copy, pace, report })
+  const missing = await copyBlobs({ ...deps, target: targetOf(layout), copy, pace, report })
   if (report.signal.aborted) throw calledOff(report.signal)
   report.progress('the folders of the backup')
-  await atBackup(layout.root, () => syncBlobs(layout))
+  await atTarget(layout.root, () => syncBlobs(layout))
   const info: SnapshotInfo = {
     ...{ kind: 'entrepot snapshot', version: 1, program: version },
     migration: copy.lastMigration(),
@@ -128,6 +129,11 @@ async function makeSnapshot(
     ...{ files, secretKey: deps.hasOwnKey ? 'setting' : 'file', content, missing },
   }
   return { folder, info }
+}
+
+function targetOf(layout: BackupLayout): CopyTarget {
+  const { root, partial } = layout
+  return { root, partial, place: (digest) => blobPath(layout, digest) }
 }
 
 function calledOff({ reason }: AbortSignal): unknown {

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { syncFolder } from '../../blobs/folder.ts'
 import { CopiedDatabase } from '../../db/copied-database.ts'
 import type { CleanupReport } from '../cleanup-report.ts'
-import { atBackup, type BackupLayout, listNames } from './backup-files.ts'
+import { atTarget, type BackupLayout, listNames } from './backup-files.ts'
 import { listSnapshots, type Snapshot } from './snapshots.ts'
 
 export interface RetentionDeps {
@@ -19,7 +19,7 @@ export interface RetentionDeps {
 export async function forgetOldSnapshots(deps: RetentionDeps, keep: number | null): Promise<void> {
   if (keep === null) return
   const { layout } = deps
-  await atBackup(layout.root, async () => {
+  await atTarget(layout.root, async () => {
     const all = await listSnapshots(layout)
     const kept = pickKept(all, keep)
     for (const old of all.filter((each) => !kept.includes(each))) await removeSnapshot(deps, old)

@@ -77,7 +77,7 @@ function columnsOf(
     },
     {
       title: 'Last run',
-      render: ({ lastRun }) =>
+      render: ({ lastRun, lastSuccess }) =>
         lastRun === null ? (
           <Text span inherit c="dimmed">
             never
@@ -85,6 +85,11 @@ function columnsOf(
         ) : (
           <>
             <RunLink run={lastRun} /> <Outcome run={lastRun} />
+            {lastRun.state === 'failed' && (
+              <Text size="sm" c="dimmed">
+                ended well <Time at={lastSuccess} none="never" />
+              </Text>
+            )}
           </>
         ),
     },
