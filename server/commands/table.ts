@@ -1,6 +1,7 @@
 import type { Command } from './command.ts'
 import { feedCommands } from './feed.ts'
 import { groupCommands } from './group.ts'
+import { healthCommand } from './health.ts'
 import { jobCommands } from './job.ts'
 import { keyCommands } from './key.ts'
 import { permissionCommands } from './permission.ts'
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   ...groupCommands,
   ...permissionCommands,
   ...jobCommands,
+  healthCommand,
   whoamiCommand,
   versionCommand,
 ]
