@@ -3,6 +3,7 @@ import type { Command } from './command.ts'
 import { exportCommand } from './export.ts'
 import { feedCommands } from './feed.ts'
 import { groupCommands } from './group.ts'
+import { healthCommand } from './health.ts'
 import { jobCommands } from './job.ts'
 import { keyCommands } from './key.ts'
 import { migrateCommand } from './migrate.ts'
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   ...groupCommands,
   ...permissionCommands,
   ...jobCommands,
+  healthCommand,
   whoamiCommand,
   versionCommand,
 ]

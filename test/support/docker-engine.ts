@@ -108,6 +108,8 @@ async function openEngine(dockerd: Found, client: Found, busybox: Found): Promis
       const exit = await daemon.end('SIGTERM')
       if (exit !== 0) throw new Error(`dockerd ended with ${exit}:\n${logTail(daemon)}`)
       await runCommand('umount', [inside('data')])
+      // Of containers in the network of the machine.
+      await runCommand('umount', [inside('exec/netns/default')])
       await folder[Symbol.asyncDispose]()
     },
   }

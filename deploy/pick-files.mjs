@@ -1,0 +1,36 @@
+// Copies what the server needs to run into a folder: `node deploy/pick-files.mjs /app`, after the
+// build and `npm prune --omit=dev`. Nearly everything is bundled; what has compiled code is not.
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import path from 'node:path'
+
+const [, , target] = process.argv
+if (target === undefined) throw new Error('Say into which folder.')
+/** The built server imports these as packages (vite.server.config.ts). */
+const external = ['@photostructure/sqlite']
+
+cpSync('dist', path.join(target, 'dist'), {
+  recursive: true,
+  // Maps are for those who debug from source, and are twice as large as the code.
+  filter: (file) => !file.endsWith('.map'),
+})
+for (const file of ['package.json', 'LICENSE']) cpSync(file, path.join(target, file))
+for (const name of external) copyPackage(name)
+
+/** A package and those that it needs; of its compiled code only that of this machine's kind. */
+function copyPackage(name) {
+  const source = path.join('node_modules', name)
+  const copy = path.join(target, source)
+  if (existsSync(copy)) return
+  mkdirSync(path.dirname(copy), { recursive: true })
+  const here = `${process.platform}-${process.arch}`
+  cpSync(source, copy, {
+    recursive: true,
+    filter: (file) => {
+      const [top, kind] = path.relative(source, file).split(path.sep)
+      return top !== 'src' && (top !== 'prebuilds' || kind === undefined || kind === here)
+    },
+  })
+  rmSync(path.join(copy, 'binding.gyp'), { force: true })
+  const { dependencies = {} } = JSON.parse(readFileSync(path.join(source, 'package.json'), 'utf8'))
+  for (const needed of Object.keys(dependencies)) copyPackage(needed)
+}
