@@ -13,9 +13,9 @@ export interface CleanupReport {
   progress(words: string): void
 }
 
-/** Others write too: clean-up rests a third as long as it worked, a second at most. */
+/** Others write too: clean-up rests a fifth as long as it worked, a second at most. */
 export async function rest(startedAt: number): Promise<void> {
-  await sleep(Math.min(1000, Math.max(1, (performance.now() - startedAt) / 3)))
+  await sleep(Math.min(1000, Math.max(1, (performance.now() - startedAt) / 5)))
 }
 
 /**
