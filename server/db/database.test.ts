@@ -169,7 +169,9 @@ async function names(db: Db): Promise<string[]> {
 
 /** Table → columns, read from the interfaces of the schema, which leave nothing behind at run time. */
 function schemaColumns(): Record<string, string[]> {
-  const parts = ['access', 'cleanup', 'connector', 'job', 'pull', 'record', 'size', 'store']
+  const parts = [
+    ...['access', 'backup', 'cleanup', 'connector', 'job', 'pull', 'record', 'size', 'store'],
+  ]
   const text = ['schema.ts', ...parts.map((part) => `${part}-schema.ts`)]
     .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
     .join('\n')

@@ -142,11 +142,14 @@ async function whileCopied(of: {
   readonly dataDir: string
 }): Promise<CommandResult> {
   const { world, target, doomed, args, dataDir } = of
+  // Of backups that were killed copies stay until the next one forgets them.
+  const earlier = new Set(copiesIn(target))
+  const isCopied = () => copiesIn(target).some((name) => !earlier.has(name))
   let ended = false
   const running = entrepot(args, dataDir).finally(() => {
     ended = true
   })
-  while (!ended && !hasCopy(target)) await sleep(5)
+  while (!ended && !isCopied()) await sleep(5)
   expect(ended, 'it ended before anything could be deleted').toBe(false)
   for (const { manifest } of doomed) {
     const gone = `/v2/main/doomed/manifests/${manifest.digest}`
@@ -155,10 +158,11 @@ async function whileCopied(of: {
   return running
 }
 
-function hasCopy(target: string): boolean {
+/** Snapshots that have their database, and perhaps no more yet. */
+function copiesIn(target: string): string[] {
   const snapshots = path.join(target, 'snapshots')
-  if (!existsSync(snapshots)) return false
-  return readdirSync(snapshots).some(
+  if (!existsSync(snapshots)) return []
+  return readdirSync(snapshots).filter(
     (name) => name.endsWith('.partial') && existsSync(path.join(snapshots, name, 'entrepot.db')),
   )
 }
