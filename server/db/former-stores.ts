@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Queries } from './database.ts'
 import { type Params, prepared } from './prepared.ts'
 import { nowMs } from './sql.ts'
@@ -19,6 +20,54 @@ const ofFeed = prepared((db, p: Params<{ feedId: number }>) =>
 
 export async function listFormerStores(db: Queries, feedId: number): Promise<FormerStore[]> {
   return ofFeed.list(db, { feedId })
+}
+
+/**
+ * Stores that have blobs of the feed, and are neither its own nor among those that it is known to
+ * have had: what ended there after they were forgotten, or while an older program served too.
+ */
+const withRemains = prepared((db, p: Params<{ feedId: number }>) =>
+  db
+    .selectFrom('feeds')
+    .innerJoin('stores', (join) => join.onRef('stores.id', '<>', 'feeds.store_id'))
+    .select('stores.id as storeId')
+    .where('feeds.id', '=', p.feedId)
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('feed_blobs')
+          .select(sql.lit(1).as('one'))
+          .whereRef('feed_blobs.feed_id', '=', 'feeds.id')
+          .whereRef('feed_blobs.store_id', '=', 'stores.id'),
+      ),
+    )
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('former_stores')
+            .select(sql.lit(1).as('one'))
+            .whereRef('former_stores.feed_id', '=', 'feeds.id')
+            .whereRef('former_stores.store_id', '=', 'stores.id'),
+        ),
+      ),
+    ),
+)
+
+export async function listStoresWithRemains(db: Queries, feedId: number): Promise<number[]> {
+  return (await withRemains.list(db, { feedId })).map(({ storeId }) => storeId)
+}
+
+/** They are among those that it had. */
+export async function noteRemains(
+  trx: Queries,
+  { feedId, storeIds }: { readonly feedId: number; readonly storeIds: readonly number[] },
+): Promise<void> {
+  await trx
+    .insertInto('former_stores')
+    .values(storeIds.map((storeId) => ({ feed_id: feedId, store_id: storeId, since: nowMs })))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
 }
 
 /** The feed leaves a store for another one. */

@@ -104,6 +104,7 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
     ['findStaging', staged],
     ['listFeedBlobs', () => ({ ...inStore(), after: 'b77', end: 'b78' })],
     ['listFormerStores', () => content.feedId],
+    ['listStoresWithRemains', () => content.feedId],
     ['listHolders', () => ({ ...inStore(), digest: 'b77' })],
     ['listStaged', () => ({ storeId: content.storeId, locations: ['s77', 's78', 'x'] })],
     ['listStagings', () => ({ storeId: content.storeId, after: 's77', limit: 100 })],

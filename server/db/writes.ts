@@ -26,7 +26,7 @@ import { deleteFeedContent } from './feed-content.ts'
 import { deleteFeedGroup, insertFeedGroup, updateFeedGroup } from './feed-groups.ts'
 import { moveLink } from './feed-moves.ts'
 import { insertFeed, retireFeed, updateFeed } from './feeds.ts'
-import { forgetFormerStore } from './former-stores.ts'
+import { forgetFormerStore, noteRemains } from './former-stores.ts'
 import { forgetFreedLocations } from './freed-locations.ts'
 import { deleteGroup, insertGroup, updateGroup } from './groups.ts'
 import { beatRun, claimRun, endRun, expireClaims, releaseRun } from './job-claims.ts'
@@ -158,6 +158,7 @@ export const writes: Readonly<Record<string, Write>> = {
   markLive,
   mountBlob,
   moveLink,
+  noteRemains,
   noteStrays,
   orderDirectories,
   orderRetentionRules,

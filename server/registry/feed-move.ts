@@ -10,13 +10,13 @@ import {
   moveLink,
   type StrayBlob,
 } from '../db/feed-moves.ts'
-import { type FormerStore, forgetFormerStore, listFormerStores } from '../db/former-stores.ts'
+import { type FormerStore, forgetFormerStore } from '../db/former-stores.ts'
 import { type Digest, parseDigest } from '../domain/digest.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import { parseRepositoryName } from '../domain/reference.ts'
 import { reportDamage } from './blob-damage.ts'
 import { type CleanupReport, rest } from './cleanup-report.ts'
-import { listBlobsOf } from './feed-remains.ts'
+import { findFormerStores, listBlobsOf } from './feed-remains.ts'
 import type { Feed } from './feeds.ts'
 import type { Stores } from './stores.ts'
 import type { RequestBody } from './upload-session.ts'
@@ -46,7 +46,7 @@ export async function moveFeed(deps: FeedMoveDeps): Promise<void> {
   let before: Pass | undefined
   for (;;) {
     const feed = await deps.findFeed()
-    const former = feed === undefined ? [] : await listFormerStores(db.read, feed.id)
+    const former = feed === undefined ? [] : await findFormerStores(db, feed.id)
     if (feed === undefined || former.length === 0) return
     await openAll(deps, [feed.storeId, ...former.map(({ storeId }) => storeId)])
     await sleep(restMs(before, former.length))

@@ -5,9 +5,14 @@ import {
   listFeedBlobs,
   type StrayBlob,
 } from '../db/feed-moves.ts'
-import { listFormerStores } from '../db/former-stores.ts'
+import {
+  type FormerStore,
+  listFormerStores,
+  listStoresWithRemains,
+  noteRemains,
+} from '../db/former-stores.ts'
 import type { Feed } from './feeds.ts'
-import type { SizeFolding } from './sizes.ts'
+import { foldAllSizes, type SizeFolding } from './sizes.ts'
 import type { Stores } from './stores.ts'
 
 /** Of a store, in a step: others wait that long for the database. */
@@ -17,7 +22,17 @@ const blobsCounted = 1000
 
 /** Whether the feed may have something in another store than its own: a move has not ended. */
 export async function hasElsewhere(db: Db, feed: Feed): Promise<boolean> {
-  return (await listFormerStores(db.read, feed.id)).length > 0
+  if ((await listFormerStores(db.read, feed.id)).length > 0) return true
+  await foldAllSizes({ db })
+  return (await listStoresWithRemains(db.read, feed.id)).length > 0
+}
+
+/** Where the feed has, or may have, something that is to come to its own store. */
+export async function findFormerStores(db: Db, feedId: number): Promise<FormerStore[]> {
+  await foldAllSizes({ db })
+  const storeIds = await listStoresWithRemains(db.read, feedId)
+  if (storeIds.length > 0) await db.write(noteRemains, { feedId, storeIds })
+  return listFormerStores(db.read, feedId)
 }
 
 /** What of a store's blobs the feed has there, some hundred of them at a time. */
@@ -52,7 +67,8 @@ export async function listElsewhere(
 ): Promise<Elsewhere[]> {
   await sizeFolding.freshen()
   const found: Elsewhere[] = []
-  for (const { storeId } of await listFormerStores(db.read, feed.id)) {
+  const former = (await listFormerStores(db.read, feed.id)).map(({ storeId }) => storeId)
+  for (const storeId of [...former, ...(await listStoresWithRemains(db.read, feed.id))]) {
     const of = { feedId: feed.id, storeId, limit: blobsCounted }
     const { blobs, bytes } = await countStoredBlobs(db.read, of)
     if (blobs === 0) continue

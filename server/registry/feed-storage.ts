@@ -121,6 +121,9 @@ function show({ type, place, options, secrets }: StoreParts): FeedStorage {
   return { id: type, properties: { ...visible, ...options }, secrets: Object.keys(secrets) }
 }
 
+/** Of the data folder, what the server itself empties. */
+const ownFolders = ['cache', 'spool', 'upgrades']
+
 /**
  * The folder, relative to the data folder if it lies there. Links are followed: what counts is where
  * the bytes would be.
@@ -135,7 +138,15 @@ async function allowedFolder(
     const within = path.relative(await realFolder(path.resolve(root)), real)
     if (within === '' || within === '..' || within.startsWith(`..${path.sep}`)) continue
     if (path.isAbsolute(within)) continue
-    return root === dataDir ? within : real
+    if (root !== dataDir) return real
+    const [top = ''] = within.split(path.sep)
+    if (ownFolders.includes(top)) {
+      refuseField(
+        'StoragePath',
+        `The server keeps other things in ${folder}: choose another folder.`,
+      )
+    }
+    return within
   }
   refuseField(
     'StoragePath',

@@ -162,13 +162,32 @@ async function openFolder(
   const opened = await openDisk(folder, before?.marker ?? null).catch((error: unknown) => {
     throw db.dialect === 'sqlite' ? error : namingOthers(error)
   })
-  const marker = await db.write(claimStoreMarker, { id, marker: opened.id })
-  if (marker === opened.id) return opened.store
+  try {
+    if (before?.marker == null) await refuseBlobsOfOthers(opened.store, folder)
+    const marker = await db.write(claimStoreMarker, { id, marker: opened.id })
+    if (marker === opened.id) return opened.store
+  } catch (error) {
+    // Its lock goes with it: the next one to use it tries again.
+    await opened.store[Symbol.asyncDispose]()
+    throw error
+  }
   await opened.store[Symbol.asyncDispose]()
   throw new RegistryError('UNAVAILABLE', `Another process has this disk store: ${everywhere}`, {
     detail: { servedElsewhere: true },
     cause: new Error(`${folder} holds another store`),
   })
+}
+
+/**
+ * A database that does not know the folder's blobs would take all of them for garbage: it is new, and
+ * in the place of another that is lost, or not mounted.
+ */
+async function refuseBlobsOfOthers(store: BlobStore, folder: string): Promise<void> {
+  if ((await store.list(null, 1)).length === 0) return
+  throw new RegistryError(
+    'UNAVAILABLE',
+    `The folder ${folder} holds blobs of another database: start with that one, or restore it (docs/backup.md). To begin anew, move the folder away.`,
+  )
 }
 
 /** Where several processes share a database, another one may have what is not here. */

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { DatabaseSync } from '@photostructure/sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RunInfo } from '../../contract/jobs.ts'
 import type { FeedStorage } from '../../contract/storage.ts'
@@ -12,8 +13,11 @@ import { storeKinds } from '../../server/registry/store-kinds.ts'
 import { parseProperties } from '../../server/registry/store-properties.ts'
 import { openStores } from '../../server/registry/stores.ts'
 import { askApi } from '../support/api-call.ts'
+import { blob } from '../support/content.ts'
+import { pushBlob } from '../support/push.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
+import { send } from '../support/wire.ts'
 
 const outside = makeTemporaryFolder('roots')
 const inside = (...names: string[]) => path.join(outside.path, ...names)
@@ -45,13 +49,60 @@ test('a registry without images moves too: what began before may still end in th
   await server.createFeed('empty')
   const set = await setFolder('empty', 'new place')
   expect((set.body as FeedStorage).moving).toBe(true)
+  await moveToEnd('empty')
+  expect(await storageOf('empty')).toMatchObject({ moving: false, elsewhere: [] })
+})
+
+const storageOf = async (feed: string) =>
+  (await call(`/api/storage?feed=${feed}`)).body as FeedStorage
+
+async function moveToEnd(feed: string): Promise<void> {
   for (;;) {
-    const runs = (await call('/api/jobs/runs?job=FeedMove&feed=empty')).body as RunInfo[]
+    const runs = (await call(`/api/jobs/runs?job=FeedMove&feed=${feed}`)).body as RunInfo[]
     expect(runs.length).toBeGreaterThan(0)
-    if (runs.every(({ endedAt }) => endedAt)) break
+    if (runs.every(({ endedAt }) => endedAt)) return
     await sleep(100)
   }
-  expect(((await call('/api/storage?feed=empty')).body as FeedStorage).moving).toBe(false)
+}
+
+test('what ended in a store that was forgotten is shown, and moved by the next run', async () => {
+  await server.createFeed('late')
+  const table = { url: server.url, callers: { admin: server.admin } }
+  const layer = blob('a layer that came late', 5000)
+  await pushBlob(table, 'late/app', layer)
+  await using db = await openDatabase({ url: server.config.databaseUrl })
+  const to = await db.write(ensureStore, { type: 'disk', settings: '{"path":"of late"}' })
+  // As an older program did it, beside this one: without a note of where the feed was before.
+  using raw = new DatabaseSync(server.config.databaseUrl.replace('sqlite:', ''))
+  raw.prepare('update feeds set store_id = ? where name = ?').run(to.id, 'late')
+  expect(await storageOf('late')).toMatchObject({
+    moving: true,
+    elsewhere: [{ blobs: 1, bytes: 5000 }],
+  })
+  expect((await call('/api/jobs/run?job=FeedMove&feed=late', {})).status).toBeLessThan(300)
+  await moveToEnd('late')
+  expect(await storageOf('late')).toMatchObject({ moving: false, elsewhere: [] })
+  const pulled = await send(server.url, {
+    ...{ method: 'GET', target: `/v2/late/app/blobs/${layer.digest}` },
+    headers: { authorization: server.admin },
+  })
+  expect(pulled.status).toBe(200)
+})
+
+test('a new database does not take a folder with the blobs of another one', async () => {
+  await using folder = makeTemporaryFolder('taken')
+  const dataDir = path.join(folder.path, 'data')
+  const urlOf = (name: string) => `sqlite:${path.join(dataDir, name)}`
+  {
+    await using first = await startServer({ dataDir, databaseUrl: urlOf('first.db') })
+    const table = { url: first.url, callers: { admin: first.admin } }
+    await pushBlob(table, 'main/app', blob('kept', 100))
+  }
+  await expect(startServer({ dataDir, databaseUrl: urlOf('other.db') })).rejects.toThrow(
+    /store holds blobs of another database/,
+  )
+  await using again = await startServer({ dataDir, databaseUrl: urlOf('first.db') })
+  expect((await fetch(`${again.url}/health`)).status).toBe(200)
 })
 
 describe('a disk store lies below the data folder or an allowed one', () => {
@@ -66,6 +117,7 @@ describe('a disk store lies below the data folder or an allowed one', () => {
     ['below the data folder', () => 'other', 200],
     ['the data folder itself', () => '.', 422],
     ['beside the data folder', () => '../x', 422],
+    ['where copies of layers from the cloud are kept', () => 'cache/3', 422],
     ['the root', () => '/', 422],
   ])('%s', async (name, folder, status) => {
     const feed = `f${name.replaceAll(/[^a-z]/g, '')}`

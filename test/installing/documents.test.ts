@@ -43,7 +43,7 @@ test('settings in the files for containers and services are settings', () => {
     'Dockerfile',
     'compose.yaml',
     'deploy/entrepot.service',
-    'deploy/kubernetes/entrepot.yaml',
+    'deploy/kubernetes.yaml',
   ]
   const named = files.flatMap((file) => read(file).match(/\bENTREPOT_[A-Z_]+/g) ?? [])
   const ownOfCompose = ['ENTREPOT_IMAGE', 'ENTREPOT_PORT']
@@ -52,7 +52,7 @@ test('settings in the files for containers and services are settings', () => {
 })
 
 test('the objects for Kubernetes belong together', () => {
-  const objects = parseAllDocuments(read('deploy/kubernetes/entrepot.yaml')).map((each) => {
+  const objects = parseAllDocuments(read('deploy/kubernetes.yaml')).map((each) => {
     expect(each.errors).toEqual([])
     return each.toJS()
   })

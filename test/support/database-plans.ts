@@ -26,7 +26,7 @@ import {
   listHolders,
 } from '../../server/db/feed-moves.ts'
 import { findFeedByKey } from '../../server/db/feeds.ts'
-import { listFormerStores } from '../../server/db/former-stores.ts'
+import { listFormerStores, listStoresWithRemains } from '../../server/db/former-stores.ts'
 import { listFreedLocations } from '../../server/db/freed-locations.ts'
 import {
   findManifestAhead,
@@ -111,6 +111,7 @@ export const reads = {
   countStoredBlobs,
   listFeedBlobs,
   listFormerStores,
+  listStoresWithRemains,
   listHolders,
   listStaged,
   listStagings,
