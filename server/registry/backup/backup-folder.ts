@@ -1,23 +1,36 @@
-import { rm, stat } from 'node:fs/promises'
+import { readFile, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { unlessMissing } from '../../blobs/file-errors.ts'
 import { makeFolder, makeFolderTree } from '../../blobs/folder.ts'
 import { lockFolder } from '../../db/process-lock.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import { atTarget, type BackupLayout, layoutOf, listNames, writeWhole } from './backup-files.ts'
+import {
+  atTarget,
+  type BackupLayout,
+  layoutOf,
+  listNames,
+  parseJson,
+  writeWhole,
+} from './backup-files.ts'
 
 /** A folder of backups that this process alone writes to. */
 export interface BackupFolder extends AsyncDisposable {
   readonly layout: BackupLayout
 }
 
-const marker = { kind: 'entrepot backup', version: 1 }
+interface Marker {
+  readonly kind: 'entrepot backup'
+  readonly version: 1
+  /** The id of the one server whose backups these are; absent in folders of before. */
+  readonly server?: string
+}
 
 /**
- * Opens the folder for a backup, or makes it (mode 0700). What a run left that was cut off goes.
- * Throws UNAVAILABLE when another one writes to it, CONFLICT when it holds something else.
+ * Opens the folder for a backup of this server, or makes it (mode 0700). What a run left that was cut
+ * off goes. Throws UNAVAILABLE when another one writes to it, CONFLICT when it holds something else,
+ * or backups of another server: forgetting old ones would remove those.
  */
-export function openBackupFolder(root: string): Promise<BackupFolder> {
+export function openBackupFolder(root: string, serverId: string): Promise<BackupFolder> {
   return atTarget(root, async () => {
     const layout = layoutOf(root)
     const isThere = await isBackup(layout)
@@ -31,7 +44,7 @@ export function openBackupFolder(root: string): Promise<BackupFolder> {
       )
     }
     try {
-      await prepare(layout, isThere)
+      await prepare(layout, serverId)
     } catch (error) {
       await lock[Symbol.asyncDispose]()
       throw error
@@ -40,12 +53,35 @@ export function openBackupFolder(root: string): Promise<BackupFolder> {
   })
 }
 
-async function prepare(layout: BackupLayout, isThere: boolean): Promise<void> {
+async function prepare(layout: BackupLayout, serverId: string): Promise<void> {
+  const owner = (await readMarker(layout))?.server
+  if (owner !== undefined && owner !== serverId) throw otherServer(layout)
   for (const folder of [layout.blobs, layout.partial, layout.snapshots]) await makeFolder(folder)
   for (const name of await listNames(layout.partial)) {
     await rm(path.join(layout.partial, name), { force: true })
   }
-  if (!isThere) await writeWhole(layout.marker, `${JSON.stringify(marker)}\n`)
+  if (owner !== undefined) return
+  const marker: Marker = { kind: 'entrepot backup', version: 1, server: serverId }
+  await writeWhole(layout.marker, `${JSON.stringify(marker)}\n`)
+}
+
+/** Undefined: there is none. Throws UNAVAILABLE for one that says something else. */
+async function readMarker({ marker }: BackupLayout): Promise<Marker | undefined> {
+  const text = await unlessMissing(readFile(marker, 'utf8'))
+  if (text === undefined) return undefined
+  const found = parseJson(text) as Marker | undefined
+  if (found?.kind === 'entrepot backup' && found.version === 1) return found
+  throw new RegistryError(
+    'UNAVAILABLE',
+    `${marker} is damaged, or of a newer version of Entrepot: use that version, or another folder.`,
+  )
+}
+
+function otherServer({ root, marker }: BackupLayout): RegistryError {
+  return new RegistryError(
+    'CONFLICT',
+    `${root} has the backups of another server (${marker} says which): is this the right data folder (--data-dir, ENTREPOT_DATA_DIR)? Otherwise give this server a folder of its own; or remove "server" from that file if it is to take the folder over.`,
+  )
 }
 
 /** Whether the folder is one of backups. */

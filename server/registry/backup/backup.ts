@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { BlobStore } from '../../blobs/blob-store.ts'
 import { CopiedDatabase } from '../../db/copied-database.ts'
 import type { Db } from '../../db/database.ts'
 import type { DatabaseContent } from '../../db/database-copy.ts'
+import { claimServerId, findServerId } from '../../db/settings.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { CleanupReport } from '../cleanup-report.ts'
 import { atTarget, type BackupLayout, blobPath, syncBlobs } from './backup-files.ts'
@@ -67,9 +69,10 @@ export const secretFiles = ['secret.key', 'initial-admin-password'] as const
  */
 export async function backUp(deps: BackupDeps, order: BackupOrder): Promise<BackupResult> {
   refuseOwnFolder(deps.dataDir, order.folder)
-  await using target = await openBackupFolder(order.folder)
-  const tally = countInto(deps.report)
   const { db } = deps
+  // Before the copy, so that a restored server is the same one.
+  await using target = await openBackupFolder(order.folder, await identify(db))
+  const tally = countInto(deps.report)
   const of = { kind: 'backup', target: order.folder, counts: tally.counts } as const
   const hold = await BackupHold.begin(db, of)
   try {
@@ -94,6 +97,11 @@ export async function backUp(deps: BackupDeps, order: BackupOrder): Promise<Back
     await hold.end(end).catch(() => undefined)
     throw error
   }
+}
+
+/** By which the folder knows whose backups it has. */
+async function identify(db: Db): Promise<string> {
+  return (await findServerId(db.read)) ?? (await db.write(claimServerId, { id: randomUUID() }))
 }
 
 interface Made {

@@ -6,7 +6,7 @@ import { unlessMissing } from '../../blobs/file-errors.ts'
 import { syncFolder } from '../../blobs/folder.ts'
 import type { DatabaseContent } from '../../db/database-copy.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import { type BackupLayout, listNames, writeWhole } from './backup-files.ts'
+import { type BackupLayout, listNames, parseJson, writeWhole } from './backup-files.ts'
 
 /** A file of the data folder that a snapshot has beside the database. */
 export interface KeptFile {
@@ -100,20 +100,12 @@ export async function listSnapshots(layout: BackupLayout): Promise<Snapshot[]> {
 async function readInfo(file: string): Promise<SnapshotInfo | undefined> {
   const text = await unlessMissing(readFile(file, 'utf8'))
   if (text === undefined) return undefined
-  const info = parseJson(text)
+  const info = parseJson(text) as SnapshotInfo | undefined
   if (info?.kind === 'entrepot snapshot' && info.version === 1) return info
   throw new RegistryError(
     'UNAVAILABLE',
     `${file} is damaged, or of a newer version of Entrepot: use that version.`,
   )
-}
-
-function parseJson(text: string): SnapshotInfo | undefined {
-  try {
-    return JSON.parse(text) as SnapshotInfo
-  } catch {
-    return undefined
-  }
 }
 
 /** Copies a file with its mode, durably; undefined when there is none. */
