@@ -16,7 +16,7 @@ import { Pace } from './pace.ts'
 import { forgetOldSnapshots } from './retention.ts'
 import {
   beginSnapshot,
-  copyFileDurably,
+  copySecretFile,
   databaseIn,
   filesIn,
   finishSnapshot,
@@ -24,6 +24,7 @@ import {
   type KeptFile,
   type MissingBlob,
   type SnapshotInfo,
+  secretFiles,
 } from './snapshots.ts'
 import type { CopyTarget } from './verified-copy.ts'
 
@@ -57,9 +58,6 @@ export interface BackupResult {
   readonly bytesCopied: number
   readonly alreadyThere: number
 }
-
-/** Files of the data folder that a restored server needs to be the same one. */
-export const secretFiles = ['secret.key', 'initial-admin-password'] as const
 
 /**
  * Backs the server up into a folder while it is used: a copy of the database at one moment, its
@@ -155,7 +153,7 @@ function calledOff({ reason }: AbortSignal): unknown {
 async function copySecrets(dataDir: string, folder: string): Promise<KeptFile[]> {
   const kept: KeptFile[] = []
   for (const name of secretFiles) {
-    const copied = await copyFileDurably(path.join(dataDir, name), path.join(folder, name))
+    const copied = await copySecretFile(path.join(dataDir, name), path.join(folder, name))
     if (copied !== undefined) kept.push({ name, ...copied })
   }
   return kept

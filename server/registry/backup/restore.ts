@@ -11,11 +11,11 @@ import type { CleanupReport } from '../cleanup-report.ts'
 import { type BackupLayout, layoutOf, listNames } from './backup-files.ts'
 import { isBackup } from './backup-folder.ts'
 import { restoreBlobs } from './blob-restoring.ts'
-import { refuseNewer } from './restorable.ts'
+import { refuseForeignFiles, refuseNewer } from './restorable.ts'
 import { openRestoredStores } from './restored-stores.ts'
 import { forgetRestoring, noteRestoring, readRestoring } from './restoring.ts'
 import {
-  copyFileDurably,
+  copySecretFile,
   filesIn,
   hashFile,
   listSnapshots,
@@ -54,6 +54,7 @@ export async function restore(order: RestoreOrder): Promise<RestoreResult> {
   const layout = layoutOf(order.from)
   const snapshot = await pickSnapshot(layout, order.snapshot)
   refuseNewer(snapshot)
+  refuseForeignFiles(snapshot)
   await mkdir(order.dataDir, { recursive: true, mode: 0o700 })
   await mkdir(path.dirname(order.databaseFile), { recursive: true, mode: 0o700 })
   await requireEmpty(order, snapshot)
@@ -161,12 +162,12 @@ function damagedDatabase({ name, database }: Snapshot, reason: string): Registry
 }
 
 async function restoreFiles({ dataDir }: RestoreOrder, snapshot: Snapshot): Promise<void> {
-  for (const { name, mode, sha256 } of snapshot.info.files) {
-    const copied = await copyFileDurably(
+  for (const { name, sha256 } of snapshot.info.files) {
+    const copied = await copySecretFile(
       path.join(filesIn(snapshot.folder), name),
       path.join(dataDir, name),
     )
-    if (copied?.sha256 === sha256 && copied.mode === mode) continue
+    if (copied?.sha256 === sha256) continue
     throw new RegistryError(
       'UNAVAILABLE',
       `The file ${name} of the snapshot ${snapshot.name} is ${copied === undefined ? 'missing' : 'not as it was backed up'}: restore another snapshot (--snapshot).`,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { unlessMissing } from '../../blobs/file-errors.ts'
 import { syncFolder } from '../../blobs/folder.ts'
@@ -11,10 +11,11 @@ import { type BackupLayout, listNames, parseJson, writeWhole } from './backup-fi
 /** A file of the data folder that a snapshot has beside the database. */
 export interface KeptFile {
   readonly name: string
-  /** Permission bits. */
-  readonly mode: number
   readonly sha256: string
 }
+
+/** Files of the data folder that a restored server needs to be the same one. */
+export const secretFiles = ['secret.key', 'initial-admin-password'] as const
 
 /** A blob that a backup or a restored folder has not. */
 export interface MissingBlob {
@@ -108,20 +109,18 @@ async function readInfo(file: string): Promise<SnapshotInfo | undefined> {
   )
 }
 
-/** Copies a file with its mode, durably; undefined when there is none. */
-export async function copyFileDurably(
+/** Copies a secret file, durably, for its owner alone; undefined when there is none. */
+export async function copySecretFile(
   from: string,
   to: string,
 ): Promise<Omit<KeptFile, 'name'> | undefined> {
   const bytes = await unlessMissing(readFile(from))
   if (bytes === undefined) return undefined
-  const mode = (await stat(from)).mode & 0o777
   await rm(to, { force: true })
-  await using handle = await open(to, 'wx', mode)
-  await handle.chmod(mode)
+  await using handle = await open(to, 'wx', 0o600)
   await handle.writeFile(bytes)
   await handle.sync()
-  return { mode, sha256: createHash('sha256').update(bytes).digest('hex') }
+  return { sha256: createHash('sha256').update(bytes).digest('hex') }
 }
 
 export async function hashFile(file: string): Promise<string> {
