@@ -58,7 +58,7 @@ export async function beatBackup(
   return numUpdatedRows > 0n
 }
 
-/** Notes how it ended; clean-up goes on. */
+/** Notes how it ended, unless it has; clean-up goes on. */
 export async function endBackup(
   trx: Queries,
   input: {
@@ -73,6 +73,7 @@ export async function endBackup(
     .updateTable('backups')
     .set({ state, ended_at: nowMs, lease_until: null, counts: JSON.stringify(counts), error })
     .where('id', '=', id)
+    .where('state', '=', 'running')
     .execute()
 }
 
