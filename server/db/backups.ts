@@ -116,6 +116,19 @@ export async function findLastBackup(
     .executeTakeFirst()
 }
 
+/** Whether a backup was made there, be it one that lacks something. Rows are few. */
+export async function hasBackedUpTo(db: Queries, target: string): Promise<boolean> {
+  const found = await db
+    .selectFrom('backups')
+    .select('id')
+    .where('kind', '=', 'backup')
+    .where('state', 'in', ['succeeded', 'incomplete'])
+    .where('target', '=', target)
+    .limit(1)
+    .executeTakeFirst()
+  return found !== undefined
+}
+
 /** The newest first. */
 export async function listBackups(
   db: Queries,

@@ -18,6 +18,13 @@ export interface BackupFolder extends AsyncDisposable {
   readonly layout: BackupLayout
 }
 
+/** The server that backs up. */
+export interface BackupOwner {
+  readonly serverId: string
+  /** To this folder, as its database says. */
+  readonly hasBackedUp: boolean
+}
+
 interface Marker {
   readonly kind: 'entrepot backup'
   readonly version: 1
@@ -27,24 +34,25 @@ interface Marker {
 
 /**
  * Opens the folder for a backup of this server, or makes it (mode 0700). What a run left that was cut
- * off goes. Throws UNAVAILABLE when another one writes to it, CONFLICT when it holds something else,
+ * off goes. Throws UNAVAILABLE when another one writes to it, or it had backups and is empty now, CONFLICT when it holds something else,
  * or backups of another server: forgetting old ones would remove those.
  */
-export function openBackupFolder(root: string, serverId: string): Promise<BackupFolder> {
+export function openBackupFolder(root: string, owner: BackupOwner): Promise<BackupFolder> {
   return atTarget(root, async () => {
     const layout = layoutOf(root)
     const isThere = await isBackup(layout)
+    if (!isThere && owner.hasBackedUp) throw notMounted(root)
     if (!isThere) await requireEmpty(root)
     await makeFolderTree(root)
     const lock = await lockFolder(root, 'backup')
     if (lock === undefined) {
       throw new RegistryError(
         'UNAVAILABLE',
-        `Another backup writes to ${root}: wait until it has ended, or use another folder.`,
+        `Another backup writes to ${root}, or a restore reads it: wait until it has ended, or use another folder.`,
       )
     }
     try {
-      await prepare(layout, serverId)
+      await prepare(layout, owner.serverId)
     } catch (error) {
       await lock[Symbol.asyncDispose]()
       throw error
@@ -77,6 +85,13 @@ async function readMarker({ marker }: BackupLayout): Promise<Marker | undefined>
   )
 }
 
+function notMounted(root: string): RegistryError {
+  return new RegistryError(
+    'UNAVAILABLE',
+    `${root} has no entrepot-backup.json, but this server has backed up to it: is its disk mounted? To begin anew, give the backup another folder, such as a new one on that disk.`,
+  )
+}
+
 function otherServer({ root, marker }: BackupLayout): RegistryError {
   return new RegistryError(
     'CONFLICT',
@@ -91,7 +106,7 @@ export async function isBackup(layout: BackupLayout): Promise<boolean> {
 
 /** So that nobody's own files are mixed with a backup. What a first run left that was cut off may be. */
 async function requireEmpty(root: string): Promise<void> {
-  const ours = new Set(['backup.lock', 'blobs', 'partial', 'snapshots'])
+  const ours = new Set(['backup.lock', 'lost+found', 'blobs', 'partial', 'snapshots'])
   const names = (await listNames(root)).filter(
     (name) => !ours.has(name) && !name.startsWith('entrepot-backup.json'),
   )

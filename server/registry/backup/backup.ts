@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { BlobStore } from '../../blobs/blob-store.ts'
+import { hasBackedUpTo } from '../../db/backups.ts'
 import { CopiedDatabase } from '../../db/copied-database.ts'
 import type { Db } from '../../db/database.ts'
 import type { DatabaseContent } from '../../db/database-copy.ts'
@@ -9,7 +10,7 @@ import { claimServerId, findServerId } from '../../db/settings.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { CleanupReport } from '../cleanup-report.ts'
 import { atTarget, type BackupLayout, blobPath, syncBlobs } from './backup-files.ts'
-import { openBackupFolder } from './backup-folder.ts'
+import { type BackupOwner, openBackupFolder } from './backup-folder.ts'
 import { copyBlobs } from './blob-copies.ts'
 import { BackupHold } from './hold.ts'
 import { Pace } from './pace.ts'
@@ -69,7 +70,7 @@ export async function backUp(deps: BackupDeps, order: BackupOrder): Promise<Back
   refuseOwnFolder(deps.dataDir, order.folder)
   const { db } = deps
   // Before the copy, so that a restored server is the same one.
-  await using target = await openBackupFolder(order.folder, await identify(db))
+  await using target = await openBackupFolder(order.folder, await identify(db, order.folder))
   const tally = countInto(deps.report)
   const of = { kind: 'backup', target: order.folder, counts: tally.counts } as const
   const hold = await BackupHold.begin(db, of)
@@ -98,8 +99,12 @@ export async function backUp(deps: BackupDeps, order: BackupOrder): Promise<Back
 }
 
 /** By which the folder knows whose backups it has. */
-async function identify(db: Db): Promise<string> {
-  return (await findServerId(db.read)) ?? (await db.write(claimServerId, { id: randomUUID() }))
+async function identify(db: Db, folder: string): Promise<BackupOwner> {
+  const known = await findServerId(db.read)
+  return {
+    serverId: known ?? (await db.write(claimServerId, { id: randomUUID() })),
+    hasBackedUp: await hasBackedUpTo(db.read, folder),
+  }
 }
 
 interface Made {
