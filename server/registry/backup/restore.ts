@@ -4,7 +4,7 @@ import { unlessMissing } from '../../blobs/file-errors.ts'
 import { syncFolder } from '../../blobs/folder.ts'
 import { CopiedDatabase, settleRestored } from '../../db/copied-database.ts'
 import type { DatabaseContent } from '../../db/database-copy.ts'
-import { lockFolder } from '../../db/process-lock.ts'
+import { lockFolder, type ProcessLock } from '../../db/process-lock.ts'
 import { copySqlite } from '../../db/sqlite-copy.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { CleanupReport } from '../cleanup-report.ts'
@@ -58,6 +58,8 @@ export interface RestoreResult {
  */
 export async function restore(order: RestoreOrder): Promise<RestoreResult> {
   const layout = layoutOf(order.from)
+  await requireBackup(layout)
+  await using _ = await holdSnapshots(order.from)
   const snapshot = await pickSnapshot(layout, order.snapshot)
   refuseNewer(snapshot)
   refuseForeignFiles(snapshot)
@@ -151,14 +153,26 @@ function calledOff(): RegistryError {
   )
 }
 
+async function requireBackup(layout: BackupLayout): Promise<void> {
+  if (await isBackup(layout)) return
+  throw new RegistryError(
+    'NOT_FOUND',
+    `${layout.root} is no backup of Entrepot: it has no entrepot-backup.json.`,
+  )
+}
+
+/** Keeps backups from forgetting what is read. Null: nobody can lock a folder that cannot be written. */
+async function holdSnapshots(root: string): Promise<ProcessLock | null> {
+  const lock = await lockFolder(root, 'backup').catch(() => null)
+  if (lock !== undefined) return lock
+  throw new RegistryError(
+    'UNAVAILABLE',
+    `A backup writes to ${root}, or another restore reads it: wait until it has ended.`,
+  )
+}
+
 /** Throws NOT_FOUND naming what there is. */
 async function pickSnapshot(layout: BackupLayout, name: string | null): Promise<Snapshot> {
-  if (!(await isBackup(layout))) {
-    throw new RegistryError(
-      'NOT_FOUND',
-      `${layout.root} is no backup of Entrepot: it has no entrepot-backup.json.`,
-    )
-  }
   const all = await listSnapshots(layout)
   const found = name === null ? all[0] : all.find((each) => each.name === name)
   if (found !== undefined) return found
@@ -177,7 +191,9 @@ async function requireEmpty(
   snapshot: Snapshot,
 ): Promise<Restoring | undefined> {
   const { dataDir, databaseFile } = order
-  const names = (await listNames(dataDir)).filter((name) => name !== 'serve.lock')
+  const names = (await listNames(dataDir)).filter(
+    (name) => name !== 'serve.lock' && name !== 'lost+found',
+  )
   const before = await readRestoring(dataDir)
   if (before !== undefined) {
     const isSamePlace = (before.databaseFile ?? databaseFile) === databaseFile
