@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { readVersion } from '../config/version.ts'
 import type { Config } from '../config.ts'
 import { beginBackup, endBackup, listBackups } from '../db/backups.ts'
@@ -39,7 +40,8 @@ export async function restoreNow(
       'A snapshot has an SQLite database: restore without a PostgreSQL --database-url (docs/backup.md).',
     )
   }
-  return await restore({ ...order, dataDir: config.dataDir, databaseFile })
+  const { dataDir } = config
+  return await restore({ ...order, dataDir, databaseFile: path.resolve(databaseFile) })
 }
 
 /** A backup for people; times are ISO 8601, UTC. */

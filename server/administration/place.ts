@@ -1,10 +1,13 @@
+import { stat } from 'node:fs/promises'
 import { openEncryption } from '../auth/encrypted.ts'
 import { openSecretKey } from '../auth/secret-key.ts'
 import { openCloud } from '../blobs/cloud.ts'
+import { unlessMissing } from '../blobs/file-errors.ts'
 import { openFileStore } from '../blobs/file-store.ts'
 import { readVersion } from '../config/version.ts'
 import type { Config } from '../config.ts'
-import { type Db, openDatabase } from '../db/database.ts'
+import { type Db, openDatabase, sqliteFileOf } from '../db/database.ts'
+import { RegistryError } from '../domain/errors.ts'
 import { refuseHalfRestored } from '../registry/backup/restoring.ts'
 import { openPartLedger } from '../registry/part-ledger.ts'
 import { openStores, type Stores } from '../registry/stores.ts'
@@ -12,9 +15,19 @@ import { openStores, type Stores } from '../registry/stores.ts'
 /** Where a server keeps what it has. */
 export type Place = Pick<Config, 'dataDir' | 'databaseUrl' | 'secretKey'>
 
-/** Its database, for a command beside a server that runs or not. */
+/**
+ * Its database, for a command beside a server that runs or not. Throws UNAVAILABLE, and makes
+ * nothing, where there is none: an empty one would be backed up as whole.
+ */
 export async function openPlace({ dataDir, databaseUrl }: Place): Promise<Db> {
   await refuseHalfRestored(dataDir)
+  const file = sqliteFileOf(databaseUrl)
+  if (file !== undefined && (await unlessMissing(stat(file))) === undefined) {
+    throw new RegistryError(
+      'UNAVAILABLE',
+      `There is no database ${file}: say where the server keeps its data, with --data-dir or ENTREPOT_DATA_DIR (--database-url or ENTREPOT_DATABASE_URL if its database is elsewhere).`,
+    )
+  }
   return openDatabase({ url: databaseUrl, version: readVersion() })
 }
 

@@ -58,7 +58,7 @@ export async function beatBackup(
   return numUpdatedRows > 0n
 }
 
-/** Notes how it ended; clean-up goes on. */
+/** Notes how it ended, unless it has; clean-up goes on. */
 export async function endBackup(
   trx: Queries,
   input: {
@@ -73,6 +73,7 @@ export async function endBackup(
     .updateTable('backups')
     .set({ state, ended_at: nowMs, lease_until: null, counts: JSON.stringify(counts), error })
     .where('id', '=', id)
+    .where('state', '=', 'running')
     .execute()
 }
 
@@ -113,6 +114,19 @@ export async function findLastBackup(
     .orderBy('id', 'desc')
     .limit(1)
     .executeTakeFirst()
+}
+
+/** Whether a backup was made there, be it one that lacks something. Rows are few. */
+export async function hasBackedUpTo(db: Queries, target: string): Promise<boolean> {
+  const found = await db
+    .selectFrom('backups')
+    .select('id')
+    .where('kind', '=', 'backup')
+    .where('state', 'in', ['succeeded', 'incomplete'])
+    .where('target', '=', target)
+    .limit(1)
+    .executeTakeFirst()
+  return found !== undefined
 }
 
 /** The newest first. */

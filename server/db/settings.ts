@@ -18,6 +18,26 @@ export async function listSettings(db: Queries): Promise<ReadonlyMap<string, str
   return new Map(rows.map(({ name, value }) => [name, value]))
 }
 
+const serverId = 'Server.Id'
+
+/** The random id by which backups know whose they are, undefined before `claimServerId`. */
+export function findServerId(db: Queries): Promise<string | undefined> {
+  return findSetting(db, serverId)
+}
+
+/** Makes this the server's id unless it has one; the one that it has. A restored server keeps it. */
+export async function claimServerId(
+  trx: Queries,
+  { id }: { readonly id: string },
+): Promise<string> {
+  await trx
+    .insertInto('settings')
+    .values({ name: serverId, value: id })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .execute()
+  return (await findServerId(trx)) ?? id
+}
+
 /** Sets it; null takes it back to its default. */
 export async function setSetting(
   trx: Queries,

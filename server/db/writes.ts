@@ -62,7 +62,7 @@ import {
   signOutEverywhere,
   touchSessions,
 } from './sessions.ts'
-import { changeSetting, setSetting } from './settings.ts'
+import { changeSetting, claimServerId, setSetting } from './settings.ts'
 import { foldSizes } from './size-folding.ts'
 import {
   claimStaging,
@@ -96,6 +96,7 @@ export const writes: Readonly<Record<string, Write>> = {
   cancelRun,
   changeSetting,
   claimRun,
+  claimServerId,
   claimStaging,
   claimUpload,
   cleanBlobs,

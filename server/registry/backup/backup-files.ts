@@ -54,6 +54,15 @@ export async function writeWhole(file: string, text: string): Promise<void> {
   await syncFolder(path.dirname(file))
 }
 
+/** Undefined for what is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 /** Bytes on their way into a backup, hashed as they come. */
 export class BlobDraft {
   readonly #file: string

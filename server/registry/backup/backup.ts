@@ -1,20 +1,23 @@
+import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { BlobStore } from '../../blobs/blob-store.ts'
+import { hasBackedUpTo } from '../../db/backups.ts'
 import { CopiedDatabase } from '../../db/copied-database.ts'
 import type { Db } from '../../db/database.ts'
 import type { DatabaseContent } from '../../db/database-copy.ts'
+import { claimServerId, findServerId } from '../../db/settings.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { CleanupReport } from '../cleanup-report.ts'
 import { atTarget, type BackupLayout, blobPath, syncBlobs } from './backup-files.ts'
-import { openBackupFolder } from './backup-folder.ts'
+import { type BackupOwner, openBackupFolder } from './backup-folder.ts'
 import { copyBlobs } from './blob-copies.ts'
 import { BackupHold } from './hold.ts'
 import { Pace } from './pace.ts'
 import { forgetOldSnapshots } from './retention.ts'
 import {
   beginSnapshot,
-  copyFileDurably,
+  copySecretFile,
   databaseIn,
   filesIn,
   finishSnapshot,
@@ -22,6 +25,7 @@ import {
   type KeptFile,
   type MissingBlob,
   type SnapshotInfo,
+  secretFiles,
 } from './snapshots.ts'
 import type { CopyTarget } from './verified-copy.ts'
 
@@ -56,9 +60,6 @@ export interface BackupResult {
   readonly alreadyThere: number
 }
 
-/** Files of the data folder that a restored server needs to be the same one. */
-export const secretFiles = ['secret.key', 'initial-admin-password'] as const
-
 /**
  * Backs the server up into a folder while it is used: a copy of the database at one moment, its
  * secret files, and every blob that the folder has not yet, each hashed. A run that was cut off is
@@ -67,9 +68,10 @@ export const secretFiles = ['secret.key', 'initial-admin-password'] as const
  */
 export async function backUp(deps: BackupDeps, order: BackupOrder): Promise<BackupResult> {
   refuseOwnFolder(deps.dataDir, order.folder)
-  await using target = await openBackupFolder(order.folder)
-  const tally = countInto(deps.report)
   const { db } = deps
+  // Before the copy, so that a restored server is the same one.
+  await using target = await openBackupFolder(order.folder, await identify(db, order.folder))
+  const tally = countInto(deps.report)
   const of = { kind: 'backup', target: order.folder, counts: tally.counts } as const
   const hold = await BackupHold.begin(db, of)
   try {
@@ -93,6 +95,15 @@ export async function backUp(deps: BackupDeps, order: BackupOrder): Promise<Back
     // What it was is more telling than that the row cannot be written either.
     await hold.end(end).catch(() => undefined)
     throw error
+  }
+}
+
+/** By which the folder knows whose backups it has. */
+async function identify(db: Db, folder: string): Promise<BackupOwner> {
+  const known = await findServerId(db.read)
+  return {
+    serverId: known ?? (await db.write(claimServerId, { id: randomUUID() })),
+    hasBackedUp: await hasBackedUpTo(db.read, folder),
   }
 }
 
@@ -147,7 +158,7 @@ function calledOff({ reason }: AbortSignal): unknown {
 async function copySecrets(dataDir: string, folder: string): Promise<KeptFile[]> {
   const kept: KeptFile[] = []
   for (const name of secretFiles) {
-    const copied = await copyFileDurably(path.join(dataDir, name), path.join(folder, name))
+    const copied = await copySecretFile(path.join(dataDir, name), path.join(folder, name))
     if (copied !== undefined) kept.push({ name, ...copied })
   }
   return kept

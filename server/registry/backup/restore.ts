@@ -4,18 +4,24 @@ import { unlessMissing } from '../../blobs/file-errors.ts'
 import { syncFolder } from '../../blobs/folder.ts'
 import { CopiedDatabase, settleRestored } from '../../db/copied-database.ts'
 import type { DatabaseContent } from '../../db/database-copy.ts'
-import { lockFolder } from '../../db/process-lock.ts'
+import { lockFolder, type ProcessLock } from '../../db/process-lock.ts'
 import { copySqlite } from '../../db/sqlite-copy.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { CleanupReport } from '../cleanup-report.ts'
 import { type BackupLayout, layoutOf, listNames } from './backup-files.ts'
 import { isBackup } from './backup-folder.ts'
 import { restoreBlobs } from './blob-restoring.ts'
-import { refuseNewer } from './restorable.ts'
+import { refuseForeignFiles, refuseNewer } from './restorable.ts'
 import { openRestoredStores } from './restored-stores.ts'
-import { forgetRestoring, noteRestoring, readRestoring } from './restoring.ts'
 import {
-  copyFileDurably,
+  commandOf,
+  forgetRestoring,
+  noteRestoring,
+  type Restoring,
+  readRestoring,
+} from './restoring.ts'
+import {
+  copySecretFile,
   filesIn,
   hashFile,
   listSnapshots,
@@ -30,7 +36,7 @@ export interface RestoreOrder {
   readonly snapshot: string | null
   /** The data folder: empty, or one whose restoring was cut off. */
   readonly dataDir: string
-  /** Where its database is to be. */
+  /** Where its database is to be, absolute. */
   readonly databaseFile: string
   readonly report: CleanupReport
 }
@@ -52,11 +58,14 @@ export interface RestoreResult {
  */
 export async function restore(order: RestoreOrder): Promise<RestoreResult> {
   const layout = layoutOf(order.from)
+  await requireBackup(layout)
+  await using _ = await holdSnapshots(order.from)
   const snapshot = await pickSnapshot(layout, order.snapshot)
   refuseNewer(snapshot)
+  refuseForeignFiles(snapshot)
   await mkdir(order.dataDir, { recursive: true, mode: 0o700 })
   await mkdir(path.dirname(order.databaseFile), { recursive: true, mode: 0o700 })
-  await requireEmpty(order, snapshot)
+  const before = await requireEmpty(order, snapshot)
   await using lock = await lockFolder(order.dataDir, 'serve')
   if (lock === undefined) {
     throw new RegistryError(
@@ -64,13 +73,23 @@ export async function restore(order: RestoreOrder): Promise<RestoreResult> {
       `A server, or another restore, has the data folder ${order.dataDir}: stop it first.`,
     )
   }
-  await noteRestoring(order.dataDir, { from: order.from, snapshot: snapshot.name })
-  return await fillFolder(order, { layout, snapshot })
+  const restoring: Restoring = {
+    ...{ ...before, from: order.from, snapshot: snapshot.name },
+    databaseFile: order.databaseFile,
+  }
+  await noteRestoring(order.dataDir, restoring)
+  return await fillFolder(order, { layout, snapshot, restoring })
+}
+
+interface Filling {
+  readonly layout: BackupLayout
+  readonly snapshot: Snapshot
+  readonly restoring: Restoring
 }
 
 async function fillFolder(
   order: RestoreOrder,
-  { layout, snapshot }: { readonly layout: BackupLayout; readonly snapshot: Snapshot },
+  { layout, snapshot, restoring }: Filling,
 ): Promise<RestoreResult> {
   const { dataDir, report } = order
   await checkDatabase(snapshot)
@@ -83,7 +102,7 @@ async function fillFolder(
   if (report.signal.aborted) throw calledOff()
   report.progress('the database')
   const draft = `${order.databaseFile}.restoring`
-  for (const end of ['', '-wal', '-shm']) await rm(`${draft}${end}`, { force: true })
+  await removeDatabase(draft)
   copySqlite(snapshot.database, draft)
   settleRestored(draft, { stores: stores.places, missing })
   const whole = new CopiedDatabase(draft)
@@ -91,11 +110,40 @@ async function fillFolder(
   whole[Symbol.dispose]()
   // Last: a server that finds the database finds all the rest.
   await syncFolder(dataDir)
-  for (const end of ['-wal', '-shm']) await rm(`${draft}${end}`, { force: true })
-  await rename(draft, order.databaseFile)
-  await syncFolder(path.dirname(order.databaseFile))
+  await placeDatabase(order, { draft, restoring })
   await forgetRestoring(dataDir)
   return { snapshot, content, restored, missing }
+}
+
+/** The draft is the database from now on, and the note says so before, for a restore that is cut off. */
+async function placeDatabase(
+  { dataDir, databaseFile }: RestoreOrder,
+  { draft, restoring }: { readonly draft: string; readonly restoring: Restoring },
+): Promise<void> {
+  for (const end of besides) await rm(`${draft}${end}`, { force: true })
+  await refuseOtherDatabase(databaseFile, restoring)
+  await removeDatabase(databaseFile)
+  await noteRestoring(dataDir, { ...restoring, database: await hashFile(draft) })
+  await rename(draft, databaseFile)
+  await syncFolder(path.dirname(databaseFile))
+}
+
+/** What SQLite keeps beside a file; it would play what is left of another one into a new one. */
+const besides = ['-wal', '-shm', '-journal']
+
+async function removeDatabase(file: string): Promise<void> {
+  for (const end of ['', ...besides]) await rm(`${file}${end}`, { force: true })
+  await syncFolder(path.dirname(file))
+}
+
+/** Throws CONFLICT where there is a database that this restore has not put there. */
+async function refuseOtherDatabase(file: string, before: Restoring | undefined): Promise<void> {
+  if ((await unlessMissing(stat(file))) === undefined) return
+  if (before?.database !== undefined && (await hashFile(file)) === before.database) return
+  throw new RegistryError(
+    'CONFLICT',
+    `There is a database already, ${file}: restore into an empty data folder, or move it elsewhere if nobody needs it.`,
+  )
 }
 
 function calledOff(): RegistryError {
@@ -105,14 +153,26 @@ function calledOff(): RegistryError {
   )
 }
 
+async function requireBackup(layout: BackupLayout): Promise<void> {
+  if (await isBackup(layout)) return
+  throw new RegistryError(
+    'NOT_FOUND',
+    `${layout.root} is no backup of Entrepot: it has no entrepot-backup.json.`,
+  )
+}
+
+/** Keeps backups from forgetting what is read. Null: nobody can lock a folder that cannot be written. */
+async function holdSnapshots(root: string): Promise<ProcessLock | null> {
+  const lock = await lockFolder(root, 'backup').catch(() => null)
+  if (lock !== undefined) return lock
+  throw new RegistryError(
+    'UNAVAILABLE',
+    `A backup writes to ${root}, or another restore reads it: wait until it has ended.`,
+  )
+}
+
 /** Throws NOT_FOUND naming what there is. */
 async function pickSnapshot(layout: BackupLayout, name: string | null): Promise<Snapshot> {
-  if (!(await isBackup(layout))) {
-    throw new RegistryError(
-      'NOT_FOUND',
-      `${layout.root} is no backup of Entrepot: it has no entrepot-backup.json.`,
-    )
-  }
   const all = await listSnapshots(layout)
   const found = name === null ? all[0] : all.find((each) => each.name === name)
   if (found !== undefined) return found
@@ -125,25 +185,32 @@ async function pickSnapshot(layout: BackupLayout, name: string | null): Promise<
   )
 }
 
-/** Throws CONFLICT unless nothing is there, or what this restore has left. */
-async function requireEmpty(order: RestoreOrder, snapshot: Snapshot): Promise<void> {
+/** Throws CONFLICT unless nothing is there, or what this restore has left: what it noted. */
+async function requireEmpty(
+  order: RestoreOrder,
+  snapshot: Snapshot,
+): Promise<Restoring | undefined> {
   const { dataDir, databaseFile } = order
-  const names = (await listNames(dataDir)).filter((name) => name !== 'serve.lock')
+  const names = (await listNames(dataDir)).filter(
+    (name) => name !== 'serve.lock' && name !== 'lost+found',
+  )
   const before = await readRestoring(dataDir)
   if (before !== undefined) {
-    if (before.snapshot === snapshot.name) return
-    throw new RegistryError(
-      'CONFLICT',
-      `The snapshot ${before.snapshot} of ${before.from} is being restored into ${dataDir}: go on with it (--snapshot ${before.snapshot}), or empty the folder.`,
-    )
+    const isSamePlace = (before.databaseFile ?? databaseFile) === databaseFile
+    if (before.snapshot !== snapshot.name || !isSamePlace) throw otherRestore(dataDir, before)
   }
-  const isThere = (await unlessMissing(stat(databaseFile))) !== undefined
-  if (names.length === 0 && !isThere) return
+  await refuseOtherDatabase(databaseFile, before)
+  if (before !== undefined || names.length === 0) return before
   throw new RegistryError(
     'CONFLICT',
-    isThere
-      ? `There is a database already, ${databaseFile}: restore into an empty data folder.`
-      : `The data folder ${dataDir} is not empty (it has ${names[0]}): restore into an empty one.`,
+    `The data folder ${dataDir} is not empty (it has ${names[0]}): restore into an empty one.`,
+  )
+}
+
+function otherRestore(dataDir: string, before: Restoring): RegistryError {
+  return new RegistryError(
+    'CONFLICT',
+    `The snapshot ${before.snapshot} of ${before.from} is being restored into ${dataDir}: go on with it (${commandOf(dataDir, before)}), or empty the folder.`,
   )
 }
 
@@ -161,12 +228,12 @@ function damagedDatabase({ name, database }: Snapshot, reason: string): Registry
 }
 
 async function restoreFiles({ dataDir }: RestoreOrder, snapshot: Snapshot): Promise<void> {
-  for (const { name, mode, sha256 } of snapshot.info.files) {
-    const copied = await copyFileDurably(
+  for (const { name, sha256 } of snapshot.info.files) {
+    const copied = await copySecretFile(
       path.join(filesIn(snapshot.folder), name),
       path.join(dataDir, name),
     )
-    if (copied?.sha256 === sha256 && copied.mode === mode) continue
+    if (copied?.sha256 === sha256) continue
     throw new RegistryError(
       'UNAVAILABLE',
       `The file ${name} of the snapshot ${snapshot.name} is ${copied === undefined ? 'missing' : 'not as it was backed up'}: restore another snapshot (--snapshot).`,

@@ -2,6 +2,7 @@ import path from 'node:path'
 import type { BlobStore } from '../../blobs/blob-store.ts'
 import { openFileStore } from '../../blobs/file-store.ts'
 import type { CopiedStore, RestoredStore } from '../../db/copied-database.ts'
+import { RegistryError } from '../../domain/errors.ts'
 
 /** The stores of a restored server, each a folder below its data folder. */
 export interface RestoredStores extends AsyncDisposable {
@@ -21,6 +22,8 @@ export async function openRestoredStores(
   }
   try {
     for (const { id, type, settings } of stores) {
+      // It becomes a path.
+      if (!Number.isInteger(id)) throw noStore(id)
       const isStandard = type === 'disk' && JSON.parse(settings).path === 'store'
       const place = isStandard ? 'store' : `stores/${id}`
       const store = await openFileStore({ root: path.join(dataDir, place), reserveBytes: 0 })
@@ -40,4 +43,11 @@ export async function openRestoredStores(
     },
     [Symbol.asyncDispose]: close,
   }
+}
+
+function noStore(id: unknown): RegistryError {
+  return new RegistryError(
+    'UNAVAILABLE',
+    `The database of the snapshot has a store "${id}", which is no number: it was changed. Restore another snapshot (--snapshot).`,
+  )
 }

@@ -9,6 +9,10 @@ import { writeWhole } from './backup-files.ts'
 export interface Restoring {
   readonly from: string
   readonly snapshot: string
+  /** Where its database is to be, absolute; absent in notes of before. */
+  readonly databaseFile?: string
+  /** SHA-256 of the file that is put there; absent until it is made. */
+  readonly database?: string
 }
 
 const fileName = 'restoring.json'
@@ -27,13 +31,22 @@ export async function forgetRestoring(dataDir: string): Promise<void> {
   await syncFolder(dataDir)
 }
 
+/** What goes on with it, into the same place. */
+export function commandOf(dataDir: string, { from, snapshot, databaseFile }: Restoring): string {
+  const usual = path.join(path.resolve(dataDir), 'entrepot.db')
+  const to =
+    databaseFile === undefined || databaseFile === usual
+      ? `--to ${dataDir}`
+      : `--data-dir ${dataDir} --database-url sqlite:${databaseFile}`
+  return `entrepot restore --from ${from} --snapshot ${snapshot} ${to}`
+}
+
 /** Throws UNAVAILABLE for a data folder that is half a server: it would begin as an empty one. */
 export async function refuseHalfRestored(dataDir: string): Promise<void> {
   const restoring = await readRestoring(dataDir)
   if (restoring === undefined) return
-  const { from, snapshot } = restoring
   throw new RegistryError(
     'UNAVAILABLE',
-    `The data folder ${dataDir} is not whole: the restore of ${snapshot} was cut off. Run it again: entrepot restore --from ${from} --snapshot ${snapshot} --to ${dataDir}`,
+    `The data folder ${dataDir} is not whole: the restore of ${restoring.snapshot} was cut off. Run it again: ${commandOf(dataDir, restoring)}`,
   )
 }

@@ -1,20 +1,21 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { unlessMissing } from '../../blobs/file-errors.ts'
 import { syncFolder } from '../../blobs/folder.ts'
 import type { DatabaseContent } from '../../db/database-copy.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import { type BackupLayout, listNames, writeWhole } from './backup-files.ts'
+import { type BackupLayout, listNames, parseJson, writeWhole } from './backup-files.ts'
 
 /** A file of the data folder that a snapshot has beside the database. */
 export interface KeptFile {
   readonly name: string
-  /** Permission bits. */
-  readonly mode: number
   readonly sha256: string
 }
+
+/** Files of the data folder that a restored server needs to be the same one. */
+export const secretFiles = ['secret.key', 'initial-admin-password'] as const
 
 /** A blob that a backup or a restored folder has not. */
 export interface MissingBlob {
@@ -100,7 +101,7 @@ export async function listSnapshots(layout: BackupLayout): Promise<Snapshot[]> {
 async function readInfo(file: string): Promise<SnapshotInfo | undefined> {
   const text = await unlessMissing(readFile(file, 'utf8'))
   if (text === undefined) return undefined
-  const info = parseJson(text)
+  const info = parseJson(text) as SnapshotInfo | undefined
   if (info?.kind === 'entrepot snapshot' && info.version === 1) return info
   throw new RegistryError(
     'UNAVAILABLE',
@@ -108,28 +109,18 @@ async function readInfo(file: string): Promise<SnapshotInfo | undefined> {
   )
 }
 
-function parseJson(text: string): SnapshotInfo | undefined {
-  try {
-    return JSON.parse(text) as SnapshotInfo
-  } catch {
-    return undefined
-  }
-}
-
-/** Copies a file with its mode, durably; undefined when there is none. */
-export async function copyFileDurably(
+/** Copies a secret file, durably, for its owner alone; undefined when there is none. */
+export async function copySecretFile(
   from: string,
   to: string,
 ): Promise<Omit<KeptFile, 'name'> | undefined> {
   const bytes = await unlessMissing(readFile(from))
   if (bytes === undefined) return undefined
-  const mode = (await stat(from)).mode & 0o777
   await rm(to, { force: true })
-  await using handle = await open(to, 'wx', mode)
-  await handle.chmod(mode)
+  await using handle = await open(to, 'wx', 0o600)
   await handle.writeFile(bytes)
   await handle.sync()
-  return { mode, sha256: createHash('sha256').update(bytes).digest('hex') }
+  return { sha256: createHash('sha256').update(bytes).digest('hex') }
 }
 
 export async function hashFile(file: string): Promise<string> {

@@ -75,7 +75,7 @@ function markerOf(root: string): string {
 }
 
 async function requireOurs(root: string, source: string): Promise<void> {
-  const names = await listNames(root)
+  const names = (await listNames(root)).filter((name) => name !== 'lost+found')
   if (names.length === 0) return
   const marker = (await unlessMissing(readFile(markerOf(root), 'utf8')))?.trim()
   const index = await unlessMissing(readFile(path.join(root, 'index.json'), 'utf8'))
