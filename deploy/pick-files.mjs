@@ -27,7 +27,8 @@ function copyPackage(name) {
     recursive: true,
     filter: (file) => {
       const [top, kind] = path.relative(source, file).split(path.sep)
-      return top !== 'src' && (top !== 'prebuilds' || kind === undefined || kind === here)
+      if (top === 'src' || /\.(map|[cm]?ts)$/.test(file)) return false
+      return top !== 'prebuilds' || kind === undefined || kind === here
     },
   })
   rmSync(path.join(copy, 'binding.gyp'), { force: true })
