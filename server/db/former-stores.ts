@@ -22,40 +22,40 @@ export async function listFormerStores(db: Queries, feedId: number): Promise<For
   return ofFeed.list(db, { feedId })
 }
 
+/** Neither the feed's own store nor one that it is known to have had. */
+const otherStores = prepared((db, p: Params<{ feedId: number }>) =>
+  db
+    .selectFrom('feeds')
+    .innerJoin('stores', (join) => join.onRef('stores.id', '<>', 'feeds.store_id'))
+    .leftJoin('former_stores', (join) =>
+      join
+        .onRef('former_stores.feed_id', '=', 'feeds.id')
+        .onRef('former_stores.store_id', '=', 'stores.id'),
+    )
+    .select('stores.id as storeId')
+    .where('feeds.id', '=', p.feedId)
+    .where('former_stores.store_id', 'is', null),
+)
+
+const anyBlob = prepared((db, p: Params<{ feedId: number; storeId: number }>) =>
+  db
+    .selectFrom('feed_blobs')
+    .select('digest')
+    .where('feed_id', '=', p.feedId)
+    .where('store_id', '=', p.storeId)
+    .limit(sql.lit(1)),
+)
+
 /**
  * Stores that have blobs of the feed, and are neither its own nor among those that it is known to
  * have had: what ended there after they were forgotten, or while an older program served too.
  */
-const withRemains = prepared((db, p: Params<{ feedId: number }>) =>
-  db
-    .selectFrom('feeds')
-    .innerJoin('stores', (join) => join.onRef('stores.id', '<>', 'feeds.store_id'))
-    .select('stores.id as storeId')
-    .where('feeds.id', '=', p.feedId)
-    .where((eb) =>
-      eb.exists(
-        eb
-          .selectFrom('feed_blobs')
-          .select(sql.lit(1).as('one'))
-          .whereRef('feed_blobs.feed_id', '=', 'feeds.id')
-          .whereRef('feed_blobs.store_id', '=', 'stores.id'),
-      ),
-    )
-    .where((eb) =>
-      eb.not(
-        eb.exists(
-          eb
-            .selectFrom('former_stores')
-            .select(sql.lit(1).as('one'))
-            .whereRef('former_stores.feed_id', '=', 'feeds.id')
-            .whereRef('former_stores.store_id', '=', 'stores.id'),
-        ),
-      ),
-    ),
-)
-
 export async function listStoresWithRemains(db: Queries, feedId: number): Promise<number[]> {
-  return (await withRemains.list(db, { feedId })).map(({ storeId }) => storeId)
+  const found: number[] = []
+  for (const { storeId } of await otherStores.list(db, { feedId })) {
+    if ((await anyBlob.find(db, { feedId, storeId })) !== undefined) found.push(storeId)
+  }
+  return found
 }
 
 /** They are among those that it had. */

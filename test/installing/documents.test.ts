@@ -39,12 +39,7 @@ describe.skipIf(analyze.skip)(`the unit of systemd ${analyze.reason}`, () => {
 })
 
 test('settings in the files for containers and services are settings', () => {
-  const files = [
-    'Dockerfile',
-    'compose.yaml',
-    'deploy/entrepot.service',
-    'deploy/kubernetes.yaml',
-  ]
+  const files = ['Dockerfile', 'compose.yaml', 'deploy/entrepot.service', 'deploy/kubernetes.yaml']
   const named = files.flatMap((file) => read(file).match(/\bENTREPOT_[A-Z_]+/g) ?? [])
   const ownOfCompose = ['ENTREPOT_IMAGE', 'ENTREPOT_PORT']
   expect(named.filter((name) => !variables.has(name) && !ownOfCompose.includes(name))).toEqual([])
