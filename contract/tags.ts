@@ -7,11 +7,9 @@ import { flagInAddress, time } from './words.ts'
 /** What is known of something that came through a connector. */
 export const Cached = z.object({
   connector: z.string().nullable().meta({ description: 'Null: it was deleted.' }),
-  checked: time
-    .nullable()
-    .meta({
-      description: 'When the connector last said where the tag points; null: it has no tag.',
-    }),
+  checked: time.nullable().meta({
+    description: 'When the connector last said where the tag points; null: it has no tag.',
+  }),
   failure: z
     .object({ at: time, message: z.string() })
     .nullable()
