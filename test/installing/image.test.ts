@@ -32,7 +32,9 @@ describeWith('the image of Entrepot, built by Docker', [reason], () => {
     await done(['build', '--network', 'host', ...given, '--tag', 'entrepot', projectFolder], 900)
   }, 1_000_000)
 
-  test('is small, says what it is made of, and runs as nobody in particular', async () => {
+  test('is small, says what it is made of, and runs as nobody in particular', {
+    timeout: 300_000,
+  }, async () => {
     const [image] = JSON.parse(await done(['image', 'inspect', 'entrepot']))
     expect(image.Size).toBeLessThan(maxImageBytes)
     expect(image.Config).toMatchObject({
@@ -65,7 +67,9 @@ describeWith('the image of Entrepot, built by Docker', [reason], () => {
     expect(await inside('entrepot', '--version')).toMatch(/^\d+\.\d+\.\d+\n$/)
   })
 
-  test('serves from a read-only root, keeps all in its volume, and keeps itself', async () => {
+  test('serves from a read-only root, keeps all in its volume, and keeps itself', {
+    timeout: 600_000,
+  }, async () => {
     await start('first')
     await done(['login', '--username', 'Admin', '--password', password, host])
     const itself = `${host}/main/tools/entrepot:1`
