@@ -1,10 +1,15 @@
 import { availableParallelism } from 'node:os'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 // biome-ignore lint/style/noDefaultExport: vitest looks for the default export.
 export default defineConfig({
   test: {
     include: ['server', 'contract', 'web', 'test'].map((room) => `${room}/**/*.test.ts`),
+    // Takes minutes and the network: npm run test:image.
+    exclude: [
+      ...configDefaults.exclude,
+      ...(process.env.ENTREPOT_TEST_IMAGE === undefined ? ['test/installing/image.test.ts'] : []),
+    ],
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'threads',
     isolate: false,

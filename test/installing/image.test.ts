@@ -87,7 +87,7 @@ describeWith('the image of Entrepot, built by Docker', [reason], () => {
 
     await start('second')
     await done(['push', big])
-    await done(['rmi', itself, big, 'entrepot'])
+    await done(['rmi', itself, big])
     expect(digestOf(await done(['pull', itself]))).toBe(pushed)
     await done(['pull', big])
     // What was pulled runs: the third server is the image that the second one kept.
