@@ -1,7 +1,8 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { digestOf } from '../../test/support/content.ts'
 import { makeTemporaryFolder, type TemporaryFolder } from '../../test/support/temporary-folder.ts'
 import { BlobCache } from './blob-cache.ts'
 import type { BlobStore } from './blob-store.ts'
@@ -45,7 +46,7 @@ async function makeBlob(sizeBytes: number): Promise<Blob> {
   await writer?.syncBytes()
   await writer?.[Symbol.asyncDispose]()
   await store.finish(location)
-  const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`
+  const digest = digestOf(bytes)
   return { location, bytes, content: { digest, sizeBytes } }
 }
 

@@ -1,7 +1,6 @@
 import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DatabaseSync } from '@photostructure/sqlite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RunInfo } from '../../contract/jobs.ts'
 import type { FeedStorage } from '../../contract/storage.ts'
@@ -13,6 +12,7 @@ import { storeKinds } from '../../server/registry/store-kinds.ts'
 import { parseProperties } from '../../server/registry/store-properties.ts'
 import { openStores } from '../../server/registry/stores.ts'
 import { askApi } from '../support/api-call.ts'
+import { changeRows } from '../support/change-rows.ts'
 import { blob } from '../support/content.ts'
 import { pushBlob } from '../support/push.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -73,8 +73,7 @@ test('what ended in a store that was forgotten is shown, and moved by the next r
   await using db = await openDatabase({ url: server.config.databaseUrl })
   const to = await db.write(ensureStore, { type: 'disk', settings: '{"path":"of late"}' })
   // As an older program did it, beside this one: without a note of where the feed was before.
-  using raw = new DatabaseSync(server.config.databaseUrl.replace('sqlite:', ''))
-  raw.prepare('update feeds set store_id = ? where name = ?').run(to.id, 'late')
+  changeRows(server, `update feeds set store_id = ${to.id} where name = 'late'`)
   expect(await storageOf('late')).toMatchObject({
     moving: true,
     elsewhere: [{ blobs: 1, bytes: 5000 }],

@@ -43,7 +43,7 @@ describeWith('when the other registry fails', [registry.reason], () => {
     return { name, image, layer }
   }
 
-  const requestsOf = (pattern: RegExp) => proxy.requests.filter((each) => pattern.test(each)).length
+  const requestsOf = (pattern: RegExp) => stage.countOf(pattern)
 
   const onBlob: readonly (readonly [string, Fault])[] = [
     ['breaks off again and again', { kind: 'drop', afterBytes: 1_000_000, times: 99 }],
@@ -106,17 +106,21 @@ describeWith('when the other registry fails', [registry.reason], () => {
 
   test('and clients are cut off, the log says so once', async () => {
     const { name, layer } = await newImage()
-    await pull('GET', `/v2/hub/${name}/manifests/1`)
+    await server.createFeed('logged')
+    const logged = { name: 'logged', url: proxy.url, freshnessSeconds: 0, timeout: 2 }
+    await connect(server, 'logged', logged)
+    await pull('GET', `/v2/logged/${name}/manifests/1`)
     lines.length = 0
     proxy.setFault({ kind: 'wrongBytes' }, /blobs/)
-    const path = `/v2/hub/${name}/blobs/${layer.digest}`
+    const path = `/v2/logged/${name}/blobs/${layer.digest}`
     for (const _ of [1, 2, 3]) {
       await Promise.all([1, 2, 3].map(() => pull('GET', path).catch(() => null)))
     }
     proxy.setFault({ kind: 'html' })
-    for (const _ of [1, 2, 3]) await pull('GET', `/v2/hub/${name}/manifests/other`)
+    for (const _ of [1, 2, 3]) await pull('GET', `/v2/logged/${name}/manifests/other`)
     proxy.setFault(null)
     expect(lines.length, lines.join('')).toBeLessThan(3)
+    expect(lines.filter((line) => line.includes('The connector logged failed'))).toHaveLength(1)
     expect(lines.join('')).not.toContain('"stack"')
   })
 

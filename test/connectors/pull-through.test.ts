@@ -4,13 +4,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import { clientOf, problemOf } from '../support/api-call.ts'
+import { changeRows } from '../support/change-rows.ts'
 import { descriptor, type Image, manifestOf, mediaTypes } from '../support/content.ts'
 import { describeWith } from '../support/describe-with.ts'
 import { imageOf } from '../support/layers.ts'
 import { pushImage, pushManifest } from '../support/push.ts'
 import { needs } from '../support/require.ts'
 import { send } from '../support/wire.ts'
-import { changeRows, connect, openStage, puller, type Stage, seed } from './stage.ts'
+import { connect, expectWhole, openStage, puller, type Stage, seed } from './stage.ts'
 
 const registry = needs({ program: 'docker-registry', package: 'docker-registry' })
 
@@ -31,29 +32,17 @@ describeWith('a registry with a connector', [registry.reason], () => {
   const client = () => clientOf(server.url, server.admin)
   const newImage = (bytes = 100_000): Image => imageOf([{ bytes: randomBytes(bytes) }])
   const table = () => ({ url: server.url, callers: { admin: server.admin } })
-  const countOf = (pattern: RegExp) => proxy.requests.filter((each) => pattern.test(each)).length
-
-  async function expectWhole(name: string, image: Image, reference: string) {
-    const manifest = await pull('GET', `/v2/hub/${name}/manifests/${reference}`)
-    expect(manifest.status, manifest.body.toString()).toBe(200)
-    expect(manifest.body.equals(image.manifest.bytes)).toBe(true)
-    expect(manifest.headers['content-type']).toBe(image.manifest.mediaType)
-    for (const blob of image.blobs) {
-      const got = await pull('GET', `/v2/hub/${name}/blobs/${blob.digest}`)
-      expect([got.status, got.complete, got.body.equals(blob.bytes)]).toEqual([200, true, true])
-    }
-    return manifest
-  }
+  const countOf = (pattern: RegExp) => stage.countOf(pattern)
 
   test('serves an image that it never saw, and again without the other registry', async () => {
     const image = newImage()
     await seed(upstream.url, 'team/app', { image, tags: ['1'] })
-    await expectWhole('team/app', image, '1')
+    await expectWhole(pull, { name: 'hub/team/app' }, image)
     proxy.setFault({ kind: 'status', status: 503 })
     await sleep(1100)
-    const stale = await expectWhole('team/app', image, '1')
+    const stale = await expectWhole(pull, { name: 'hub/team/app' }, image)
     expect(stale.headers.warning).toMatch(/^299 - "the connector upstream cannot be asked now/)
-    await expectWhole('team/app', image, image.manifest.digest)
+    await expectWhole(pull, { name: 'hub/team/app', reference: image.manifest.digest }, image)
     const absent = await pull('GET', '/v2/hub/team/app/manifests/never-seen')
     expect([absent.status, JSON.parse(absent.body.toString()).errors[0].code]).toEqual([
       ...[502, 'UNAVAILABLE'],
@@ -80,7 +69,7 @@ describeWith('a registry with a connector', [registry.reason], () => {
     expect(got.body.equals(index.bytes)).toBe(true)
     const [first, second] = images
     if (first === undefined || second === undefined) throw new Error('two images')
-    await expectWhole('multi', first, first.manifest.digest)
+    await expectWhole(pull, { name: 'hub/multi', reference: first.manifest.digest }, first)
     expect(countOf(new RegExp(`${second.manifest.digest}`))).toBe(0)
     const info = await call(client(), api.images.get, {
       query: { feed: 'hub', repo: 'multi', digest: 'latest' },
@@ -140,7 +129,7 @@ describeWith('a registry with a connector', [registry.reason], () => {
   test('remembers for a while what is not known, and looks below library/', async () => {
     const image = newImage()
     await seed(upstream.url, 'library/alpine', { image, tags: ['3'] })
-    await expectWhole('alpine', image, '3')
+    await expectWhole(pull, { name: 'hub/alpine', reference: '3' }, image)
     expect((await pull('GET', '/v2/hub/nothing/manifests/1')).status).toBe(404)
     const before = proxy.requests.length
     expect((await pull('GET', '/v2/hub/nothing/manifests/1')).status).toBe(404)
@@ -226,7 +215,7 @@ describeWith('a registry with a connector', [registry.reason], () => {
     await seed(upstream.url, 'both', { image: far, tags: ['1'] })
     await pushImage(table(), 'hub/both', near, ['1'])
     const before = countOf(/both\/manifests/)
-    await expectWhole('both', near, '1')
+    await expectWhole(pull, { name: 'hub/both' }, near)
     expect(countOf(/both\/manifests/)).toBe(before)
     const tags = await call(client(), api.tags.list, { query: { feed: 'hub', repo: 'both' } })
     expect(tags).toMatchObject([{ name: '1', cachedFrom: null }])
@@ -235,7 +224,7 @@ describeWith('a registry with a connector', [registry.reason], () => {
   test('refreshes a tag when somebody asks for it', async () => {
     const [before, after] = [newImage(), newImage()]
     await seed(upstream.url, 'asked', { image: before, tags: ['1'] })
-    await expectWhole('asked', before, '1')
+    await expectWhole(pull, { name: 'hub/asked' }, before)
     await seed(upstream.url, 'asked', { image: after, tags: ['1'] })
     const query = { feed: 'hub', repo: 'asked', tag: '1' }
     expect(await call(client(), api.tags.refresh, { query })).toEqual({
@@ -250,7 +239,7 @@ describeWith('a registry with a connector', [registry.reason], () => {
   test('says of a tag and of its image that the last check failed, and when', async () => {
     const image = newImage()
     await seed(upstream.url, 'unsure', { image, tags: ['1'] })
-    await expectWhole('unsure', image, '1')
+    await expectWhole(pull, { name: 'hub/unsure' }, image)
     await sleep(1100)
     proxy.setFault({ kind: 'html' })
     expect((await pull('GET', '/v2/hub/unsure/manifests/1')).headers.warning).toContain('299')

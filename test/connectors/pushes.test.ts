@@ -45,7 +45,7 @@ describeWith('what is pushed into a registry with a connector', [registry.reason
   const client = () => clientOf(server.url, server.admin)
   const table = () => ({ url: server.url, callers: { admin: server.admin } })
   const newImage = (bytes = 1000): Image => imageOf([{ bytes: randomBytes(bytes) }])
-  const countOf = (pattern: RegExp) => proxy.requests.filter((each) => pattern.test(each)).length
+  const countOf = (pattern: RegExp) => stage.countOf(pattern)
   const layerOf = ({ layers: [layer] }: Image) => layer ?? expect.fail('it has a layer')
 
   const put = (name: string, manifest: ManifestContent, reference = 'own') =>

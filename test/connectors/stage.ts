@@ -1,6 +1,6 @@
 import http from 'node:http'
 import path from 'node:path'
-import { DatabaseSync } from '@photostructure/sqlite'
+import { expect } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import type { ConnectorInfo } from '../../contract/connectors.ts'
@@ -25,8 +25,12 @@ export interface Stage extends AsyncDisposable {
   readonly upstream: Distribution
   readonly proxy: FaultProxy
   readonly server: TestServer
-  readonly pull: ReturnType<typeof puller>
+  readonly pull: Pull
+  /** How many of the requests that the other registry heard are of this kind. */
+  countOf(pattern: RegExp): number
 }
+
+export type Pull = ReturnType<typeof puller>
 
 /** `program` is the path of `docker-registry`. */
 export async function openStage(
@@ -42,6 +46,7 @@ export async function openStage(
   await connect(server, 'hub', { ...connector, name: 'upstream', url: proxy.url })
   return {
     ...{ upstream, proxy, server, pull: puller(server) },
+    countOf: (pattern) => proxy.requests.filter((each) => pattern.test(each)).length,
     async [Symbol.asyncDispose]() {
       for (const opened of [server, proxy, upstream, folder]) await opened[Symbol.asyncDispose]()
     },
@@ -63,14 +68,6 @@ export async function connect(
   return made
 }
 
-/** Changes rows of a running server on SQLite: what would otherwise take its time, such as growing old. */
-export function changeRows({ config }: Pick<TestServer, 'config'>, statement: string): void {
-  const db = new DatabaseSync(config.databaseUrl.replace('sqlite:', ''))
-  db.exec('pragma busy_timeout = 10000')
-  db.exec(statement)
-  db.close()
-}
-
 /** A client that pulls as Admin, without keeping what it gets. */
 export function puller(server: TestServer, authorization: string | null = server.admin) {
   const agent = new http.Agent({ maxSockets: 200 })
@@ -80,6 +77,23 @@ export function puller(server: TestServer, authorization: string | null = server
   }
   return (method: string, path: string, discardBody = false): Promise<Reply> =>
     ask(client, { method, path, discardBody, headers: { accept: '*/*' } })
+}
+
+/** Pulls an image of one manifest and checks each byte; the reply with the manifest. */
+export async function expectWhole(
+  pull: Pull,
+  { name, reference = '1' }: { readonly name: string; readonly reference?: string },
+  image: Image,
+): Promise<Reply> {
+  const manifest = await pull('GET', `/v2/${name}/manifests/${reference}`)
+  expect(manifest.status, manifest.body.toString()).toBe(200)
+  expect(manifest.body.equals(image.manifest.bytes)).toBe(true)
+  expect(manifest.headers['content-type']).toBe(image.manifest.mediaType)
+  for (const blob of image.blobs) {
+    const got = await pull('GET', `/v2/${name}/blobs/${blob.digest}`)
+    expect([got.status, got.complete, got.body.equals(blob.bytes)]).toEqual([200, true, true])
+  }
+  return manifest
 }
 
 /** Puts an image into a registry that asks for nothing, as it is. */

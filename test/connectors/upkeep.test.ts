@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import { askApi, clientOf } from '../support/api-call.ts'
+import { changeRows } from '../support/change-rows.ts'
 import { descriptor, type Image, manifestOf, mediaTypes } from '../support/content.ts'
 import { describeWith } from '../support/describe-with.ts'
 import { imageOf } from '../support/layers.ts'
@@ -11,7 +12,7 @@ import { pushImage } from '../support/push.ts'
 import { needs } from '../support/require.ts'
 import { fetchToken } from '../support/rows.ts'
 import { send } from '../support/wire.ts'
-import { changeRows, connect, openStage, puller, type Stage, seed } from './stage.ts'
+import { connect, expectWhole, openStage, puller, type Stage, seed } from './stage.ts'
 
 const registry = needs({ program: 'docker-registry', package: 'docker-registry' })
 
@@ -42,17 +43,7 @@ describeWith('a connector in everyday use', [registry.reason], () => {
 
   const client = () => clientOf(server.url, server.admin)
   const newImage = (): Image => imageOf([{ bytes: randomBytes(1000) }])
-  const countOf = (pattern: RegExp) => proxy.requests.filter((each) => pattern.test(each)).length
-
-  async function pullWhole(name: string, image: Image, get = pull, reference = '1') {
-    const manifest = await get('GET', `/v2/${name}/manifests/${reference}`)
-    expect(manifest.status, manifest.body.toString()).toBe(200)
-    expect(manifest.body.equals(image.manifest.bytes)).toBe(true)
-    for (const blob of image.blobs) {
-      const got = await get('GET', `/v2/${name}/blobs/${blob.digest}`)
-      expect([got.status, got.body.equals(blob.bytes)]).toEqual([200, true])
-    }
-  }
+  const countOf = (pattern: RegExp) => stage.countOf(pattern)
 
   /** What the metrics say of the connector, by the rest of their labels. */
   async function metricsOf(connector: string): Promise<Record<string, number>> {
@@ -74,7 +65,7 @@ describeWith('a connector in everyday use', [registry.reason], () => {
     const image = newImage()
     await seed(upstream.url, 'measured', { image, tags: ['1'] })
     const before = await metricsOf('upstream')
-    await pullWhole('hub/measured', image)
+    await expectWhole(pull, { name: 'hub/measured' }, image)
     await pull('GET', '/v2/hub/measured/manifests/1')
     await pull('GET', '/v2/hub/measured/manifests/none')
     proxy.setFault({ kind: 'status', status: 500 })
@@ -158,9 +149,9 @@ describeWith('a connector in everyday use', [registry.reason], () => {
     const [layer] = image.layers
     expect((await stranger('GET', `/v2/front/far/blobs/${layer?.digest}`)).status).toBe(404)
     expect(countOf(/\/far\//)).toBe(before)
-    await pullWhole('front/far', image)
+    await expectWhole(pull, { name: 'front/far' }, image)
     // It is the innermost's now, and still not for who may not see that.
-    await pullWhole('hub/far', image)
+    await expectWhole(pull, { name: 'hub/far' }, image)
     expect((await stranger('GET', '/v2/front/far/manifests/1')).status).toBe(404)
     expect((await stranger('GET', `/v2/front/far/blobs/${layer?.digest}`)).status).toBe(404)
     expect((await stranger('GET', '/v2/front/far/tags/list')).status).toBe(404)
@@ -207,8 +198,8 @@ describeWith('a connector in everyday use', [registry.reason], () => {
     const [cached, used, own] = [newImage(), newImage(), newImage()]
     await seed(upstream.url, 'aging', { image: cached, tags: ['cached'] })
     await seed(upstream.url, 'aging', { image: used, tags: ['used'] })
-    await pullWhole('hub/aging', cached, pull, 'cached')
-    await pullWhole('hub/aging', used, pull, 'used')
+    await expectWhole(pull, { name: 'hub/aging', reference: 'cached' }, cached)
+    await expectWhole(pull, { name: 'hub/aging', reference: 'used' }, used)
     const table = { url: server.url, callers: { admin: server.admin } }
     await pushImage(table, 'hub/aging', own, ['own'])
     await call(client(), api.retention.create, {
@@ -229,7 +220,7 @@ describeWith('a connector in everyday use', [registry.reason], () => {
     const tags = await call(client(), api.tags.list, { query: { feed: 'hub', repo: 'aging' } })
     expect(tags.map(({ name }) => name)).toEqual(['own', 'used'])
     const before = countOf(/GET \/v2\/aging\/manifests\/cached/)
-    await pullWhole('hub/aging', cached, pull, 'cached')
+    await expectWhole(pull, { name: 'hub/aging', reference: 'cached' }, cached)
     expect(countOf(/GET \/v2\/aging\/manifests\/cached/)).toBe(before + 1)
   })
 

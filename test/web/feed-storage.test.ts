@@ -84,12 +84,12 @@ describePages('where a registry keeps its images', () => {
     expect(await asked.getByText(/was not tested/).count()).toBe(0)
     await tabTo(page, asked.getByRole('button', { name: 'Move the registry' }))
     await page.keyboard.press('Enter')
-    await page.getByText(/What is pushed to public goes there now/).waitFor()
+    const said = 'What is pushed to public goes there now; the rest is being moved.'
+    await page.getByText(said).waitFor()
     await fact(page, 'StoragePath').getByText(folder).waitFor()
     await fact(page, 'Also used by').getByText('no other registry').waitFor()
     // Empty as it is: what began before may end in the old place, which is seen within seconds.
-    const moving = page.getByRole('group', { name: 'Its images are being moved here' })
-    await expect.poll(() => moving.count(), { timeout: 60_000 }).toBe(0)
+    await page.getByText(/^Last move:/).waitFor({ timeout: 60_000 })
     await untilRulesAreNew()
     await push('public/app', 'second')
     expect(existsSync(folder)).toBe(true)
