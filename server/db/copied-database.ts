@@ -1,5 +1,4 @@
 import type { BlobImage, CheckedBlob } from './blob-checks.ts'
-import { countContent, type DatabaseContent } from './database-copy.ts'
 import { SqliteConnection } from './sqlite.ts'
 
 /** Where to go on in the blobs of a copy. */
@@ -64,11 +63,6 @@ export class CopiedDatabase implements Disposable {
        where l.store_id = ? and l.digest = ? limit ?`,
       [storeId, digest, limit],
     ).rows
-  }
-
-  /** Reads whole tables. */
-  count(): DatabaseContent {
-    return countContent(this.file)
   }
 
   /** The last migration that it has. */

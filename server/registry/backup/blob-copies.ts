@@ -1,8 +1,9 @@
-import type { BlobImage, CheckedBlob } from '../../db/blob-checks.ts'
+import type { CheckedBlob } from '../../db/blob-checks.ts'
 import { markDamaged } from '../../db/blobs.ts'
-import type { BlobCursor, CopiedDatabase } from '../../db/copied-database.ts'
+import type { CopiedDatabase } from '../../db/copied-database.ts'
 import type { Db } from '../../db/database.ts'
 import { parseDigest } from '../../domain/digest.ts'
+import { eachBlob, imagesOf } from './each-blob.ts'
 import type { MissingBlob } from './snapshots.ts'
 import { type CopyDeps, copyVerified, hasBytes, type Reason } from './verified-copy.ts'
 
@@ -10,10 +11,6 @@ export interface BlobCopyDeps extends CopyDeps {
   readonly db: Db
   readonly copy: CopiedDatabase
 }
-
-const blobsAtOnce = 500
-const copiesAtOnce = 4
-const mostImages = 100
 
 /**
  * Copies every blob of a copied database that the backup has not, hashing what it reads. What is
@@ -23,23 +20,10 @@ const mostImages = 100
 export async function copyBlobs(deps: BlobCopyDeps): Promise<MissingBlob[]> {
   const { copy, report } = deps
   const missing: MissingBlob[] = []
-  let after: BlobCursor | null = null
-  while (!report.signal.aborted) {
-    const page: CheckedBlob[] = copy.listBlobs(after, blobsAtOnce)
-    const queue = page.values()
-    const workers = Array.from({ length: copiesAtOnce }, async () => {
-      for (const blob of queue) {
-        if (report.signal.aborted) return
-        const fault = await copyOne(deps, blob)
-        if (fault !== undefined) missing.push(fault)
-      }
-    })
-    // None goes on behind the back of one that failed.
-    const failed = (await Promise.allSettled(workers)).find(({ status }) => status === 'rejected')
-    if (failed?.status === 'rejected') throw failed.reason
-    after = page.at(-1) ?? null
-    if (page.length < blobsAtOnce) break
-  }
+  await eachBlob(copy, report.signal, async (blob) => {
+    const fault = await copyOne(deps, blob)
+    if (fault !== undefined) missing.push(fault)
+  })
   return missing
 }
 
@@ -64,18 +48,10 @@ async function nameMissing(
   // Called off in the middle: the run says so.
   if (report.signal.aborted) return undefined
   const { storeId, digest, location } = blob
-  const images = copy.listImages(blob, mostImages).map(formatImage)
+  const { images, told } = imagesOf(copy, blob)
   // The next push of the image mends it, unless it has been mended since the copy was made.
   if (isDamage) await db.write(markDamaged, { storeId, location })
-  report.fault(
-    `The blob ${digest} is not in the backup${images.length > 0 ? ` (${images.join(', ')})` : ''}`,
-    new Error(text),
-  )
+  report.fault(`The blob ${digest} is not in the backup${told}`, new Error(text))
   report.count('missing', 1)
   return { storeId, digest, reason: text, images }
-}
-
-export function formatImage({ feed, repository, digest, tag }: BlobImage): string {
-  const name = `${feed.toLowerCase()}/${repository}`
-  return tag === null ? `${name}@${digest}` : `${name}:${tag}`
 }

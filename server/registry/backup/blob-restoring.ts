@@ -3,11 +3,11 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { systemCode, unlessMissing } from '../../blobs/file-errors.ts'
 import type { CheckedBlob } from '../../db/blob-checks.ts'
-import type { BlobCursor, CopiedDatabase } from '../../db/copied-database.ts'
+import type { CopiedDatabase } from '../../db/copied-database.ts'
 import { algorithmOf, type Digest, parseDigest } from '../../domain/digest.ts'
 import type { CleanupReport } from '../cleanup-report.ts'
 import { type BackupLayout, blobPath } from './backup-files.ts'
-import { formatImage } from './blob-copies.ts'
+import { eachBlob, imagesOf } from './each-blob.ts'
 import type { RestoredStores } from './restored-stores.ts'
 import type { MissingBlob } from './snapshots.ts'
 
@@ -18,9 +18,6 @@ interface BlobRestoreDeps {
   readonly report: CleanupReport
 }
 
-const blobsAtOnce = 500
-const copiesAtOnce = 4
-const mostImages = 100
 const pieceBytes = 1024 * 1024
 
 interface Restored {
@@ -33,7 +30,7 @@ interface Restored {
 export async function restoreBlobs(deps: BlobRestoreDeps): Promise<Restored> {
   const { copy, report } = deps
   const total = { blobs: 0, bytes: 0, missing: [] as MissingBlob[] }
-  const take = async (blob: CheckedBlob) => {
+  await eachBlob(copy, report.signal, async (blob) => {
     const reason = await restoreBlob(deps, blob)
     if (report.signal.aborted) return
     if (reason === undefined) {
@@ -42,19 +39,7 @@ export async function restoreBlobs(deps: BlobRestoreDeps): Promise<Restored> {
     } else {
       total.missing.push(nameMissing(deps, blob, reason))
     }
-  }
-  let after: BlobCursor | null = null
-  while (!report.signal.aborted) {
-    const page: CheckedBlob[] = copy.listBlobs(after, blobsAtOnce)
-    const queue = page.values()
-    const workers = Array.from({ length: copiesAtOnce }, async () => {
-      for (const blob of queue) if (!report.signal.aborted) await take(blob)
-    })
-    const failed = (await Promise.allSettled(workers)).find(({ status }) => status === 'rejected')
-    if (failed?.status === 'rejected') throw failed.reason
-    after = page.at(-1) ?? null
-    if (page.length < blobsAtOnce) break
-  }
+  })
   return total
 }
 
@@ -64,9 +49,8 @@ function nameMissing(
   reason: string,
 ): MissingBlob {
   const { storeId, digest } = blob
-  const images = copy.listImages(blob, mostImages).map(formatImage)
-  const of = images.length > 0 ? ` (${images.join(', ')})` : ''
-  report.fault(`The blob ${digest} could not be restored${of}`, new Error(reason))
+  const { images, told } = imagesOf(copy, blob)
+  report.fault(`The blob ${digest} could not be restored${told}`, new Error(reason))
   report.count('missing', 1)
   return { storeId, digest, reason, images }
 }

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { unlessMissing } from '../../blobs/file-errors.ts'
 import { syncFolder } from '../../blobs/folder.ts'
 import { CopiedDatabase, settleRestored } from '../../db/copied-database.ts'
-import type { DatabaseContent } from '../../db/database-copy.ts'
+import { countContent, type DatabaseContent } from '../../db/database-copy.ts'
 import { lockFolder, type ProcessLock } from '../../db/process-lock.ts'
 import { copySqlite } from '../../db/sqlite-copy.ts'
 import { RegistryError } from '../../domain/errors.ts'
@@ -105,9 +105,7 @@ async function fillFolder(
   await removeDatabase(draft)
   copySqlite(snapshot.database, draft)
   settleRestored(draft, { stores: stores.places, missing })
-  const whole = new CopiedDatabase(draft)
-  const content = whole.count()
-  whole[Symbol.dispose]()
+  const content = countContent(draft)
   // Last: a server that finds the database finds all the rest.
   await syncFolder(dataDir)
   await placeDatabase(order, { draft, restoring })

@@ -1,6 +1,6 @@
 import { findManifestOrigin, findTagOrigin } from '../../db/cached-content.ts'
 import { cacheManifest } from '../../db/manifest-push.ts'
-import { findWholeManifest } from '../../db/manifests.ts'
+import { findManifestIdByDigest, findWholeManifest } from '../../db/manifests.ts'
 import { findRepository } from '../../db/repositories.ts'
 import { type Digest, parseDigest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
@@ -51,7 +51,10 @@ export async function completeCached(
   { place, asker, reference }: { place: Place; asker: Asker; reference: Reference },
 ): Promise<void> {
   const digest = await findDigest(deps, place, reference)
-  if (digest !== undefined) await completeChild({ deps, place, asker, seen: new Set() }, digest, 1)
+  if (digest === undefined) return
+  const completion = { deps, place, asker, seen: new Set<string>() }
+  // Most ask before they push what nobody has: that is looked for no further.
+  if (await findChild(completion, digest)) await completeChild(completion, digest, 1)
 }
 
 async function findDigest({ db }: CompletionDeps, place: Place, reference: Reference) {
@@ -162,8 +165,7 @@ async function copyManifest(
 async function contentOf({ db }: CompletionDeps, found: FoundManifest, digest: Digest) {
   if (found.kind === 'passed') return found.manifest
   const { feed, repository } = found.target
-  const row = await findRepository(db.read, feed.id, repository)
-  const known = row && (await findManifestOrigin(db.read, { repositoryId: row.id, digest }))
+  const known = await findManifestIdByDigest(db.read, { feedId: feed.id, repository, digest })
   return known && findWholeManifest(db.read, known.id)
 }
 
