@@ -184,10 +184,11 @@ async function restoreWhole(args: readonly string[], dataDir: string) {
   return JSON.parse(stdout)
 }
 
+/** What was kept before and is kept still: not what was taken and pushed again in between. */
 function keptOf(clients: readonly Client[]): string[] {
   return clients.flatMap(({ ledgers }) =>
     [...ledgers].flatMap(([repository, ledger]) =>
-      ledger.of('kept').map(({ digest }) => `${repository}@${digest}`),
+      ledger.of('kept').map(({ digest, losses }) => `${repository}@${digest}@${losses}`),
     ),
   )
 }

@@ -316,7 +316,7 @@ export class Client {
     content: Buffer,
     says: Pick<KnownManifest, 'mediaType' | 'blobs' | 'children' | 'subject'>,
   ): KnownManifest {
-    return { ...says, content, digest: sha256(content), tags: new Set(), state: 'kept' }
+    return { ...says, content, digest: sha256(content), tags: new Set(), state: 'kept', losses: 0 }
   }
 
   #maybeTag(): string | undefined {

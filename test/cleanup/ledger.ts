@@ -15,6 +15,8 @@ export interface KnownManifest {
   readonly subject: string | null
   readonly tags: Set<string>
   state: ManifestState
+  /** How often it stopped being kept: it may have been taken in between, and pushed again. */
+  losses: number
 }
 
 /** What one client has pushed to one repository, by digest: nobody else touches it. */
@@ -39,7 +41,8 @@ export class Ledger {
 
   #hold(manifest: KnownManifest): KnownManifest[] {
     const isSafe = this.#isHeld(manifest) || !this.#isPending(manifest)
-    manifest.state = isSafe ? 'kept' : 'unsure'
+    if (isSafe) manifest.state = 'kept'
+    else lose(manifest, 'unsure')
     return [manifest, ...manifest.children.flatMap((child) => this.#hold(this.get(child)))]
   }
 
@@ -60,14 +63,14 @@ export class Ledger {
     for (const manifest of this.manifests.values()) {
       if (!manifest.tags.delete(tag) || manifest.state !== 'kept') continue
       if (this.#isHeld(manifest) || !this.#isPending(manifest)) continue
-      manifest.state = 'unsure'
+      lose(manifest, 'unsure')
       this.#release(manifest)
     }
   }
 
   /** Perhaps it was pushed again: then it is kept, and what it holds. */
   doubt(manifest: KnownManifest): void {
-    manifest.state = 'unsure'
+    lose(manifest, 'unsure')
     for (const each of this.of('orphan')) {
       const depends = manifest.children.includes(each.digest) || each.subject === manifest.digest
       if (depends) this.doubt(each)
@@ -75,7 +78,7 @@ export class Ledger {
   }
 
   delete(manifest: KnownManifest): void {
-    manifest.state = 'gone'
+    lose(manifest, 'gone')
     manifest.tags.clear()
     this.#release(manifest)
   }
@@ -105,8 +108,13 @@ export class Ledger {
       const others = [...this.parents(each.digest), this.#subjectOf(each)]
       const state = others.some((other) => other?.state === 'unsure') ? 'unsure' : 'orphan'
       if (state === each.state) continue
-      each.state = state
+      lose(each, state)
       this.#release(each)
     }
   }
+}
+
+function lose(manifest: KnownManifest, state: Exclude<ManifestState, 'kept'>): void {
+  manifest.state = state
+  manifest.losses += 1
 }

@@ -18,6 +18,9 @@ const replyStalledMs = 700
 const folder = makeTemporaryFolder('downloads')
 let plain: TestServer
 let secure: TestServer
+/** They cut clients off that do not read for a moment: no place for what only must arrive. */
+let impatient: TestServer
+let impatientSecure: TestServer
 let ca: Buffer
 /** Each piece of 64 KiB differs from every other: a buffer that is used too early shows. */
 const openssl = needs({ program: 'openssl', package: 'openssl' })
@@ -38,21 +41,23 @@ beforeAll(async () => {
   if (openssl.skip) return
   const files = await makeCertificates(folder.path)
   ca = readFileSync(files.caFile)
+  const overTls = { tls: { certFile: files.certFile, keyFile: files.keyFile } }
   const patience = { replyStalledMs }
-  plain = await startServer({}, { patience })
-  secure = await startServer(
-    { tls: { certFile: files.certFile, keyFile: files.keyFile } },
-    { patience },
-  )
+  plain = await startServer()
+  secure = await startServer(overTls)
+  impatient = await startServer({}, { patience })
+  impatientSecure = await startServer(overTls, { patience })
   for (const server of [plain, secure]) {
     for (const content of [...contents, large]) await push(server, content)
   }
+  for (const server of [impatient, impatientSecure]) await push(server, large)
 })
 
 afterAll(async () => {
   if (openssl.skip) return
-  await plain[Symbol.asyncDispose]()
-  await secure[Symbol.asyncDispose]()
+  for (const server of [plain, secure, impatient, impatientSecure]) {
+    await server[Symbol.asyncDispose]()
+  }
   await folder[Symbol.asyncDispose]()
 })
 
@@ -114,11 +119,11 @@ function get(
 }
 
 const schemes = [
-  ['over plain HTTP', () => plain],
-  ['over TLS', () => secure],
+  ['over plain HTTP', () => plain, () => impatient],
+  ['over TLS', () => secure, () => impatientSecure],
 ] as const
 
-describe.for(schemes)(`blobs %s ${openssl.reason}`, ([, server]) => {
+describe.for(schemes)(`blobs %s ${openssl.reason}`, ([, server, impatientServer]) => {
   test('arrive byte by byte, many at once, read slowly and quickly', async () => {
     const rounds = [...contents, ...contents, large, large, ...contents, large]
     await Promise.all(
@@ -149,14 +154,14 @@ describe.for(schemes)(`blobs %s ${openssl.reason}`, ([, server]) => {
   })
 
   test('a client that is slow but reads is served to the end', async () => {
-    const { hostname, port } = new URL(server().url)
-    const secureSocket = server().url.startsWith('https:')
+    const { hostname, port } = new URL(impatientServer().url)
+    const secureSocket = impatientServer().url.startsWith('https:')
     const socket = secureSocket
       ? tls.connect({ host: hostname, port: Number(port), ca })
       : net.connect(Number(port), hostname)
     socket.on('error', () => undefined)
     socket.write(
-      `GET ${pathOf(large)} HTTP/1.1\r\nHost: x\r\nAuthorization: ${server().admin}\r\nConnection: close\r\n\r\n`,
+      `GET ${pathOf(large)} HTTP/1.1\r\nHost: x\r\nAuthorization: ${impatientServer().admin}\r\nConnection: close\r\n\r\n`,
     )
     const deadline = performance.now() + replyStalledMs * 5
     let bytes = 0
@@ -180,14 +185,14 @@ describe.for(schemes)(`blobs %s ${openssl.reason}`, ([, server]) => {
   })
 
   test('a client that never reads is cut off', async () => {
-    const { hostname, port } = new URL(server().url)
-    const secureSocket = server().url.startsWith('https:')
+    const { hostname, port } = new URL(impatientServer().url)
+    const secureSocket = impatientServer().url.startsWith('https:')
     const socket = secureSocket
       ? tls.connect({ host: hostname, port: Number(port), ca })
       : net.connect(Number(port), hostname)
     socket.on('error', () => undefined)
     socket.write(
-      `GET ${pathOf(large)} HTTP/1.1\r\nHost: x\r\nAuthorization: ${server().admin}\r\n\r\n`,
+      `GET ${pathOf(large)} HTTP/1.1\r\nHost: x\r\nAuthorization: ${impatientServer().admin}\r\n\r\n`,
     )
     await sleep(replyStalledMs * 4)
     let bytes = 0
