@@ -5,10 +5,12 @@ import { completeOnce, findWhole, removeTails } from './cloud-completion.ts'
 import { type CloudKeys, cloudKeys } from './cloud-keys.ts'
 import { listCloud } from './cloud-listing.ts'
 import { findSizeSoon, verifyCloudMarker } from './cloud-marker.ts'
+import type { CloudParts } from './cloud-parts.ts'
 import { readRange } from './cloud-range.ts'
 import { sweepLitter } from './cloud-sweep.ts'
-import { type Assembled, type CloudParts, CloudUploadWriter } from './cloud-upload-writer.ts'
+import { type Assembled, CloudUploadWriter } from './cloud-upload-writer.ts'
 import { requireLocation } from './location.ts'
+import { PartBuffers } from './part-buffers.ts'
 import { emptyState, type PartLedger, type StagedState, type Staging } from './part-ledger.ts'
 import { PartMemory } from './part-memory.ts'
 import type { PartSizes } from './part-sizes.ts'
@@ -48,7 +50,8 @@ class CloudStore implements BlobStore {
     this.#keys = cloudKeys(prefix)
     this.#ledger = ledger
     const memory = new PartMemory(partMemoryBytes)
-    this.#cloud = { bucket, keys: this.#keys, ledger, partSizes, memory }
+    const buffers = new PartBuffers()
+    this.#cloud = { bucket, keys: this.#keys, ledger, partSizes, memory, buffers }
   }
 
   async startUpload(location: string): Promise<void> {

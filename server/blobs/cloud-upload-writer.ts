@@ -1,26 +1,16 @@
 import { RegistryError } from '../domain/errors.ts'
 import type { UploadWriter } from './blob-store.ts'
-import type { Bucket } from './bucket.ts'
 import { completeOnce } from './cloud-completion.ts'
-import type { CloudKeys } from './cloud-keys.ts'
+import type { CloudParts } from './cloud-parts.ts'
 import { readRange } from './cloud-range.ts'
 import { GrowingBuffer } from './growing-buffer.ts'
 import { PartFlights } from './part-flights.ts'
-import type { PartLedger, StagedState, StagedTail } from './part-ledger.ts'
-import type { PartMemory } from './part-memory.ts'
-import type { PartSizes } from './part-sizes.ts'
+import type { StagedState, StagedTail } from './part-ledger.ts'
+import { sendGathered } from './part-sending.ts'
 import { lastTail, sumOf } from './staged-state.ts'
 
 const partsInFlight = 3
 const numbersAtOnce = 8
-
-export interface CloudParts {
-  readonly bucket: Bucket
-  readonly keys: CloudKeys
-  readonly ledger: PartLedger
-  readonly partSizes: PartSizes
-  readonly memory: PartMemory
-}
 
 export interface OpenedUpload {
   readonly location: string
@@ -48,7 +38,7 @@ export class CloudUploadWriter implements UploadWriter {
   readonly #key: string
   readonly #writer: number
   readonly #stop = new AbortController()
-  readonly #buffer = new GrowingBuffer()
+  readonly #buffer: GrowingBuffer
   readonly #flights = new PartFlights(partsInFlight)
   #state: StagedState
   #offsetBytes: number
@@ -60,6 +50,7 @@ export class CloudUploadWriter implements UploadWriter {
 
   constructor(cloud: CloudParts, { location, writer, state }: OpenedUpload) {
     this.#cloud = cloud
+    this.#buffer = new GrowingBuffer(cloud.buffers)
     this.#location = location
     this.#key = cloud.keys.blob(location)
     this.#writer = writer
@@ -91,7 +82,7 @@ export class CloudUploadWriter implements UploadWriter {
       const taken = this.#buffer.add(chunk.subarray(at), partBytes)
       at += taken
       this.#offsetBytes += taken
-      if (this.#buffer.lengthBytes >= partBytes) await this.#sendPart(this.#buffer.take())
+      if (this.#buffer.lengthBytes >= partBytes) await this.#sendPart()
     }
   }
 
@@ -147,7 +138,7 @@ export class CloudUploadWriter implements UploadWriter {
     if (!this.#stop.signal.aborted) this.#stop.abort(stoppedError())
     await this.#loading?.catch(() => undefined)
     await this.#flights.end()
-    this.#buffer.take()
+    this.#buffer.take().dropped()
   }
 
   /** Nothing came, and all that is staged can be read at the key. */
@@ -194,15 +185,17 @@ export class CloudUploadWriter implements UploadWriter {
     this.#state = { ...this.#state, ...taken }
   }
 
-  async #sendPart(bytes: Buffer): Promise<void> {
+  async #sendPart(): Promise<void> {
     const { bucket, memory } = this.#cloud
     this.#land(await this.#flights.room())
     const number = await this.#reserve()
     const multipartId = await this.#begin()
-    await memory.take(bytes.length)
-    const part = { key: this.#key, multipartId, number, bytes, signal: this.#stop.signal }
-    this.#flights.launch(bytes.length, () =>
-      bucket.putPart(part).finally(() => memory.give(bytes.length)),
+    const { lengthBytes } = this.#buffer
+    await memory.take(lengthBytes)
+    const part = { key: this.#key, multipartId, number, signal: this.#stop.signal }
+    const gathered = this.#buffer.take()
+    this.#flights.launch(() =>
+      sendGathered(bucket, part, gathered).finally(() => memory.give(lengthBytes)),
     )
   }
 

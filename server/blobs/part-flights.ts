@@ -1,7 +1,6 @@
 import type { StagedPart } from './part-ledger.ts'
 
 interface Flight {
-  readonly sizeBytes: number
   readonly done: Promise<void>
   sent: StagedPart | undefined
 }
@@ -20,9 +19,8 @@ export class PartFlights {
     return this.#flights.length
   }
 
-  launch(sizeBytes: number, send: () => Promise<StagedPart>): void {
+  launch(send: () => Promise<StagedPart>): void {
     const flight: Flight = {
-      sizeBytes,
       sent: undefined,
       done: send().then(
         (sent) => {

@@ -1,17 +1,19 @@
 const mebibyte = 1024 * 1024
 const firstBytes = 8 * mebibyte
-const partsOfOneSize = 800
+const smallParts = 1600
+const partsOfOneSize = 600
 const largestBytes = 1024 * mebibyte
 
 /** How large the parts of an upload are. */
 export type PartSizes = (index: number) => number
 
 /**
- * Parts grow, so that 5 TiB fit into the 10,000 that S3 takes: 800 of 8 MiB (6 GiB), 800 of 16 MiB
- * (19 GiB) and so on, up to 1 GiB.
+ * Parts grow, so that 5 TiB fit into the 10,000 that S3 takes: 1,600 of 8 MiB (12.5 GiB), 600 of 16 MiB
+ * (21 GiB), 600 of 32 MiB and so on, up to 1 GiB.
  */
 export function growingParts(index: number): number {
-  return Math.min(largestBytes, firstBytes * 2 ** Math.floor(index / partsOfOneSize))
+  const doublings = Math.max(0, Math.floor((index - smallParts) / partsOfOneSize) + 1)
+  return Math.min(largestBytes, firstBytes * 2 ** doublings)
 }
 
 /** All alike, as some services demand it (R2): 10,000 of them are the largest blob. */
