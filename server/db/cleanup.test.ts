@@ -193,6 +193,8 @@ describeDatabases('clean-up', (databases) => {
       await content.pushBlob('shared', into)
       await pass(10 * graceMs)
       expect((await links()).removed).toHaveLength(2)
+      // Due is what is older than now.
+      await pass(1)
       const before = await previewBlobs(content.db.read, { ...pick, storeId: content.storeId })
       const { removed } = await blobs()
       expect(removed.map(({ digest }) => digest)).toEqual([digestFor('config')])

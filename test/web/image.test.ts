@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { type DemoImages, makeDemoImages } from '../support/demo-images.ts'
 import { chromium, expectAccessible, type Login, usePages } from '../support/pages.ts'
-import { addPerson, tasks } from '../support/people.ts'
+import { addPerson, tasks, untilRulesAreNew } from '../support/people.ts'
 import { pushImage, pushManifest } from '../support/push.ts'
 import type { Table } from '../support/rows.ts'
 import { openSignedIn } from '../support/signed-in.ts'
@@ -172,6 +172,7 @@ describe.skipIf(chromium.skip)(`the page of an image ${chromium.reason}`, patien
 
   test('who may only view is not offered to delete', async () => {
     const viewer = await addPerson(pages.server(), 'viewer', { task: tasks.view, feed: 'main' })
+    await untilRulesAreNew()
     const page = await open(here, { userName: viewer.name, password: viewer.password })
     await page.getByRole('button', { name: 'Compare with…' }).waitFor()
     await page.waitForLoadState('networkidle')
