@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
+import { LongFilesFirst } from './test/support/long-files-first.ts'
 
 // biome-ignore lint/style/noDefaultExport: vitest looks for the default export.
 export default defineConfig({
@@ -16,8 +17,9 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     pool: 'threads',
     isolate: false,
-    // Most tests wait for programs and disks: more files at once than there are processors.
-    maxWorkers: availableParallelism() + 1,
+    // Most tests wait for programs and clocks: more files at once than there are processors.
+    maxWorkers: availableParallelism() + 2,
+    sequence: { sequencer: LongFilesFirst },
     // These end what hangs. A busy machine is slow, which is no fault of a test.
     testTimeout: 120_000,
     hookTimeout: 180_000,

@@ -14,6 +14,7 @@ import { type FormerStore, forgetFormerStore } from '../db/former-stores.ts'
 import { type Digest, parseDigest } from '../domain/digest.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import { parseRepositoryName } from '../domain/reference.ts'
+import { workAtOnce } from './at-once.ts'
 import { reportDamage } from './blob-damage.ts'
 import { type CleanupReport, rest } from './cleanup-report.ts'
 import { findFormerStores, listBlobsOf } from './feed-remains.ts'
@@ -117,14 +118,13 @@ async function moveFrom(
   let faults = 0
   let startedAt = performance.now()
   for await (const blobs of listBlobsOf(db, { feedId: feed.id, storeId })) {
-    for (const blob of blobs) {
-      if (report.signal.aborted) break
+    await workAtOnce(blobs, report.signal, async (blob) => {
       found += 1
       await moveBlob(deps, { feed, from: storeId, blob }).catch((error: unknown) => {
         faults += 1
         report.fault(`The blob ${blob.digest} could not be moved`, error)
       })
-    }
+    })
     if (report.signal.aborted) break
     await rest(startedAt)
     startedAt = performance.now()

@@ -1,14 +1,11 @@
 import type { BlobImage, CheckedBlob } from '../../db/blob-checks.ts'
 import type { BlobCursor, CopiedDatabase } from '../../db/copied-database.ts'
+import { workAtOnce } from '../at-once.ts'
 
 const blobsAtOnce = 500
-const workersAtOnce = 4
 const mostImages = 100
 
-/**
- * Does something with every blob of a copied database, with four at a time, until the signal. Throws
- * what the first of them threw, once none goes on behind its back.
- */
+/** Does something with every blob of a copied database, as `workAtOnce`. */
 export async function eachBlob(
   copy: CopiedDatabase,
   signal: AbortSignal,
@@ -17,12 +14,7 @@ export async function eachBlob(
   let after: BlobCursor | null = null
   while (!signal.aborted) {
     const page: CheckedBlob[] = copy.listBlobs(after, blobsAtOnce)
-    const queue = page.values()
-    const workers = Array.from({ length: workersAtOnce }, async () => {
-      for (const blob of queue) if (!signal.aborted) await work(blob)
-    })
-    const failed = (await Promise.allSettled(workers)).find(({ status }) => status === 'rejected')
-    if (failed?.status === 'rejected') throw failed.reason
+    await workAtOnce(page, signal, work)
     after = page.at(-1) ?? null
     if (page.length < blobsAtOnce) break
   }
