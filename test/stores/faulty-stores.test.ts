@@ -12,7 +12,7 @@ import { startServer, type TestServer } from '../support/server.ts'
 import { type Answer, send } from '../support/wire.ts'
 
 const seed = Number(process.env.ENTREPOT_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32))
-const seconds = Number(process.env.ENTREPOT_TEST_SECONDS ?? 30)
+const seconds = Number(process.env.ENTREPOT_TEST_SECONDS ?? 60)
 /** Of each service; without it they go on for so many seconds. */
 const runsAsked = Number(process.env.ENTREPOT_TEST_RUNS ?? 0)
 const pushersAtOnce = 4
