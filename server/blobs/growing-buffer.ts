@@ -3,7 +3,7 @@ import type { PartBuffers } from './part-buffers.ts'
 const firstBytes = 64 * 1024
 /** What grows beyond becomes a whole part, most likely. */
 const wholeFromBytes = 1024 * 1024
-/** Larger parts, of layers beyond 21 GiB, grow by doubling: who knows whether they get full. */
+/** Larger parts, of layers beyond 15 GiB, grow by doubling: who knows whether they get full. */
 const largestLentBytes = 16 * 1024 * 1024
 
 /** Bytes that were gathered; `sent` or `dropped` says, once, what became of them. */

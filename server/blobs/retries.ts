@@ -12,6 +12,8 @@ export interface CloudFault {
 const attempts = 7
 const firstDelayMs = 100
 const longestDelayMs = 4000
+/** A service that takes connections and says nothing takes a minute each time. */
+const longestMs = 100_000
 
 /**
  * Runs `work`, again while the service is busy or the network fails: with pauses that grow and
@@ -21,13 +23,15 @@ export async function withRetries<T>(
   work: () => Promise<T>,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<T> {
+  const lastStartMs = performance.now() + longestMs
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await work()
     } catch (error) {
       const fault = faultOf(error)
       if (fault === undefined || signal?.aborted) throw error
-      if (attempt >= attempts || !isTransient(fault)) throw cloudError(fault)
+      const isLast = attempt >= attempts || performance.now() > lastStartMs
+      if (isLast || !isTransient(fault)) throw cloudError(fault)
       await sleep(delayMs(attempt), undefined, { ...(signal && { signal }) })
     }
   }

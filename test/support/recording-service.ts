@@ -21,11 +21,16 @@ export async function openRecordingService(port: number): Promise<RecordingServi
     const { method = '', url = '', headers, rawHeaders } = req
     requests.push({ method, path: url, headers })
     const to = { host: '127.0.0.1', port, method, path: url, headers: rawHeaders }
+    let answer: http.IncomingMessage | undefined
     const sent = http.request(to, (reply) => {
+      answer = reply
       res.writeHead(reply.statusCode ?? 502, reply.rawHeaders)
       reply.pipe(res)
     })
-    sent.on('error', () => res.destroy())
+    // Swift sends a body to HEAD, too: bytes behind an answer that was whole.
+    sent.on('error', () => {
+      if (answer?.complete !== true) res.destroy()
+    })
     res.on('close', () => sent.destroy())
     req.pipe(sent)
   })

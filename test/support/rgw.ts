@@ -141,6 +141,7 @@ rgw frontends = beast endpoint=127.0.0.1:${port} tcp_nodelay=1
 rgw data = ${folder}/rgw
 keyring = ${folder}/keyring
 rgw gc obj min wait = 5
+rgw gc processor period = 5
 rgw dynamic resharding = false
 rgw enable usage log = false
 rgw thread pool size = 16

@@ -71,7 +71,9 @@ middleware = ("catch_errors cache listing_formats s3api tempauth bulk copy slo d
               "versioned_writes symlink").split()
 options = {
     "cache": "memcache_servers = 127.0.0.1:1\nconnect_timeout = 0.05\n",
-    "s3api": "s3_acl = false\nlocation = us-east-1\n",
+    # As S3 itself; Swift's own limit is 1,000 parts.
+    "s3api": "s3_acl = false\nlocation = us-east-1\nmax_upload_part_num = 10000\n",
+    "slo": "max_manifest_segments = 10000\n",
     "tempauth": "user_test_tester = testing .admin\n",
     "versioned_writes": "allow_versioned_writes = true\nallow_object_versioning = true\n",
 }
