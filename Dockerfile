@@ -35,6 +35,8 @@ COPY --from=build /app /app
 COPY --from=build --chown=10001:10001 /empty-data /data
 ENV PATH=/app/bin:$PATH \
     NODE_ENV=production \
+    MALLOC_ARENA_MAX=2 \
+    MALLOC_MMAP_THRESHOLD_=131072 \
     ENTREPOT_DATA_DIR=/data \
     ENTREPOT_LISTEN=0.0.0.0:8624
 USER 10001:10001

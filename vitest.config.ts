@@ -6,7 +6,7 @@ import { LongFilesFirst } from './test/support/long-files-first.ts'
 export default defineConfig({
   test: {
     include: ['server', 'contract', 'web', 'test'].map((room) => `${room}/**/*.test.ts`),
-    // On demand: test:image takes minutes and the network; test:large-layer finds 235 to 254 MB of the 250 that it allows.
+    // On demand: test:image takes minutes and the network; test:large-layer wants gigabytes of disk.
     exclude: [
       ...configDefaults.exclude,
       ...(process.env.ENTREPOT_TEST_IMAGE === undefined ? ['test/installing/image.test.ts'] : []),
