@@ -85,6 +85,7 @@ export interface UploadWriter extends AsyncDisposable {
   /**
    * Takes bytes. Resolves when the next piece may come; the memory held is bounded (two 1 MiB
    * buffers on disk, a few parts in the cloud). The chunk may be reused by the caller only after it resolves.
+   * When it throws, some of the bytes may have been taken: nobody may vouch for what comes after the last `sync`.
    */
   write(chunk: Uint8Array): Promise<void>
   /** Everything written so far is on the disk (fsync). Returns the offset that this vouches for. */

@@ -1,4 +1,3 @@
-import { RegistryError } from '../domain/errors.ts'
 import type { UploadWriter } from './blob-store.ts'
 import { completeOnce } from './cloud-completion.ts'
 import type { CloudParts } from './cloud-parts.ts'
@@ -6,7 +5,7 @@ import { readRange } from './cloud-range.ts'
 import { GrowingBuffer } from './growing-buffer.ts'
 import { PartFlights } from './part-flights.ts'
 import type { StagedState, StagedTail } from './part-ledger.ts'
-import { sendGathered } from './part-sending.ts'
+import { sendGathered, stoppedError } from './part-sending.ts'
 import { lastTail, sumOf } from './staged-state.ts'
 
 const partsInFlight = 3
@@ -47,6 +46,7 @@ export class CloudUploadWriter implements UploadWriter {
   #baseBytes = 0
   #numbers: { next: number; readonly end: number } = { next: 0, end: 0 }
   #assembled: Assembled | undefined
+  #failure: unknown
 
   constructor(cloud: CloudParts, { location, writer, state }: OpenedUpload) {
     this.#cloud = cloud
@@ -74,6 +74,16 @@ export class CloudUploadWriter implements UploadWriter {
   async write(chunk: Uint8Array): Promise<void> {
     this.#requireOpen()
     if (chunk.length === 0) return
+    try {
+      await this.#gather(chunk)
+    } catch (error) {
+      // How much of the chunk it took is nobody's to rely on.
+      this.#failure ??= error
+      throw error
+    }
+  }
+
+  async #gather(chunk: Uint8Array): Promise<void> {
     await this.#load()
     this.#assembled = undefined
     for (let at = 0; at < chunk.length; ) {
@@ -284,10 +294,7 @@ export class CloudUploadWriter implements UploadWriter {
 
   #requireOpen(): void {
     if (this.#stop.signal.aborted) throw stoppedError()
+    if (this.#failure !== undefined) throw this.#failure
     this.#flights.requireSound()
   }
-}
-
-function stoppedError(): RegistryError {
-  return new RegistryError('UNAVAILABLE', 'The upload was stopped: another request took over.')
 }

@@ -1,3 +1,4 @@
+import { RegistryError } from '../domain/errors.ts'
 import type { Bucket, NewPart } from './bucket.ts'
 import type { GatheredBytes } from './growing-buffer.ts'
 import type { StagedPart } from './part-ledger.ts'
@@ -17,4 +18,8 @@ export async function sendGathered(
     dropped()
     throw error
   }
+}
+
+export function stoppedError(): RegistryError {
+  return new RegistryError('UNAVAILABLE', 'The upload was stopped: another request took over.')
 }

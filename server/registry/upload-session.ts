@@ -52,6 +52,8 @@ export class UploadSession implements AsyncDisposable {
   readonly #running: RunningHash
   #vouchedBytes: number
   #isFull = false
+  /** A write failed: the hash has bytes that the store may not have. */
+  #isTorn = false
 
   private constructor(
     deps: SessionDeps,
@@ -125,7 +127,7 @@ export class UploadSession implements AsyncDisposable {
           throw sizeError(expectedBytes)
         }
         this.#running.hash.update(chunk)
-        await this.#writer.write(chunk)
+        await this.#write(chunk)
         await checkpoints.resume()
       }
       await checkpoints.pause()
@@ -136,6 +138,12 @@ export class UploadSession implements AsyncDisposable {
       await this.#settle(error)
       throw error
     }
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
+    this.#isTorn = true
+    await this.#writer.write(chunk)
+    this.#isTorn = false
   }
 
   #stagedBytes(): StagedBytes {
@@ -212,6 +220,7 @@ export class UploadSession implements AsyncDisposable {
     // Who was overtaken vouches for nothing.
     if (isRefusal(reason, 'BLOB_UPLOAD_INVALID') || isRefusal(reason, 'BLOB_UPLOAD_UNKNOWN')) return
     this.#isFull ||= isRefusal(reason, 'STORAGE_FULL')
+    if (this.#isTorn) return
     try {
       if (isRefusal(reason, 'SIZE_INVALID')) await this.rollBack()
       else if (!this.#isFull) await this.checkpoint()

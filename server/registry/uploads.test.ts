@@ -6,10 +6,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { blob, contentOf, seededBytes } from '../../test/support/content.ts'
 import { makeTemporaryFolder, type TemporaryFolder } from '../../test/support/temporary-folder.ts'
 import { openEncryption } from '../auth/encrypted.ts'
+import type { BlobStore, UploadWriter } from '../blobs/blob-store.ts'
 import { openFileStore } from '../blobs/file-store.ts'
 import { type Db, openDatabase } from '../db/database.ts'
 import { claimUpload } from '../db/uploads.ts'
 import { parseDigest } from '../domain/digest.ts'
+import { RegistryError } from '../domain/errors.ts'
 import { parseRepositoryPath } from '../domain/reference.ts'
 import { openBlob } from './blobs.ts'
 import { createFeed, type Feed } from './feeds.ts'
@@ -21,6 +23,7 @@ import { Uploads } from './uploads.ts'
 let folder: TemporaryFolder
 let db: Db
 let stores: Stores
+let disk: BlobStore
 let feed: Feed
 const { repository } = parseRepositoryPath('main/app')
 
@@ -36,6 +39,7 @@ beforeEach(async () => {
     },
     openDisk: async (root) => {
       const store = await openFileStore({ root, reserveBytes: 0 })
+      disk = store
       return { id: store.id, store }
     },
   })
@@ -326,4 +330,75 @@ function slowly(bytes: Buffer) {
     },
   }
   return { body, range: null }
+}
+
+describe('a write that fails', () => {
+  const broken = new RegistryError('UNAVAILABLE', 'The blob store cannot be used now.')
+  const content = blob('torn', 300_000)
+  const [first, second, last] = [
+    content.bytes.subarray(0, 100_000),
+    content.bytes.subarray(100_000, 200_000),
+    content.bytes.subarray(200_000),
+  ]
+
+  /** From now on the first writer's second write fails, when it has taken so much. */
+  function failOnce(takenBytes: number) {
+    const openUpload = disk.openUpload.bind(disk)
+    let isFirst = true
+    disk.openUpload = async (location, offsetBytes) => {
+      const writer = await openUpload(location, offsetBytes)
+      if (writer === undefined || !isFirst) return writer
+      isFirst = false
+      let writes = 0
+      return writingBy(writer, async (chunk) => {
+        writes += 1
+        if (writes === 1) return writer.write(chunk)
+        await writer.write(chunk.subarray(0, takenBytes))
+        throw broken
+      })
+    }
+  }
+
+  test.each([
+    ['nothing', 0],
+    ['some', 40_000],
+    ['all', 100_000],
+  ])('having taken %s of a piece does not spoil the upload', async (_name, takenBytes) => {
+    const uploads = await open()
+    const key = await start(uploads)
+    failOnce(takenBytes)
+    await expect(uploads.append(key, chunkOf(first, second))).rejects.toBe(broken)
+    const { offsetBytes } = await uploads.status(key)
+    expect([0, first.length]).toContain(offsetBytes)
+    await uploads.append(key, chunkOf(content.bytes.subarray(offsetBytes, 200_000)))
+    await uploads.commit(key, parseDigest(content.digest), chunkOf(last))
+    expect((await readBlob(content.digest)).equals(content.bytes)).toBe(true)
+  })
+
+  test('is not taken for done by a client that goes on as if it were', async () => {
+    const uploads = await open()
+    const key = await start(uploads)
+    failOnce(0)
+    await expect(uploads.append(key, chunkOf(first, second))).rejects.toBe(broken)
+    const wanted = contentOf(content.bytes.subarray(0, 200_000)).digest
+    await expect(uploads.commit(key, parseDigest(wanted), chunkOf())).rejects.toMatchObject({
+      code: 'DIGEST_INVALID',
+    })
+  })
+})
+
+/** The writer, but for how it writes. */
+function writingBy(writer: UploadWriter, write: UploadWriter['write']): UploadWriter {
+  return {
+    write,
+    sync: () => writer.sync(),
+    syncBytes: () => writer.syncBytes(),
+    get writtenBytes() {
+      return writer.writtenBytes
+    },
+    get offsetBytes() {
+      return writer.offsetBytes
+    },
+    [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
+  }
 }
