@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import http from 'node:http'
 import path from 'node:path'
@@ -130,6 +130,7 @@ export async function openPeer(
 
 /** Removed at the end, and also when the run is broken off: it may hold many gigabytes. */
 function openFolder({ folder }: BenchOptions): AsyncDisposable & { readonly path: string } {
+  mkdirSync(folder, { recursive: true })
   const made = mkdtempSync(path.join(folder, 'entrepot-bench-'))
   const removeNow = () => rmSync(made, { recursive: true, force: true })
   process.once('exit', removeNow)
