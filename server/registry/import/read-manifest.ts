@@ -38,7 +38,8 @@ function shapeOf(text: string): string | undefined {
     return undefined
   }
   if (typeof json !== 'object' || json === null || 'mediaType' in json) return undefined
-  if ('schemaVersion' in json && json.schemaVersion !== 2) return undefined
+  // Refused by its name, with what to do.
+  if ('fsLayers' in json) return 'application/vnd.docker.distribution.manifest.v1+prettyjws'
   if ('manifests' in json) return ociIndex
   return 'config' in json || 'layers' in json ? ociManifest : undefined
 }
