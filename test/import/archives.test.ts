@@ -75,7 +75,10 @@ describeWith('layouts and archives of skopeo', [skopeo.reason], () => {
     const from = below('docker.tar')
     await copy(layout.reference, `docker-archive:${from}:${name}`, '--override-arch', 'amd64')
     const done = await runImport(config, { from, order: { feed: 'podman' } })
-    expect([skippedOf(done), done.counts]).toMatchObject([[], { manifests: 1, copied: 2, shared: 1 }])
+    expect([skippedOf(done), done.counts]).toMatchObject([
+      [],
+      { manifests: 1, copied: 2, shared: 1 },
+    ])
     const again = await runImport(config, { from, order: { feed: 'podman' } })
     expect(again.counts).toMatchObject(nothingCopied)
     await using server = await serve(config.dataDir)
@@ -202,7 +205,9 @@ test('an archive whose layers are packed, named twice or lead nowhere', async ()
   await using server = await serve(config.dataDir)
   const headers = { authorization: server.admin }
   const target = `/v2/main/packed/blobs/${digestOf(packed)}`
-  expect((await send(server.url, { method: 'GET', target, headers })).body.equals(packed)).toBe(true)
+  expect((await send(server.url, { method: 'GET', target, headers })).body.equals(packed)).toBe(
+    true,
+  )
 })
 
 test('a layer that is not what the configuration says is refused', async () => {

@@ -15,7 +15,6 @@ import { afterAll, beforeEach, expect, test } from 'vitest'
 import { serve, tableOf } from '../backup/backups.ts'
 import { fileOf, storedFiles } from '../cleanup/stored-files.ts'
 import {
-  type Content,
   contentOf,
   descriptor,
   digestOf,
@@ -29,6 +28,7 @@ import {
 import { pushImage } from '../support/push.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { send } from '../support/wire.ts'
+import { DistributionLayout } from './distribution-layout.ts'
 import {
   expectBlobs,
   expectPulled,
@@ -40,50 +40,18 @@ import {
 } from './imports.ts'
 
 const folder = makeTemporaryFolder('import-folder')
+let source: DistributionLayout
 let from = ''
-let at = ''
 let count = 0
 
 beforeEach(() => {
   count += 1
   from = path.join(folder.path, `registry${count}`)
-  at = path.join(from, 'docker/registry/v2')
-  mkdirSync(path.join(at, 'repositories'), { recursive: true })
+  source = new DistributionLayout(from)
 })
 afterAll(() => folder[Symbol.asyncDispose]())
 
 const dataDir = () => path.join(folder.path, `data${count}`)
-
-/** As Distribution lays it out. */
-function dataOf(digest: string): string {
-  const [algorithm = '', hex = ''] = digest.split(':')
-  return path.join(at, 'blobs', algorithm, hex.slice(0, 2), hex, 'data')
-}
-
-function write(file: string, content: Uint8Array | string): void {
-  mkdirSync(path.dirname(file), { recursive: true })
-  writeFileSync(file, content)
-}
-
-function putBlob({ digest, bytes }: Content): void {
-  write(dataOf(digest), bytes)
-}
-
-function putManifest(name: string, manifest: Content, tags: readonly string[] = []): void {
-  const below = path.join(at, 'repositories', name, '_manifests')
-  const place = manifest.digest.replace(':', '/')
-  putBlob(manifest)
-  write(path.join(below, 'revisions', place, 'link'), manifest.digest)
-  for (const tag of tags) {
-    write(path.join(below, 'tags', tag, 'current/link'), manifest.digest)
-    write(path.join(below, 'tags', tag, 'index', place, 'link'), manifest.digest)
-  }
-}
-
-function putImage(name: string, each: Image, tags: readonly string[] = []): void {
-  for (const content of each.blobs) putBlob(content)
-  putManifest(name, each.manifest, tags)
-}
 
 const pulled = (name: string, reference: string, { manifest }: { manifest: ManifestContent }) => ({
   ...{ name: `main/${name}`, reference, manifest },
@@ -93,10 +61,10 @@ test('all manifests come, with tags and without, sha512 and indexes whose types 
   const [one, two] = [image('one'), image('two', { algorithm: 'sha512' })]
   const bare = image('bare', { fields: { mediaType: undefined } })
   const list = index([descriptor(one.manifest), descriptor(two.manifest)], { mediaType: undefined })
-  putImage('team/app', one, ['1.0', 'latest'])
-  putImage('team/app', two)
-  putImage('bare', bare, ['1'])
-  putManifest('team/app', list, ['all'])
+  source.putImage('team/app', one, ['1.0', 'latest'])
+  source.putImage('team/app', two)
+  source.putImage('bare', bare, ['1'])
+  source.putManifest('team/app', list, ['all'])
   const config = await makeDataFolder(dataDir())
   const done = await runImport(config, { from, order: { prefix: 'old' } })
   expect([skippedOf(done), done.counts]).toMatchObject([[], { manifests: 4, tags: 4, linked: 9 }])
@@ -117,22 +85,22 @@ test('what is missing, damaged or broken is named with the reason; the rest come
   const images = Object.fromEntries(
     ['good', 'flipped', 'short', 'lost', 'unlinked', 'broken'].map((name) => [name, image(name)]),
   ) as Record<string, Image>
-  for (const [name, each] of Object.entries(images)) putImage('team/app', each, [name])
+  for (const [name, each] of Object.entries(images)) source.putImage('team/app', each, [name])
   const layer = (name: string) => images[name]?.layers[0]?.digest ?? ''
-  const bytes = readFileSync(dataOf(layer('flipped')))
+  const bytes = readFileSync(source.dataOf(layer('flipped')))
   bytes[5] = (bytes[5] ?? 0) ^ 1
-  writeFileSync(dataOf(layer('flipped')), bytes)
-  writeFileSync(dataOf(layer('short')), bytes.subarray(0, 10))
-  rmSync(dataOf(layer('lost')))
-  const tags = path.join(at, 'repositories/team/app/_manifests/tags')
+  writeFileSync(source.dataOf(layer('flipped')), bytes)
+  writeFileSync(source.dataOf(layer('short')), bytes.subarray(0, 10))
+  rmSync(source.dataOf(layer('lost')))
+  const tags = path.join(source.manifestsOf('team/app'), 'tags')
   rmSync(path.join(tags, 'unlinked/current/link'))
   writeFileSync(path.join(tags, 'broken/current/link'), 'sha256:../../../../etc/passwd')
   const schema1 = contentOf(JSON.stringify({ schemaVersion: 1, fsLayers: [], name: 'old' }))
-  putManifest('team/app', schema1, ['schema1'])
-  putManifest('team/app', contentOf('not JSON'), ['text'])
-  write(path.join(at, 'repositories/team/app/_uploads/1234/data'), 'half')
-  write(path.join(at, 'repositories/half/_uploads/5678/data'), 'half')
-  putImage('Upper/case', images.good ?? image('x'), ['1'])
+  source.putManifest('team/app', schema1, ['schema1'])
+  source.putManifest('team/app', contentOf('not JSON'), ['text'])
+  source.putUpload('team/app', '1234')
+  source.putUpload('half', '5678')
+  source.putImage('Upper/case', images.good ?? image('x'), ['1'])
   const config = await makeDataFolder(dataDir())
   const done = await runImport(config, { from })
   const of = (name: string) => images[name]?.manifest.digest
@@ -169,15 +137,16 @@ test('what is missing, damaged or broken is named with the reason; the rest come
 test('symlinks lead nowhere outside', async () => {
   const outside = path.join(folder.path, 'outside')
   const secret = contentOf('a secret of this machine')
-  write(path.join(outside, 'data'), secret.bytes)
+  mkdirSync(outside)
+  writeFileSync(path.join(outside, 'data'), secret.bytes)
   const [inside, planted] = [image('inside'), image('planted')]
-  putImage('app', inside, ['1'])
-  putImage('app', planted, ['planted'])
+  source.putImage('app', inside, ['1'])
+  source.putImage('app', planted, ['planted'])
   const [layer] = planted.layers
-  rmSync(dataOf(layer?.digest ?? ''))
-  symlinkSync(path.join(outside, 'data'), dataOf(layer?.digest ?? ''))
-  symlinkSync('/', path.join(at, 'repositories/root'))
-  const tags = path.join(at, 'repositories/app/_manifests/tags')
+  rmSync(source.dataOf(layer?.digest ?? ''))
+  symlinkSync(path.join(outside, 'data'), source.dataOf(layer?.digest ?? ''))
+  symlinkSync('/', path.join(source.root, 'repositories/root'))
+  const tags = path.join(source.manifestsOf('app'), 'tags')
   mkdirSync(path.join(tags, 'fifo/current'), { recursive: true })
   mkdirSync(path.join(tags, 'fifo/current/link'))
   mkdirSync(path.join(tags, 'linked/current'), { recursive: true })
@@ -201,7 +170,7 @@ test('symlinks lead nowhere outside', async () => {
 
 test('files are linked; what removes them here leaves them there', async () => {
   const each = image('linked')
-  putImage('app', each, ['1'])
+  source.putImage('app', each, ['1'])
   const before = await serve(dataDir())
   const target = '/api/settings/set?name=Cleanup.GraceSeconds&value=1'
   const auth = { authorization: before.admin }
@@ -212,7 +181,7 @@ test('files are linked; what removes them here leaves them there', async () => {
   const [layer] = each.layers
   if (layer === undefined) throw new Error('an image without layers')
   const here = fileOf(dataDir(), layer.digest)
-  expect(statSync(here).ino).toBe(statSync(dataOf(layer.digest)).ino)
+  expect(statSync(here).ino).toBe(statSync(source.dataOf(layer.digest)).ino)
   await using server = await serve(dataDir())
   const headers = { authorization: server.admin }
   await send(server.url, {
@@ -225,33 +194,33 @@ test('files are linked; what removes them here leaves them there', async () => {
   }
   expect(storedFiles(dataDir())).toEqual([])
   for (const { digest, bytes } of each.blobs) {
-    expect(readFileSync(dataOf(digest)).equals(bytes)).toBe(true)
+    expect(readFileSync(source.dataOf(digest)).equals(bytes)).toBe(true)
   }
 })
 
 test('what is damaged here later is mended by a new file, and the linked one is not written', async () => {
   const each = image('mended')
-  putImage('app', each, ['1'])
+  source.putImage('app', each, ['1'])
   const config = await makeDataFolder(dataDir())
   await runImport(config, { from })
   const [layer] = each.layers
   if (layer === undefined) throw new Error('an image without layers')
   // Somebody writes into the file, which two now share.
-  appendFileSync(dataOf(layer.digest), 'more')
-  const damaged = readFileSync(dataOf(layer.digest))
+  appendFileSync(source.dataOf(layer.digest), 'more')
+  const damaged = readFileSync(source.dataOf(layer.digest))
   await using server = await serve(dataDir())
   const headers = { authorization: server.admin }
   const target = `/v2/main/app/blobs/${layer.digest}`
   expect((await send(server.url, { method: 'GET', target, headers })).status).toBe(404)
   await pushImage(tableOf(server), 'main/app', each, ['1'])
   await expectBlobs(server, 'main/app', each.blobs)
-  expect(readFileSync(dataOf(layer.digest)).equals(damaged)).toBe(true)
+  expect(readFileSync(source.dataOf(layer.digest)).equals(damaged)).toBe(true)
 })
 
 test('what could be written by others, or is to be, is copied; the reason is told', async () => {
   const each = image('copied')
-  putImage('app', each, ['1'])
-  const [config, first, second] = each.blobs.map(({ digest }) => dataOf(digest))
+  source.putImage('app', each, ['1'])
+  const [config, first, second] = each.blobs.map(({ digest }) => source.dataOf(digest))
   chmodSync(config ?? '', 0o666)
   const told: string[] = []
   const data = await makeDataFolder(dataDir(), ['other', 'third'])
@@ -273,19 +242,19 @@ test('what could be written by others, or is to be, is copied; the reason is tol
 
 test('--copy makes files of our own', async () => {
   const each = image('own')
-  putImage('app', each, ['1'])
+  source.putImage('app', each, ['1'])
   const config = await makeDataFolder(dataDir())
   const done = await runImport(config, { from, mayLink: false })
   expect(done.counts).toMatchObject({ copied: 3, linked: 0 })
-  for (const { digest } of each.blobs) expect(statSync(dataOf(digest)).nlink).toBe(1)
+  for (const { digest } of each.blobs) expect(statSync(source.dataOf(digest)).nlink).toBe(1)
 })
 
 test('tags that are there stay, or are moved when that is asked for; a registry may forbid it', async () => {
   const [old, fresh] = [image('old'), image('fresh')]
-  putImage('app', old, ['1', '2'])
+  source.putImage('app', old, ['1', '2'])
   const config = await makeDataFolder(dataDir())
   await runImport(config, { from })
-  putImage('app', fresh, ['1'])
+  source.putImage('app', fresh, ['1'])
   const kept = await runImport(config, { from })
   expect(skippedOf(kept)).toEqual(['tag exists: app:1'])
   expect(kept.counts).toMatchObject({ manifests: 1, tags: 0, tagsThere: 1 })
@@ -295,7 +264,7 @@ test('tags that are there stay, or are moved when that is asked for; a registry 
   await expectPulled(server, [pulled('app', '1', fresh), pulled('app', '2', old)])
   await server.setFeed('main', { overwrite: 'never' })
   await server[Symbol.asyncDispose]()
-  putImage('app', old, ['1'])
+  source.putImage('app', old, ['1'])
   const refused = await runImport(config, { from, order: { overwriteTags: true } })
   expect(skippedOf(refused)).toEqual(['refused: app:1'])
 })
@@ -309,21 +278,21 @@ test('layers that are elsewhere are not missed, and come where they are there', 
   ]
   const value = { schemaVersion: 2, mediaType: mediaTypes.image, layers }
   const manifest = manifestOf({ ...value, config: descriptor(config, mediaTypes.config) })
-  putImage('win', { manifest, config, layers: [own], blobs: [config, own] }, ['1'])
+  source.putImage('win', { manifest, config, layers: [own], blobs: [config, own] }, ['1'])
   const data = await makeDataFolder(dataDir())
   const done = await runImport(data, { from })
   expect([skippedOf(done), done.counts]).toMatchObject([[], { elsewhere: 1, linked: 2, tags: 1 }])
   const again = manifestOf({ ...value, config: descriptor(config), annotations: { again: 'yes' } })
-  putBlob(base)
-  putManifest('win', again, ['2'])
+  source.putBlob(base)
+  source.putManifest('win', again, ['2'])
   expect((await runImport(data, { from })).counts).toMatchObject({ elsewhere: 0, linked: 1 })
 })
 
 test('a manifest that was deleted stays deleted; an index without it comes only where that is allowed', async () => {
   const [kept, gone] = [image('kept'), image('gone')]
-  for (const each of [kept, gone]) putImage('app', each)
-  putManifest('app', index([descriptor(kept.manifest), descriptor(gone.manifest)]), ['all'])
-  const revisions = path.join(at, 'repositories/app/_manifests/revisions')
+  for (const each of [kept, gone]) source.putImage('app', each)
+  source.putManifest('app', index([descriptor(kept.manifest), descriptor(gone.manifest)]), ['all'])
+  const revisions = path.join(source.manifestsOf('app'), 'revisions')
   rmSync(path.join(revisions, gone.manifest.digest.replace(':', '/'), 'link'))
   const config = await makeDataFolder(dataDir(), ['sparse'])
   const done = await runImport(config, { from })
@@ -340,13 +309,13 @@ test('a manifest that was deleted stays deleted; an index without it comes only 
 
 test('only what is asked for comes, with the tags that belong to it', async () => {
   const [wanted, other] = [image('wanted'), image('other')]
-  putImage('team/app', wanted, ['1.0'])
-  putImage('team/app', other, ['2.0'])
+  source.putImage('team/app', wanted, ['1.0'])
+  source.putImage('team/app', other, ['2.0'])
   const about = (each: Image, ending: string) => each.manifest.digest.replace(':', '-') + ending
   const signature = image('cosign')
-  putImage('team/app', signature, [about(wanted, '.sig'), about(other, '.sig')])
-  putImage('team/deep/er', other, ['1.0'])
-  putImage('lib', other, ['1.0'])
+  source.putImage('team/app', signature, [about(wanted, '.sig'), about(other, '.sig')])
+  source.putImage('team/deep/er', other, ['1.0'])
+  source.putImage('lib', other, ['1.0'])
   const config = await makeDataFolder(dataDir())
   const done = await runImport(config, {
     from,
@@ -365,9 +334,9 @@ test('only what is asked for comes, with the tags that belong to it', async () =
 
 test('a dry run says what would come, and changes nothing', async () => {
   const [one, two] = [image('dry one'), image('dry two')]
-  putImage('app', one, ['1'])
-  putImage('app', two, ['2'])
-  rmSync(dataOf(two.config.digest))
+  source.putImage('app', one, ['1'])
+  source.putImage('app', two, ['2'])
+  rmSync(source.dataOf(two.config.digest))
   const config = await makeDataFolder(dataDir())
   const dry = await runImport(config, { from, isDryRun: true })
   expect(dry.counts).toMatchObject({ manifests: 2, tags: 2, copied: 5 })
@@ -378,9 +347,9 @@ test('a dry run says what would come, and changes nothing', async () => {
 
 test('what is no registry is said to be none', async () => {
   const config = await makeDataFolder(dataDir())
-  rmSync(path.join(at, 'repositories'), { recursive: true })
+  rmSync(path.join(source.root, 'repositories'), { recursive: true })
   await expect(runImport(config, { from })).rejects.toThrow('is neither the folder of a registry')
   await expect(runImport(config, { from: `${from}/none` })).rejects.toThrow('There is no')
-  putImage('app', image('x'), ['1'])
+  source.putImage('app', image('x'), ['1'])
   await expect(runImport(config, { from, order: { feed: 'none' } })).rejects.toThrow('none')
 })

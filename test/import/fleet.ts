@@ -44,10 +44,11 @@ export interface FleetSize {
  */
 export function makeFleet(seed: string, size: FleetSize): Fleet {
   const layers = Array.from({ length: 24 }, (_, at) => blob(`${seed} layer ${at}`, 700 + at))
-  const repositories = Array.from({ length: size.repositories }, (_, at) => `team${at % 3}/app${at}`)
-  const blobs = new Map<string, Map<string, Content>>(
-    repositories.map((name) => [name, new Map()]),
+  const repositories = Array.from(
+    { length: size.repositories },
+    (_, at) => `team${at % 3}/app${at}`,
   )
+  const blobs = new Map<string, Map<string, Content>>(repositories.map((name) => [name, new Map()]))
   const waves: Pushed[][] = [[], [], [], []]
   const referrers = new Map<string, string>()
   const add = (repository: string, image: Pick<Image, 'blobs'>) => {
@@ -142,7 +143,10 @@ async function pushBlob(
 ): Promise<void> {
   const { digest } = content
   const mount = from === undefined ? '' : `?mount=${digest}&from=${from}`
-  const start = await ask(client, { method: 'POST', path: `/v2/${repository}/blobs/uploads/${mount}` })
+  const start = await ask(client, {
+    method: 'POST',
+    path: `/v2/${repository}/blobs/uploads/${mount}`,
+  })
   if (start.status === 201) return
   const location = new URL(start.headers.location ?? '', client.url)
   location.searchParams.set('digest', digest)

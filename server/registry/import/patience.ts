@@ -32,6 +32,16 @@ export class Patience {
     this.#options = options
   }
 
+  /** Asks once. */
+  async once<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof UpstreamError)) throw error
+      throw await this.#meaningOf(error, this.#options.unknown)
+    }
+  }
+
   async run<T>(work: () => Promise<T>, unknown: ErrorCode = this.#options.unknown): Promise<T> {
     for (let failures = 1; ; failures += 1) {
       try {

@@ -34,7 +34,7 @@ export class RegistrySource implements Source {
 
   /** Whether it is there and lets the caller in. */
   ping(): Promise<void> {
-    return this.#patience.run(() => this.#client.ping())
+    return this.#patience.once(() => this.#client.ping())
   }
 
   async *repositories(): AsyncGenerator<string> {

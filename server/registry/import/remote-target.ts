@@ -8,14 +8,16 @@ import { Patience } from './patience.ts'
 import type { SourceBlob, SourceManifest } from './source.ts'
 import type { BlobPush, ImportTarget, StoredManifest, TagPush } from './target.ts'
 
-/** A request's worth: proxies refuse larger ones, and what was sent of it is lost when it breaks. */
-const partBytes = 64 * 1024 * 1024
+/** Proxies refuse larger requests, and what was sent of one may be lost when it breaks. */
+const usualPartBytes = 64 * 1024 * 1024
 /** What is sent at once, from memory. */
 const smallBytes = 1024 * 1024
 
 export interface RemoteOptions extends ClientOptions {
   /** As it stands in addresses. */
   readonly feedKey: string
+  /** A request's worth. */
+  readonly partBytes?: number
 }
 
 /** A feed of a server that runs, over /v2, as any client pushes. */
@@ -24,11 +26,13 @@ export class RemoteTarget implements ImportTarget {
   readonly #pusher: PushClient
   readonly #patience: Patience
   readonly #feedKey: string
+  readonly #partBytes: number
   /** Begun when a mount was asked for in vain. */
   readonly #begun = new Map<string, RemoteUpload>()
 
   constructor(options: RemoteOptions, report: ImportReport) {
     this.#feedKey = options.feedKey
+    this.#partBytes = options.partBytes ?? usualPartBytes
     // With the token of somebody who pushes: to them, what is there is promised.
     this.#reader = new RegistryClient({ ...options, actions: 'pull,push' })
     this.#pusher = new PushClient(options)
@@ -40,7 +44,7 @@ export class RemoteTarget implements ImportTarget {
 
   /** Whether it lets the caller in. */
   ping(): Promise<void> {
-    return this.#patience.run(() => this.#reader.ping())
+    return this.#patience.once(() => this.#reader.ping())
   }
 
   async findManifest(
@@ -147,7 +151,7 @@ export class RemoteTarget implements ImportTarget {
     let failures = 0
     while (upload.offsetBytes < blob.sizeBytes) {
       const before = upload.offsetBytes
-      const lengthBytes = Math.min(partBytes, blob.sizeBytes - before)
+      const lengthBytes = Math.min(this.#partBytes, blob.sizeBytes - before)
       const bytes = firstOf(blob.chunks(before, signal), lengthBytes)
       try {
         upload = await this.#pusher.append(name, upload, { bytes, lengthBytes })
