@@ -27,8 +27,7 @@ export interface PagedOptions {
  */
 export async function openPagedRegistry(options: PagedOptions): Promise<PagedRegistry> {
   const requests: string[] = []
-  /** By token, how many answers it is good for. */
-  const left = new Map<string, number>()
+  const tokens = new ShortTokens(options.answersAToken)
   let busy = options.busy
   const server = http.createServer((req, res) => {
     const { method = '', url = '', headers } = req
@@ -39,15 +38,10 @@ export async function openPagedRegistry(options: PagedOptions): Promise<PagedReg
     }
     const { pathname, searchParams } = new URL(url, 'http://localhost')
     if (pathname === '/token') {
-      const token = `t${left.size}`
-      const isLasting = searchParams.get('scope')?.startsWith('repository:') !== true
-      left.set(`Bearer ${token}`, isLasting ? 1000 : options.answersAToken)
+      const token = tokens.give(searchParams.get('scope') ?? '')
       return answer(200, JSON.stringify({ token, expires_in: 3600 }))
     }
-    const { authorization = '' } = headers
-    const answers = left.get(authorization) ?? 0
-    left.set(authorization, answers - 1)
-    if (answers <= 0 || (pathname === '/v2/_catalog' && authorization === 'Bearer t0')) {
+    if (!tokens.letIn(headers.authorization ?? '', pathname)) {
       const realm = `http://${headers.host}/token`
       const challenge = `Bearer realm="${realm}",service="paged",scope="registry:catalog:*"`
       return answer(401, '{}', { 'www-authenticate': challenge })
@@ -63,11 +57,37 @@ export async function openPagedRegistry(options: PagedOptions): Promise<PagedReg
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
-    tokens: () => left.size,
+    tokens: () => tokens.given,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     },
+  }
+}
+
+class ShortTokens {
+  given = 0
+  readonly #answers: number
+  /** By header, how many answers it is good for. */
+  readonly #left = new Map<string, number>()
+
+  constructor(answers: number) {
+    this.#answers = answers
+  }
+
+  give(scope: string): string {
+    const token = `t${this.given}`
+    this.given += 1
+    const isOfRepository = scope.startsWith('repository:')
+    this.#left.set(`Bearer ${token}`, isOfRepository ? this.#answers : 1000)
+    return token
+  }
+
+  letIn(authorization: string, pathname: string): boolean {
+    const left = this.#left.get(authorization) ?? 0
+    this.#left.set(authorization, left - 1)
+    // The first one is for no scope, and the list wants its own.
+    return left > 0 && !(pathname === '/v2/_catalog' && authorization === 'Bearer t0')
   }
 }
 

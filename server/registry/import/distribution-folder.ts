@@ -40,15 +40,25 @@ export class DistributionFolder implements Source {
   async *repositories(): AsyncGenerator<string> {
     const waiting = ['']
     for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-      let isRepository = false
-      for await (const entry of this.#tree.list(this.#at('repositories', name))) {
-        const below = name === '' ? entry.name : `${name}/${entry.name}`
-        if (ownFolders.includes(entry.name)) isRepository ||= name !== ''
-        else if (entry.kind === 'folder') waiting.push(below)
-        else this.#skipStranger(below, entry.kind)
-      }
-      if (isRepository) yield name
+      const found = await this.#look(name).catch((error: unknown) => {
+        this.#report.skipFor(error, { what: 'repository', name })
+        return { isRepository: false, below: [] }
+      })
+      waiting.push(...found.below)
+      if (found.isRepository) yield name
     }
+  }
+
+  async #look(name: string) {
+    let isRepository = false
+    const folders: string[] = []
+    for await (const entry of this.#tree.list(this.#at('repositories', name))) {
+      const below = name === '' ? entry.name : `${name}/${entry.name}`
+      if (ownFolders.includes(entry.name)) isRepository ||= name !== ''
+      else if (entry.kind === 'folder') folders.push(below)
+      else this.#skipStranger(below, entry.kind)
+    }
+    return { isRepository, below: folders }
   }
 
   async *tags(repository: string): AsyncGenerator<string> {

@@ -88,12 +88,13 @@ export class ImportReport {
   note(message: string): void {
     if (this.#told.has(message)) return
     this.#told.add(message)
-    this.#report.info(message)
+    this.#report.info(visible(message))
   }
 
-  skip(item: SkippedItem): void {
-    this.skipped.push(item)
-    this.#report.fault(`Skipped: ${item.what} ${item.name}`, new Error(item.message))
+  skip({ what, reason, ...said }: SkippedItem): void {
+    const [name, message] = [visible(said.name), visible(said.message)]
+    this.skipped.push({ what, name, reason, message })
+    this.#report.fault(`Skipped: ${what} ${name}`, new Error(message))
   }
 
   /** Names what an error is the trouble of; throws it when it is the trouble of all. */
@@ -106,4 +107,9 @@ export class ImportReport {
     }
     this.skip({ ...of, reason, message: (error as RegistryError).message })
   }
+}
+
+/** What others call things must not steer the terminal on which it is told. */
+function visible(text: string): string {
+  return text.replace(/\p{Cc}/gu, '\ufffd')
 }

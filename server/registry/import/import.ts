@@ -9,6 +9,10 @@ import { eachOf, Slots } from './slots.ts'
 import type { Source } from './source.ts'
 import type { ImportTarget } from './target.ts'
 
+/** Manifests are in memory while they are under way: this bounds how many. */
+const repositoriesAtOnce = 4
+const tagsAtOnce = 8
+
 export interface ImportDeps {
   readonly source: Source
   readonly target: ImportTarget
@@ -65,7 +69,7 @@ async function importAll(deps: ImportDeps, order: ImportOrder): Promise<void> {
   const arrivals = new BlobArrivals({ ...deps, slots: new Slots(atOnce) })
   const named = selection.repositories
   const names = named.length > 0 ? named : source.repositories()
-  await eachOf(names, atOnce, async (name) => {
+  await eachOf(names, Math.min(repositoriesAtOnce, atOnce), async (name) => {
     report.signal.throwIfAborted()
     if (!selection.wantsRepository(name)) return report.count('repositoriesLeftOut')
     await importRepository({ ...deps, arrivals }, order, name)
@@ -78,7 +82,8 @@ async function importRepository(
   name: string,
 ): Promise<void> {
   const { source, report } = deps
-  const { selection, atOnce, overwriteTags } = order
+  const { selection, overwriteTags } = order
+  const atOnce = Math.min(tagsAtOnce, order.atOnce)
   try {
     const to = placeOf(order, name)
     const bringing = new RepositoryImport({ ...deps, overwriteTags }, name, to)

@@ -1,8 +1,9 @@
 import type { Digest } from '../../domain/digest.ts'
-import { isRefusal, RegistryError } from '../../domain/errors.ts'
+import { isRefusal } from '../../domain/errors.ts'
 import type { RepositoryName, Tag } from '../../domain/reference.ts'
 import { type ClientOptions, RegistryClient } from '../../upstream/client.ts'
 import { PushClient, type RemoteUpload } from '../../upstream/push-client.ts'
+import { BlobCursor } from './blob-cursor.ts'
 import type { ImportReport } from './import-report.ts'
 import { Patience } from './patience.ts'
 import type { SourceBlob, SourceManifest } from './source.ts'
@@ -12,6 +13,9 @@ import type { BlobPush, ImportTarget, StoredManifest, TagPush } from './target.t
 const usualPartBytes = 64 * 1024 * 1024
 /** What is sent at once, from memory. */
 const smallBytes = 1024 * 1024
+
+/** Who may see nothing there hears that there is nothing. */
+const unseen = 'DENIED'
 
 export interface RemoteOptions extends ClientOptions {
   /** As it stands in addresses. */
@@ -121,7 +125,8 @@ export class RemoteTarget implements ImportTarget {
   }
 
   #start(repository: RepositoryName, digest: Digest): Promise<RemoteUpload | null> {
-    return this.#patience.run(() => this.#pusher.mountOrStart(this.#name(repository), digest))
+    const name = this.#name(repository)
+    return this.#patience.run(() => this.#pusher.mountOrStart(name, digest), unseen)
   }
 
   async #orMissing<T>(work: () => Promise<T>): Promise<T | undefined> {
@@ -147,12 +152,13 @@ export class RemoteTarget implements ImportTarget {
     begun: RemoteUpload,
     { blob, signal }: { readonly blob: SourceBlob; readonly signal: AbortSignal },
   ): Promise<RemoteUpload> {
+    await using cursor = new BlobCursor(blob, signal)
     let upload = begun
     let failures = 0
     while (upload.offsetBytes < blob.sizeBytes) {
       const before = upload.offsetBytes
       const lengthBytes = Math.min(this.#partBytes, blob.sizeBytes - before)
-      const bytes = firstOf(blob.chunks(before, signal), lengthBytes)
+      const bytes = cursor.take(before, lengthBytes)
       try {
         upload = await this.#pusher.append(name, upload, { bytes, lengthBytes })
         failures = 0
@@ -174,8 +180,9 @@ export class RemoteTarget implements ImportTarget {
   ): Promise<void> {
     const { mediaType } = manifest
     const name = this.#name(repository)
-    await this.#patience.run(() =>
-      this.#pusher.putManifest(name, reference, { mediaType, content }),
+    await this.#patience.run(
+      () => this.#pusher.putManifest(name, reference, { mediaType, content }),
+      unseen,
     )
   }
 }
@@ -184,18 +191,4 @@ async function gather(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
   for await (const piece of chunks) pieces.push(piece)
   return Buffer.concat(pieces)
-}
-
-async function* firstOf(
-  chunks: AsyncIterable<Uint8Array>,
-  bytes: number,
-): AsyncGenerator<Uint8Array> {
-  let left = bytes
-  for await (const piece of chunks) {
-    yield piece.subarray(0, left)
-    left -= Math.min(left, piece.byteLength)
-    if (left === 0) return
-  }
-  // A request that is shorter than it announced keeps the server waiting.
-  throw new RegistryError('DIGEST_INVALID', `It ends ${left} bytes before its end.`)
 }
