@@ -22,7 +22,7 @@ export function formatImported(
   ]
   const why = Object.entries(reasons).map(([reason, count]) => `${count} ${reason}`)
   return [
-    `${isDry ? 'Would import from' : 'Imported from'} ${repositories} repositories`,
+    `${isDry ? 'Would import from' : 'Imported from'} ${repositories} ${repositories === 1 ? 'repository' : 'repositories'}`,
     `${manifests} manifests, ${manifestsThere} were there; ${tags} tags, ${tagsThere} were there`,
     `${copied} blobs copied (${formatBytes(bytesCopied)}), ${linked} linked (${formatBytes(bytesLinked)}), ${shared} shared with another repository, ${alreadyThere} were there`,
     ...(elsewhere > 0 ? [`${elsewhere} layers are elsewhere (urls), as their images say`] : []),

@@ -29,7 +29,9 @@ export async function eachOf<T>(
   atOnce: number,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
-  const queue = inTurn(items)
+  const iterator =
+    Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
+  const queue = inTurn(iterator)
   let failed = false
   const workers = Array.from({ length: atOnce }, async () => {
     try {
@@ -42,13 +44,13 @@ export async function eachOf<T>(
     }
   })
   const rejected = (await Promise.allSettled(workers)).find(({ status }) => status === 'rejected')
+  // What it has open is closed also where it was not gone through to its end.
+  if (rejected !== undefined) await iterator.return?.()
   if (rejected?.status === 'rejected') throw rejected.reason
 }
 
 /** Whoever asks gets the next: an iterator need not take two questions at a time. */
-function inTurn<T>(items: AsyncIterable<T> | Iterable<T>): () => Promise<IteratorResult<T>> {
-  const iterator =
-    Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]()
+function inTurn<T>(iterator: AsyncIterator<T> | Iterator<T>): () => Promise<IteratorResult<T>> {
   let last: Promise<unknown> = Promise.resolve()
   return () => {
     const next = last.then(() => iterator.next())
