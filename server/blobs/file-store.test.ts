@@ -198,6 +198,7 @@ describe('a file of somebody else', () => {
     expect(await store.whyNotLinked?.(file)).toBe(null)
     await chmod(file, 0o664)
     expect(await store.whyNotLinked?.(file)).toContain('others may write it')
+    expect(await store.whyNotLinked?.(`${file}-none`)).toContain('has gone')
     expect(await store.whyNotLinked?.(root)).toBe('it is no plain file.')
     await symlink(file, `${file}-link`)
     expect(await store.whyNotLinked?.(`${file}-link`)).toBe('it is no plain file.')

@@ -1,6 +1,6 @@
 import { link, lstat, open, stat } from 'node:fs/promises'
 import { RegistryError } from '../domain/errors.ts'
-import { systemCode } from './file-errors.ts'
+import { systemCode, unlessMissing } from './file-errors.ts'
 
 /** What a file system says that has no links, or allows this one to nobody. */
 const refusals: Readonly<Record<string, string>> = {
@@ -8,6 +8,7 @@ const refusals: Readonly<Record<string, string>> = {
   EPERM:
     'the operating system allows no link to it (another owner, or a file system without links).',
   EACCES: 'the operating system allows no link to it.',
+  ENOENT: 'it has gone meanwhile.',
   EMLINK: 'it has as many links as the file system allows.',
   ENOSYS: 'the file system has no links.',
   EOPNOTSUPP: 'the file system has no links.',
@@ -18,7 +19,8 @@ const refusals: Readonly<Record<string, string>> = {
  * owns a file, or may write it, could change it under the store.
  */
 export async function whyNotLinked(file: string, folder: string): Promise<string | null> {
-  const [own, theirs] = [await stat(folder), await lstat(file)]
+  const [own, theirs] = [await stat(folder), await unlessMissing(lstat(file))]
+  if (theirs === undefined) return refusals.ENOENT ?? ''
   if (!theirs.isFile()) return 'it is no plain file.'
   if (theirs.dev !== own.dev) return refusals.EXDEV ?? ''
   if (theirs.uid !== own.uid) {

@@ -176,6 +176,36 @@ describeWith(
   },
 )
 
+test('names as Docker 25 and others write them; an index of which only one platform was saved', async () => {
+  const [one, two] = [image('saved one'), image('saved two')]
+  const partly = index([descriptor(one.manifest), descriptor(two.manifest)])
+  const key = 'io.containerd.image.name'
+  const ref = 'org.opencontainers.image.ref.name'
+  const entries = [
+    { ...descriptor(one.manifest), annotations: { [key]: 'docker.io/team/a:1', [ref]: '1' } },
+    { ...descriptor(one.manifest), annotations: { [key]: 'docker.io/library/b', [ref]: '2' } },
+    { ...descriptor(partly), annotations: { [key]: 'docker.io/team/partly:3', [ref]: '3' } },
+  ]
+  const blobs = [...one.blobs, one.manifest, partly]
+  const file = (digest: string) => `blobs/sha256/${digest.slice(7)}`
+  const archive = tarOf([
+    ...blobs.map(({ digest, bytes }) => ({ name: file(digest), content: bytes })),
+    { name: 'index.json', content: JSON.stringify({ schemaVersion: 2, manifests: entries }) },
+    { name: 'oci-layout', content: '{"imageLayoutVersion":"1.0.0"}' },
+    { name: 'manifest.json', content: '[]' },
+  ])
+  writeFileSync(below('docker25.tar'), archive)
+  const done = await runImport(config, { from: below('docker25.tar') })
+  expect(skippedOf(done)).toEqual([
+    `incomplete: team/partly:3`,
+    `incomplete: team/partly@${partly.digest}`,
+    `missing: team/partly@${two.manifest.digest}`,
+  ])
+  expect(done.counts).toMatchObject({ tags: 2, manifests: 3 })
+  expect(await digestOfTag('main/team/a', '1')).toBe(one.manifest.digest)
+  expect(await digestOfTag('main/b', '2')).toBe(one.manifest.digest)
+})
+
 test('an archive whose layers are packed, named twice or lead nowhere', async () => {
   const files = formatTar({ 'etc/motd': 'hello' })
   const packed = gzipSync(files)

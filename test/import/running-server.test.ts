@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
 import path from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { Pace } from '../../server/registry/backup/pace.ts'
 import { importImages } from '../../server/registry/import/import.ts'
 import { ImportReport } from '../../server/registry/import/import-report.ts'
@@ -9,6 +10,7 @@ import { RemoteTarget } from '../../server/registry/import/remote-target.ts'
 import { readSelection } from '../../server/registry/import/selection.ts'
 import { listen, tableOf } from '../backup/backups.ts'
 import { blob, image, seededBytes } from '../support/content.ts'
+import { postgresDatabases } from '../support/databases.ts'
 import { openFaultProxy } from '../support/fault-proxy.ts'
 import { imageOf } from '../support/layers.ts'
 import { pushImage } from '../support/push.ts'
@@ -150,3 +152,28 @@ test('a tag that is there is moved only when that is asked for', async () => {
   expect(skippedOf(await runImport(server.config, { ...input, order }))).toEqual([])
   await expectPulled(server, [{ name: 'main/moved', reference: '1', manifest: there.manifest }])
 })
+
+describe.skipIf(inject('postgresMissing') !== '')(
+  `beside a server on PostgreSQL ${inject('postgresMissing')}`,
+  () => {
+    const { newUrl } = postgresDatabases()
+
+    test('a folder belongs to one process there too; without the server it is imported into', async () => {
+      const databaseUrl = await newUrl()
+      const dataDir = path.join(folder.path, 'postgres')
+      mkdirSync(dataDir)
+      const other = await startServer({ dataDir, databaseUrl })
+      // A store that nobody has used yet is anybody's.
+      await pushImage(tableOf(other), 'main/first', image('first'), ['1'])
+      await expect(runImport(other.config, { from: layout.folder })).rejects.toThrow(
+        'give the address of the server that runs (--url https://…), or stop it first.',
+      )
+      await other[Symbol.asyncDispose]()
+      const done = await runImport(other.config, { from: layout.folder })
+      expect([skippedOf(done), done.failure]).toEqual([[], null])
+      expect(done.counts).toMatchObject({ manifests: 40 })
+      await using again = await startServer({ dataDir, databaseUrl })
+      await expectPulled(again, pulledOf(fleet, 'main'))
+    })
+  },
+)

@@ -1,7 +1,7 @@
 import { algorithmOf, type Digest, isDigest } from '../../domain/digest.ts'
 import { isRefusal, RegistryError } from '../../domain/errors.ts'
 import { maxManifestBytes } from '../../domain/manifest.ts'
-import type { Reference } from '../../domain/reference.ts'
+import { isTag, type Reference } from '../../domain/reference.ts'
 import { type FileTree, readJsonFile, readSmallFile } from './file-tree.ts'
 import { isWholeName, parseImageName } from './image-name.ts'
 import type { ImportReport } from './import-report.ts'
@@ -158,10 +158,16 @@ function exportedFrom(index: unknown): string | null {
 }
 
 function nameOf(annotations: Entry['annotations'], fallback: string | null) {
-  const named = annotations[wholeNameKey] ?? annotations[nameKey]
-  const name = typeof named === 'string' ? named : null
-  if (name !== null && isWholeName(name)) return { ...parseImageName(name), shown: name }
-  return { repository: fallback, tag: name, shown: name ?? 'without a name' }
+  const ref = textOf(annotations[nameKey])
+  const whole = textOf(annotations[wholeNameKey]) ?? (ref !== null && isWholeName(ref) ? ref : null)
+  if (whole === null) return { repository: fallback, tag: ref, shown: ref ?? 'without a name' }
+  const { repository, tag } = parseImageName(whole)
+  // Some write the tag only behind the other key.
+  return { repository, tag: tag ?? (ref !== null && isTag(ref) ? ref : null), shown: whole }
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? value : null
 }
 
 function nameless(name: string, digest: Digest) {

@@ -70,6 +70,10 @@ async function commit(deps: LinkDeps, { digest, signal }: Link, upload: UploadRe
       await pace.spend(piece.byteLength)
       running.hash.update(piece)
     }
+  } catch (error) {
+    // The file is the source's still: that it cannot be read is no trouble of the store.
+    if (!isRefusal(error, 'UNAVAILABLE')) throw error
+    throw new RegistryError('UPSTREAM_FAILED', 'Its file cannot be read.', { cause: error })
   } finally {
     await reader[Symbol.asyncDispose]()
   }
