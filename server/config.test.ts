@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { formatSettingsPage } from './config/help.ts'
-import { type ConfigSources, readConfig } from './config.ts'
+import { type ConfigSources, readCommandPassword, readConfig } from './config.ts'
 import { RegistryError } from './domain/errors.ts'
 
 const cwd = path.resolve('/srv/entrepot')
@@ -232,4 +232,20 @@ test('an empty variable counts as absent', () => {
 
 test('the page of settings is printed from the table', async () => {
   await expect(formatSettingsPage()).toMatchFileSnapshot('../docs/settings.md')
+})
+
+test('a command takes a password from a variable or a file, and a server does not mind it', () => {
+  const variable = 'ENTREPOT_IMPORT_SOURCE_PASSWORD'
+  const readFile = (file: string) => {
+    if (file === '/run/p') return 'from the file\n'
+    throw Object.assign(new Error('no'), { code: 'ENOENT' })
+  }
+  const take = (env: Record<string, string>) =>
+    readCommandPassword(variable, { env, readFile, cwd })
+  expect(take({})).toBe(null)
+  expect(take({ [variable]: 'secret' })).toBe('secret')
+  expect(take({ [`${variable}_FILE`]: '/run/p' })).toBe('from the file')
+  expect(() => take({ [`${variable}_FILE`]: '/run/none' })).toThrow('there is no such file')
+  expect(() => take({ [variable]: 'a', [`${variable}_FILE`]: '/run/p' })).toThrow('set one of them')
+  expect(problemsOf({ env: { [variable]: 'secret' } })).toEqual([])
 })

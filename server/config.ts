@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Setting, type SettingName, type SettingValue, settings } from './config/settings.ts'
 import {
+  type CommandVariable,
   type GivenSettings,
   type ReadFile,
+  readCommandVariable,
   readConfigFile,
   readFlags,
   readVariables,
@@ -98,6 +100,21 @@ export function readConfig({
     ['The configuration is invalid:', ...problems.map((problem) => `  ${problem}`)].join('\n'),
     { detail: { problems } },
   )
+}
+
+/** A password for one command. Null: it is not set. Throws REQUEST_INVALID when its file cannot be read. */
+export function readCommandPassword(
+  variable: CommandVariable,
+  {
+    env = process.env,
+    readFile = (file) => readFileSync(file, 'utf8'),
+    cwd = process.cwd(),
+  }: Omit<ConfigSources, 'flags'> = {},
+): string | null {
+  const report = (problem: string) => {
+    throw new RegistryError('REQUEST_INVALID', problem)
+  }
+  return readCommandVariable(variable, env, { cwd, readFile, report }) ?? null
 }
 
 function readSetting<N extends SettingName>(

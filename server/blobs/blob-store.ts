@@ -40,6 +40,16 @@ export interface BlobStore extends AsyncDisposable {
    */
   finish(location: string): Promise<{ sizeBytes: number } | undefined>
 
+  /** Why a file of this machine cannot be a blob as it is, for people; null: it can. Absent: none can. */
+  whyNotLinked?(file: string): Promise<string | null>
+
+  /**
+   * Makes a file the finished bytes at this location without copying it, by a second name. The store
+   * never writes into it, and removing takes that name alone. Durable when it resolves. Throws
+   * UNSUPPORTED, saying why, where it cannot be.
+   */
+  link?(location: string, file: string): Promise<void>
+
   /** Removes what is staged or finished under this location; nothing there is no error. */
   abort(location: string): Promise<void>
 

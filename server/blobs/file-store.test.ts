@@ -1,7 +1,18 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { rmdirSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -145,6 +156,59 @@ describe('the layout', () => {
     await Promise.all(streams.map((stream) => stream?.return?.()))
     // 48 large buffers, and two of 64 KiB for each of the others.
     expect(grownMebibytes).toBeLessThan(48 + 125 + 10)
+  })
+})
+
+describe('a file of somebody else', () => {
+  async function linked() {
+    const { root, store } = await openStore()
+    const file = path.join(root, '..', `${randomUUID()}-theirs`)
+    await writeFile(file, 'theirs', { mode: 0o644 })
+    const location = randomUUID()
+    await store.link?.(location, file)
+    return { root, store, file, location }
+  }
+
+  test('gets a second name, which is all that removing takes', async () => {
+    const { root, store, file, location } = await linked()
+    expect(await contentOf(store, location)).toBe('theirs')
+    const place = path.join(root, 'blobs', location.slice(0, 2), location)
+    expect((await stat(place)).ino).toBe((await stat(file)).ino)
+    await store.remove([location])
+    expect(await store.open(location)).toBe(undefined)
+    expect(await readFile(file, 'utf8')).toBe('theirs')
+    const again = randomUUID()
+    await store.link?.(again, file)
+    await store.abort(again)
+    expect(await readFile(file, 'utf8')).toBe('theirs')
+    await rm(file)
+  })
+
+  test('is never opened for writing', async () => {
+    const { store, file, location } = await linked()
+    expect(await store.openUpload(location, 0)).toBe(undefined)
+    expect(await store.openUpload(location, 3)).toBe(undefined)
+    expect(await readFile(file, 'utf8')).toBe('theirs')
+    expect(await contentOf(store, location)).toBe('theirs')
+    await rm(file)
+  })
+
+  test('stays as it is where it cannot be shared, with the reason', async () => {
+    const { root, store, file, location } = await linked()
+    expect(await store.whyNotLinked?.(file)).toBe(null)
+    await chmod(file, 0o664)
+    expect(await store.whyNotLinked?.(file)).toContain('others may write it')
+    expect(await store.whyNotLinked?.(`${file}-none`)).toContain('has gone')
+    expect(await store.whyNotLinked?.(root)).toBe('it is no plain file.')
+    await symlink(file, `${file}-link`)
+    expect(await store.whyNotLinked?.(`${file}-link`)).toBe('it is no plain file.')
+    expect(await store.whyNotLinked?.('/proc/version')).toContain('another file system')
+    await expect(store.link?.(randomUUID(), '/proc/version')).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+    })
+    await expect(store.link?.(location, file)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await rm(file)
+    await rm(`${file}-link`)
   })
 })
 

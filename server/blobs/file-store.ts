@@ -1,4 +1,4 @@
-import { lstat, open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { lstat, open, readdir, rename, unlink } from 'node:fs/promises'
 import { RegistryError } from '../domain/errors.ts'
 import type { BlobReader, BlobStore, StoredLocation, UploadWriter } from './blob-store.ts'
 import { BufferPool } from './buffer-pool.ts'
@@ -16,7 +16,9 @@ import {
 import { listLocations } from './file-listing.ts'
 import { FileUploadWriter, type WriterOutcome } from './file-upload-writer.ts'
 import { Folder, makeFolder, Subfolders, syncFolder } from './folder.ts'
+import { linkFile, whyNotLinked } from './linked-files.ts'
 import { requireLocation } from './location.ts'
+import { requireOneDisk } from './one-disk.ts'
 import { createStaged, openStaged, sizeOf, syncStaged } from './staged-files.ts'
 import { openMarker, type StoreMarker } from './store-marker.ts'
 import { WriteBehind } from './write-behind.ts'
@@ -58,17 +60,6 @@ export function openFileStore(options: FileStoreOptions): Promise<FileStore> {
     const space = new DiskSpace(layout.root, options.reserveBytes)
     return new DiskStore({ layout, marker, space, shards: known })
   })
-}
-
-/** A finished blob is renamed out of the uploads, which only works within one file system. */
-async function requireOneDisk(layout: FileLayout): Promise<void> {
-  const [uploads, blobs] = await Promise.all([stat(layout.uploads), stat(layout.blobs)])
-  if (uploads.dev !== blobs.dev) {
-    throw new RegistryError(
-      'UNAVAILABLE',
-      "The blob store's folders uploads and blobs are on different file systems: mount one above both.",
-    )
-  }
 }
 
 interface DiskStoreParts {
@@ -157,6 +148,19 @@ class DiskStore implements FileStore {
         return { sizeBytes }
       }
       return this.#finishAgain(location)
+    })
+  }
+
+  whyNotLinked(file: string): Promise<string | null> {
+    return atStore(() => whyNotLinked(file, this.#layout.blobs))
+  }
+
+  link(location: string, file: string): Promise<void> {
+    return this.#at(location, async () => {
+      await this.#marker.verifyNowAndThen()
+      const folder = await this.#shards.ensure(shardOf(location))
+      await linkFile(file, this.#finished(location))
+      await folder.sync()
     })
   }
 

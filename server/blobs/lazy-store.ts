@@ -51,6 +51,12 @@ export function openLazyStore(
       openStaged: async (location) => (await ready()).openStaged?.(location),
     }),
     finish: async (location) => (await ready()).finish(location),
+    async whyNotLinked(file) {
+      const store = await ready()
+      const elsewhere = 'the registry keeps its images elsewhere.'
+      return store.whyNotLinked === undefined ? elsewhere : store.whyNotLinked(file)
+    },
+    link: async (location, file) => (await ready()).link?.(location, file),
     abort: async (location) => (await ready()).abort(location),
     open: async (location, content) => (await ready()).open(location, content),
     remove: async (locations) => (await ready()).remove(locations),

@@ -77,6 +77,8 @@ async function stageAgain(
   if (stats === undefined || stats.size < offsetBytes) {
     return undefined
   }
+  // Linked: the bytes are somebody else's too, and what is staged is written.
+  if (stats.nlink > 1) return undefined
   await rename(finished, staged)
   return open(staged, 'r+')
 }

@@ -46,7 +46,7 @@ const backup: Command = {
   },
 }
 
-function rateOf(text: string | undefined): number {
+export function rateOf(text: string | undefined): number {
   if (text === undefined) return 0
   try {
     return parseSize(text)

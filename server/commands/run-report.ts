@@ -2,19 +2,17 @@ import type { Terminal } from './command.ts'
 
 const tellMs = 10_000
 
+/** What stands in the line that says how far it is. */
+export type FormatProgress = (countOf: (what: string) => number) => string
+
 /** Tells on the standard error what goes wrong, and every ten seconds how far it is; Ctrl-C calls it off. */
-export function runReport({ note }: Terminal) {
+export function runReport({ note }: Terminal, format: FormatProgress = formatCopies) {
   const counts = new Map<string, number>()
   const stop = new AbortController()
   const callOff = () => stop.abort()
   process.once('SIGINT', callOff)
   process.once('SIGTERM', callOff)
-  const tell = () => {
-    const copied = counts.get('copied') ?? 0
-    const passed = counts.get('alreadyThere') ?? 0
-    const bytes = formatBytes(counts.get('bytesCopied') ?? 0)
-    note(`${copied} blobs copied (${bytes}), ${passed} were there`)
-  }
+  const tell = () => note(format((what) => counts.get(what) ?? 0))
   const timer = setInterval(tell, tellMs)
   timer.unref()
   return {
@@ -30,6 +28,11 @@ export function runReport({ note }: Terminal) {
       process.removeListener('SIGTERM', callOff)
     },
   }
+}
+
+function formatCopies(countOf: (what: string) => number): string {
+  const bytes = formatBytes(countOf('bytesCopied'))
+  return `${countOf('copied')} blobs copied (${bytes}), ${countOf('alreadyThere')} were there`
 }
 
 /** `1.5 GB`. */

@@ -4,6 +4,7 @@ import { exportCommand } from './export.ts'
 import { feedCommands } from './feed.ts'
 import { groupCommands } from './group.ts'
 import { healthCommand } from './health.ts'
+import { importCommand } from './import.ts'
 import { jobCommands } from './job.ts'
 import { keyCommands } from './key.ts'
 import { migrateCommand } from './migrate.ts'
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   ...backupCommands,
   restoreCommand,
   exportCommand,
+  importCommand,
   ...feedCommands,
   ...keyCommands,
   ...userCommands,

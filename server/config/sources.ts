@@ -26,7 +26,13 @@ interface Place {
 
 const configVariable = 'ENTREPOT_CONFIG'
 const defaultConfigFile = 'entrepot.yaml'
-const knownVariables = settingNames.map(variableOf)
+/** Passwords that a command takes from the environment, and no server has: `…_FILE` too. */
+export const commandVariables = [
+  'ENTREPOT_IMPORT_PASSWORD',
+  'ENTREPOT_IMPORT_SOURCE_PASSWORD',
+] as const
+export type CommandVariable = (typeof commandVariables)[number]
+const knownVariables = [...settingNames.map(variableOf), ...commandVariables]
 
 /** What Kubernetes sets in every pod of a namespace that has a service named entrepot(-…). */
 const serviceLink =
@@ -50,6 +56,15 @@ export function readVariables(env: Variables, place: Place): GivenSettings {
   }
   for (const name of Object.keys(env)) reportUnknownVariable(name, place.report)
   return given
+}
+
+/** Undefined: it is not set. */
+export function readCommandVariable(
+  variable: CommandVariable,
+  env: Variables,
+  place: Place,
+): string | undefined {
+  return readVariable(variable, env, place)?.text
 }
 
 function readVariable(variable: string, env: Variables, place: Place): Given | undefined {

@@ -47,6 +47,22 @@ export async function findUpload(
   return openUpload.find(db, key)
 }
 
+/** The one that has come farthest of those that somebody has open in the repository. */
+export async function findUploadBy(
+  db: Queries,
+  key: { readonly repositoryId: number; readonly by: string },
+): Promise<UploadRecord | undefined> {
+  return db
+    .selectFrom('uploads')
+    .select(columns)
+    .where('repository_id', '=', key.repositoryId)
+    .where('started_by', '=', key.by)
+    .where('state', '=', 'open')
+    .orderBy('offset_bytes', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}
+
 export interface NewUpload {
   readonly id: string
   readonly feedId: number

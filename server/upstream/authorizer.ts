@@ -19,7 +19,11 @@ export interface AuthorizerOptions {
   readonly realmHosts: readonly string[]
   readonly timeoutMs: number
   readonly now: () => number
+  /** What a token is asked for; absent: `pull`. */
+  readonly actions?: Actions
 }
+
+export type Actions = 'pull' | 'pull,push'
 
 interface Token {
   readonly authorization: string
@@ -58,7 +62,7 @@ export class Authorizer {
     const way = this.#way
     if (way.kind === 'none') return undefined
     if (way.kind === 'basic') return this.#basic()
-    const scope = repository === null ? undefined : `repository:${repository}:pull`
+    const scope = this.#scopeOf(repository)
     return (await this.#token(way, scope)).authorization
   }
 
@@ -88,12 +92,17 @@ export class Authorizer {
   ): Promise<string | undefined> {
     const way = { kind: 'bearer', ...this.#realmOf(parameters) } as const
     this.#way = way
-    const asked = repository === null ? undefined : `repository:${repository}:pull`
+    const asked = this.#scopeOf(repository)
     const scope = asked ?? parameters.scope
     const key = keyOf(way, scope)
     const known = this.#tokens.get(key)
     if (known !== undefined && known.authorization === sent) this.#tokens.delete(key)
     return (await this.#token(way, scope)).authorization
+  }
+
+  #scopeOf(repository: string | null): string | undefined {
+    const { actions = 'pull' } = this.#options
+    return repository === null ? undefined : `repository:${repository}:${actions}`
   }
 
   #realmOf(parameters: Challenge['parameters']): Realm {
@@ -119,7 +128,7 @@ export class Authorizer {
     if (isKnown && !isWeaker) return
     const reason = isWeaker
       ? `sends to ${realm.origin} for a token: credentials of an HTTPS registry are not sent without TLS.`
-      : `sends to ${realm.host} for a token, which the connector does not allow to see its credentials: add ${realm.host} to realmHosts if it belongs to the registry.`
+      : `sends to ${realm.host} for a token, which may not see its credentials: add ${realm.host} to realmHosts (import: --realm-host ${realm.host}) if it belongs to the registry.`
     throw new UpstreamError('malformed', `${registry.host} ${reason}`, { step: 'token' })
   }
 

@@ -7,7 +7,7 @@ import {
   ociManifest,
   withoutParameters,
 } from '../domain/media-type.ts'
-import { Authorizer, type Credentials } from './authorizer.ts'
+import { type Actions, Authorizer, type Credentials } from './authorizer.ts'
 import { type Bound, discard, readAll, readJson } from './body.ts'
 import { type Budget, readBudget, readRetryAfter } from './budget.ts'
 import { type ConnectionOptions, type Connections, openConnections } from './connections.ts'
@@ -19,6 +19,8 @@ export interface ClientOptions extends ConnectionOptions {
   readonly credentials: Credentials | null
   readonly realmHosts: readonly string[]
   readonly now: () => number
+  /** What its tokens are asked for; absent: `pull`. */
+  readonly actions?: Actions
   /** Told of each answer's budget. */
   readonly onBudget?: (budget: Budget) => void
 }
@@ -144,13 +146,15 @@ export class RegistryClient implements Disposable {
     return { answer, start, sizeBytes: Number(range[2]) }
   }
 
-  /** A page of a list and the path of the next, if there is one. */
+  /** A page of a list and the path of the next; `name` null: of the registry's own, by its path. */
   async getList(
-    name: string,
+    name: string | null,
     path: string,
   ): Promise<{ readonly json: unknown; readonly next: string | undefined }> {
-    const about = path.startsWith('/') ? { path, repository: this.#nameOf(name) } : undefined
-    const answer = await this.#ask({ ...(about ?? this.#about(name, path)), method: 'GET' })
+    const repository = name === null ? null : this.#nameOf(name)
+    const isPath = name === null || path.startsWith('/')
+    const about = isPath ? { path, repository } : this.#about(name, path)
+    const answer = await this.#ask({ ...about, method: 'GET' })
     const json = await readJson(answer, this.#bound(maxListBytes))
     return { json, next: this.#nextOf(headerOf(answer, 'link')) }
   }
@@ -275,7 +279,8 @@ export class RegistryClient implements Disposable {
       return new UpstreamError('limited', message, { retryAfterMs })
     }
     const fault = statusCode >= 500 ? 'unavailable' : 'malformed'
-    return new UpstreamError(fault, `${this.host} answers ${path} with ${statusCode}.`)
+    const wait = statusCode >= 500 && headers['retry-after'] !== undefined ? { retryAfterMs } : {}
+    return new UpstreamError(fault, `${this.host} answers ${path} with ${statusCode}.`, wait)
   }
 
   #denied({ answer, host, isOwn }: Followed, { path }: Question): UpstreamError {

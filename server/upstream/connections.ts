@@ -18,9 +18,11 @@ export interface ConnectionOptions extends AddressPolicy {
 }
 
 export interface Ask {
-  readonly method: 'GET' | 'HEAD'
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
+  /** Bytes that are at hand, or that come: those can be sent once only. What goes wrong with them is thrown. */
+  readonly body?: Uint8Array | AsyncIterable<Uint8Array>
 }
 
 /** Connections of one connector: nobody else's, since what it may call and trust differs. */
@@ -56,7 +58,9 @@ export function openConnections(options: ConnectionOptions): Connections {
   return {
     async send(ask) {
       checkLiteralAddress(ask.url.hostname, options)
-      const first = await sendOnce(ask, { plain, secure })
+      // A kept connection may turn out to be gone, and then there would be nothing left to send.
+      const isOnce = ask.body !== undefined && !(ask.body instanceof Uint8Array)
+      const first = await sendOnce(ask, isOnce ? fresh : { plain, secure })
       // The other side closed a kept connection just as it was used again: no fault of anybody's.
       const answer = first === 'closed' ? await sendOnce(ask, fresh) : first
       if (answer !== 'closed') return answer
@@ -87,7 +91,7 @@ function trusted(caCertificate: string): string[] {
 
 function heard(
   request: http.ClientRequest,
-  { url }: Ask,
+  { url, body: sent }: Ask,
   timeoutMs: number,
 ): Promise<IncomingMessage | 'closed'> {
   return new Promise((resolve, reject) => {
@@ -98,7 +102,10 @@ function heard(
     }
     // Also for one that sends its head letter by letter.
     const timer = setTimeout(late, timeoutMs)
+    // While a body is on its way only silence counts.
+    if (sent !== undefined) clearTimeout(timer)
     let body: IncomingMessage | undefined
+    let unsent: unknown
     request.on('timeout', () => {
       if (body === undefined) late()
       else body.destroy(new UpstreamError('unavailable', silence, { step: 'timeout' }))
@@ -108,14 +115,46 @@ function heard(
       const { code = '' } = error as NodeJS.ErrnoException
       if (request.reusedSocket && /^(?:ECONNRESET|EPIPE)$/.test(code)) {
         resolve('closed')
-      } else reject(asUpstreamError(error, url.host))
+      } else reject(unsent ?? asUpstreamError(error, url.host))
     })
     request.on('response', (response) => {
       clearTimeout(timer)
       body = response
       resolve(response)
     })
-    request.end()
+    const isAnswered = () => body !== undefined
+    void sendBody(request, sent, isAnswered).catch((error: unknown) => {
+      unsent = error
+      request.destroy(error instanceof Error ? error : new Error(String(error)))
+    })
+  })
+}
+
+/** Who has answered already wants no more of it. */
+async function sendBody(
+  request: http.ClientRequest,
+  body: Ask['body'],
+  isAnswered: () => boolean,
+): Promise<void> {
+  if (body === undefined || body instanceof Uint8Array) {
+    request.end(body)
+    return
+  }
+  for await (const piece of body) {
+    if (request.destroyed) return
+    if (isAnswered()) break
+    if (!request.write(piece)) await drainedOrClosed(request)
+  }
+  request.end()
+}
+
+function drainedOrClosed(request: http.ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const proceed = () => {
+      request.removeListener('drain', proceed).removeListener('close', proceed)
+      resolve()
+    }
+    request.on('drain', proceed).on('close', proceed)
   })
 }
 

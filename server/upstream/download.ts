@@ -16,18 +16,19 @@ const maxIdleAttempts = 4
 const pauseMs = 200
 
 /**
- * Begins a download. A connection that breaks is followed by another one that goes on where it
+ * Begins a download, at `start` if something is there already. A connection that breaks is followed by another one that goes on where it
  * broke; nothing here looks at what the bytes hash to. Throws UpstreamError when it cannot begin.
  */
 export async function openDownload(
   client: RegistryClient,
   name: string,
   digest: string,
+  start = 0,
 ): Promise<Download> {
-  const first = await client.openBlob(name, digest)
+  const first = await client.openBlob(name, digest, start)
   return {
     sizeBytes: first.sizeBytes,
-    chunks: (signal) => chunksOf({ client, name, digest }, first, signal),
+    chunks: (signal) => chunksOf({ client, name, digest, start }, first, signal),
   }
 }
 
@@ -35,6 +36,8 @@ interface Source {
   readonly client: RegistryClient
   readonly name: string
   readonly digest: string
+  /** The first byte that is wanted. */
+  readonly start: number
 }
 
 async function* chunksOf(
@@ -43,7 +46,7 @@ async function* chunksOf(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const { sizeBytes } = first
-  let at = 0
+  let at = source.start
   let idleAttempts = 0
   for (let blob: UpstreamBlob | undefined = first; ; blob = undefined) {
     const before = at

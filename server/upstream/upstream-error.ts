@@ -21,6 +21,8 @@ export interface UpstreamErrorOptions {
   readonly step?: UpstreamStep
   /** How long to wait before asking again, if the registry said so. */
   readonly retryAfterMs?: number | null
+  /** The code that the registry gave (OCI distribution-spec, "Error Codes"). */
+  readonly said?: string | null
   readonly cause?: unknown
 }
 
@@ -30,11 +32,13 @@ export class UpstreamError extends Error {
   readonly fault: UpstreamFault
   readonly step: UpstreamStep
   readonly retryAfterMs: number | null
+  readonly said: string | null
 
   constructor(fault: UpstreamFault, message: string, options: UpstreamErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.fault = fault
     this.step = options.step ?? 'answer'
     this.retryAfterMs = options.retryAfterMs ?? null
+    this.said = options.said ?? null
   }
 }

@@ -13,6 +13,7 @@ import {
 } from '../../../test/support/temporary-folder.ts'
 import type { LayerEntry } from './entry.ts'
 import { ArchiveError, archiveLimits } from './limits.ts'
+import { TarReader } from './tar-reader.ts'
 
 const tar = needs({ program: 'tar', package: 'tar' })
 const long = `${'deep/'.repeat(30)}${'n'.repeat(120)}`
@@ -172,6 +173,35 @@ test.for(broken)('an archive that %s is refused', ([, bytes, says]) => {
     expect(() => indexTar(bytes, archiveLimits, pieceBytes)).toThrow(ArchiveError)
     expect(() => indexTar(bytes, archiveLimits, pieceBytes)).toThrow(says)
   }
+})
+
+test('content that nobody wants is passed over', () => {
+  const big = 'x'.repeat(5000)
+  const archive = tarOf([
+    { name: 'a', content: big },
+    { name: 'b', content: 'b' },
+    { name: 'c', content: big },
+  ])
+  const found: (readonly [string, number])[] = []
+  const nothing = () => {}
+  const entry = ({ path, offsetBytes }: LayerEntry) => void found.push([path, offsetBytes])
+  const reader = new TarReader(archiveLimits, {
+    ...{ entry, content: nothing, contentEnd: nothing, problem: nothing },
+  })
+  let read = 0
+  for (let at = 0; at < archive.length && !reader.isDone; ) {
+    reader.push(archive.subarray(at, at + 512))
+    read += 512
+    at += 512
+    const passed = reader.passableBytes
+    reader.pass(passed)
+    at += passed
+  }
+  reader.end()
+  expect(found.map(([path]) => path)).toEqual(['a', 'b', 'c'])
+  for (const [path, at] of found)
+    expect(archive.toString('latin1', at, at + 1)).toBe(path === 'b' ? 'b' : 'x')
+  expect(read).toBeLessThan(archive.length - 9000)
 })
 
 test('limits are kept', () => {

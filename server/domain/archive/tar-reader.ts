@@ -63,6 +63,18 @@ export class TarReader {
     return this.#entries
   }
 
+  /** Bytes of content that come next: who can seek, and wants none of it, may `pass` over them. */
+  get passableBytes(): number {
+    return this.#state === 'content' || this.#state === 'skip' ? this.#leftBytes : 0
+  }
+
+  pass(bytes: number): void {
+    if (bytes <= 0) return
+    this.#leftBytes -= bytes
+    this.#offsetBytes += bytes
+    this.#step()
+  }
+
   push(piece: Uint8Array): void {
     for (let at = 0; at < piece.length && this.#state !== 'end'; ) {
       const taken = this.#take(piece, at)

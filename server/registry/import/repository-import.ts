@@ -1,0 +1,216 @@
+import type { Digest } from '../../domain/digest.ts'
+import { isRefusal, RegistryError } from '../../domain/errors.ts'
+import type { Descriptor } from '../../domain/manifest.ts'
+import { dockerManifest, isIndex, ociManifest } from '../../domain/media-type.ts'
+import { parseTag, type RepositoryName, type Tag } from '../../domain/reference.ts'
+import type { BlobArrivals } from './blob-arrivals.ts'
+import type { ImportReport } from './import-report.ts'
+import { parseSourceManifest } from './read-manifest.ts'
+import { eachOf } from './slots.ts'
+import type { Source, SourceManifest } from './source.ts'
+import type { ImportTarget } from './target.ts'
+
+export interface RepositoryDeps {
+  readonly source: Source
+  readonly target: ImportTarget
+  readonly report: ImportReport
+  readonly arrivals: BlobArrivals
+  readonly overwriteTags: boolean
+}
+
+/** Of one manifest; fewer may be on their way at once. */
+const blobsAtOnce = 16
+
+/** A manifest that was dealt with, and what it lists. */
+interface Tree {
+  /** Undefined: it is not in the target, and it was named why. */
+  readonly manifest: SourceManifest | undefined
+  readonly children: readonly Digest[]
+}
+
+/**
+ * One repository's manifests on their way, each once: blobs, what an index lists, the index, what
+ * refers to it, and the tag last, so that whoever sees the tag finds all of it.
+ */
+export class RepositoryImport {
+  readonly #deps: RepositoryDeps
+  readonly #from: string
+  readonly #to: RepositoryName
+  readonly #trees = new Map<Digest, Promise<Tree>>()
+  readonly #subjects = new Map<Digest, Promise<void>>()
+
+  constructor(deps: RepositoryDeps, from: string, to: RepositoryName) {
+    this.#deps = deps
+    this.#from = from
+    this.#to = to
+  }
+
+  /** The tag with its image and all that belongs to that. Returns the manifests that it reached. */
+  async bringTag(text: string): Promise<readonly Digest[]> {
+    const { source, report } = this.#deps
+    const of = { what: 'tag', name: `${this.#from}:${text}` } as const
+    try {
+      const tag = parseTag(text)
+      const digest = await source.findTag(this.#from, tag)
+      const reference = { kind: 'tag', tag } as const
+      const read = digest ?? (await source.getManifest(this.#from, reference))
+      const { manifest } = await this.#bringTree(read)
+      const root = typeof read === 'string' ? read : read.digest
+      const reached = await this.#bringReferrersOf(root)
+      if (manifest === undefined) {
+        const message = `its manifest ${root} could not be imported, as named above.`
+        report.skip({ ...of, reason: 'incomplete', message })
+      } else await this.#tag(tag, manifest)
+      return reached
+    } catch (error) {
+      report.skipFor(error, of)
+      return []
+    }
+  }
+
+  async bringManifest(digest: Digest): Promise<void> {
+    await this.#bringTree(digest)
+    await this.#bringReferrersOf(digest)
+  }
+
+  async #tag(tag: Tag, manifest: SourceManifest): Promise<void> {
+    const { target, report, overwriteTags: mayMove } = this.#deps
+    const current = await target.findTag(this.#to, tag)
+    if (current === manifest.digest) return report.count('tagsThere')
+    if (current !== undefined && !mayMove) {
+      throw new RegistryError(
+        'CONFLICT',
+        `the tag is there and points at ${current}, not at ${manifest.digest}: --overwrite-tags moves it.`,
+      )
+    }
+    await target.putTag({ repository: this.#to, tag, manifest, mayMove })
+    report.count('tags')
+  }
+
+  #bringTree(of: Digest | SourceManifest): Promise<Tree> {
+    const digest = typeof of === 'string' ? of : of.digest
+    const known = this.#trees.get(digest)
+    if (known !== undefined) return known
+    const tree = this.#find(of)
+    this.#trees.set(digest, tree)
+    return tree
+  }
+
+  async #find(of: Digest | SourceManifest): Promise<Tree> {
+    const { report } = this.#deps
+    const digest = typeof of === 'string' ? of : of.digest
+    report.signal.throwIfAborted()
+    try {
+      const stored = await this.#findStored(digest)
+      if (stored !== undefined) report.count('manifestsThere')
+      const read = typeof of === 'string' ? undefined : of
+      const manifest = stored ?? read ?? (await this.#read(digest))
+      return await this.#put(manifest, stored !== undefined)
+    } catch (error) {
+      report.skipFor(error, { what: 'manifest', name: `${this.#from}@${digest}` })
+      return { manifest: undefined, children: [] }
+    }
+  }
+
+  async #findStored(digest: Digest): Promise<SourceManifest | undefined> {
+    const stored = await this.#deps.target.findManifest(this.#to, digest)
+    if (stored === undefined) return undefined
+    const { content, mediaType } = stored
+    return { digest, content, manifest: parseSourceManifest(content, mediaType) }
+  }
+
+  #read(digest: Digest): Promise<SourceManifest> {
+    return this.#deps.source.getManifest(this.#from, { kind: 'digest', digest })
+  }
+
+  async #put(found: SourceManifest, isThere: boolean): Promise<Tree> {
+    const { target, report } = this.#deps
+    const { manifest } = found
+    const blobs = [manifest.config ?? [], manifest.layers].flat()
+    if (!isThere) {
+      await eachOf(unique(blobs), blobsAtOnce, (blob) => this.#bringBlob(blob, false))
+      await eachOf(unique(manifest.optional), blobsAtOnce, (blob) => this.#bringBlob(blob, true))
+    }
+    const children: Digest[] = []
+    for (const child of unique(manifest.children)) {
+      const isManifest = await this.#bringChild(child)
+      if (isManifest) children.push(child.digest)
+    }
+    if (!isThere) {
+      report.signal.throwIfAborted()
+      await target.putManifest(this.#to, found)
+      report.count('manifests')
+    }
+    return { manifest: found, children }
+  }
+
+  #bringBlob(blob: Descriptor, isOptional: boolean): Promise<void> {
+    return this.#deps.arrivals.bring({ from: this.#from, to: this.#to, blob, isOptional })
+  }
+
+  /** False: it is a blob, as entries of BuildKit's cache are. */
+  async #bringChild(child: Descriptor): Promise<boolean> {
+    const { digest, mediaType } = child
+    const isCertain =
+      isIndex(mediaType) || mediaType === ociManifest || mediaType === dockerManifest
+    if (isCertain || this.#trees.has(digest)) {
+      await this.#bringTree(digest)
+      return true
+    }
+    if ((await this.#findStored(digest)) === undefined) {
+      const read = await this.#read(digest).catch((error: unknown) => {
+        if (isRefusal(error, 'MANIFEST_UNKNOWN')) return undefined
+        throw error
+      })
+      if (read === undefined) {
+        await this.#bringBlob(child, false)
+        return false
+      }
+    }
+    await this.#bringTree(digest)
+    return true
+  }
+
+  /** Of a manifest and all that it lists; what refers to that, and so on. */
+  async #bringReferrersOf(digest: Digest): Promise<readonly Digest[]> {
+    const reached: Digest[] = []
+    const waiting = [digest]
+    const seen = new Set(waiting)
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      reached.push(next)
+      const tree = await this.#trees.get(next)
+      await this.#bringReferrersTo(next)
+      for (const child of tree?.children ?? []) {
+        if (seen.has(child)) continue
+        seen.add(child)
+        waiting.push(child)
+      }
+    }
+    return reached
+  }
+
+  #bringReferrersTo(subject: Digest): Promise<void> {
+    const known = this.#subjects.get(subject)
+    if (known !== undefined) return known
+    const bringing = this.#findReferrers(subject)
+    this.#subjects.set(subject, bringing)
+    return bringing
+  }
+
+  async #findReferrers(subject: Digest): Promise<void> {
+    const { source, report } = this.#deps
+    try {
+      for (const referrer of await source.referrers(this.#from, subject)) {
+        const { manifest } = await this.#bringTree(referrer)
+        // A list that names others could lead in a circle; what a manifest says of itself cannot.
+        if (manifest?.manifest.subject === subject) await this.#bringReferrersOf(referrer)
+      }
+    } catch (error) {
+      report.skipFor(error, { what: 'manifest', name: `what refers to ${this.#from}@${subject}` })
+    }
+  }
+}
+
+function unique(descriptors: readonly Descriptor[]): readonly Descriptor[] {
+  return [...new Map(descriptors.map((each) => [each.digest, each])).values()]
+}
