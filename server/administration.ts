@@ -35,15 +35,14 @@ import { type Db, openDatabase } from './db/database.ts'
 import type { Actor } from './domain/actor.ts'
 import { getRun, listJobInfos, runJob, stopRun } from './jobs/jobs.ts'
 import { refuseHalfRestored } from './registry/backup/restoring.ts'
+import type { FeedChanges, NewFeed } from './registry/feed-changes.ts'
 import {
   changeFeed,
   createFeed,
   deleteFeed,
   type Feed,
-  type FeedChanges,
   getFeed,
   listFeeds,
-  type NewFeed,
 } from './registry/feeds.ts'
 import { ensureDefaultStore } from './registry/stores.ts'
 

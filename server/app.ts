@@ -38,6 +38,7 @@ import { refuseHalfRestored } from './registry/backup/restoring.ts'
 import { createFeed, type Feeds, listFeeds, openFeeds } from './registry/feeds.ts'
 import type { FileLimits } from './registry/files/file-limits.ts'
 import { ManifestContents } from './registry/manifest-contents.ts'
+import { openQuotas } from './registry/quotas.ts'
 import { openSettings, type Settings } from './registry/settings.ts'
 import type { Secrets, Stores } from './registry/stores.ts'
 import { Uploads } from './registry/uploads.ts'
@@ -209,6 +210,7 @@ async function openServer(
   const v2 = createV2Handler({
     ...{ authenticator, db, feeds, log, manifestContents, metrics, onAnswered, pulls },
     ...{ readCaller, serveToken, settings, stores, through, uploads },
+    quotas: openQuotas({ db, sizeFolding }),
     ...(patience && { patience }),
   })
   const mayReadMetrics = readsMetrics({ authenticator, readCaller, onAnswered })

@@ -8,11 +8,11 @@ import {
   createConnectedFeed,
 } from '../../registry/connectors/connected-feeds.ts'
 import { listConnectorNames } from '../../registry/connectors/connectors.ts'
+import type { FeedChanges } from '../../registry/feed-changes.ts'
 import {
   changeFeed,
   deleteFeed,
   type Feed,
-  type FeedChanges,
   getFeed,
   listFeeds,
   subjectOf,
