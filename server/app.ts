@@ -38,7 +38,6 @@ import { refuseHalfRestored } from './registry/backup/restoring.ts'
 import { createFeed, type Feeds, listFeeds, openFeeds } from './registry/feeds.ts'
 import type { FileLimits } from './registry/files/file-limits.ts'
 import { ManifestContents } from './registry/manifest-contents.ts'
-import { openQuotas } from './registry/quotas.ts'
 import { openSettings, type Settings } from './registry/settings.ts'
 import type { Secrets, Stores } from './registry/stores.ts'
 import { Uploads } from './registry/uploads.ts'
@@ -189,10 +188,11 @@ async function openServer(
   const identity = await openIdentity({ config, closers, slowsDown, ...foundation })
   const { authenticator, directories, principals, records, sessions, tokens } = identity
   const onAnswered = identity.keyUsage.answered
-  const { pulls, registryCounting, sizeFolding } = openBrowsing({ db, log, stores, now, closers })
+  const browsing = openBrowsing({ db, log, metrics, stores, now, closers })
+  const { pulls, registryCounting, sizeFolding, quotas, quotaUses } = browsing
   const watch = watchBaseUrl(log)
   const baseUrlWarning = () => watch.warning()
-  const checking = openChecks({ config, db, stores, settings, baseUrlWarning, now })
+  const checking = openChecks({ config, db, stores, settings, baseUrlWarning, quotaUses, now })
   const readCaller = createReadCaller({
     watch,
     baseUrl: () => config.baseUrl ?? settings.baseUrl(),
@@ -208,9 +208,8 @@ async function openServer(
     dataDir: config.dataDir,
   })
   const v2 = createV2Handler({
-    ...{ authenticator, db, feeds, log, manifestContents, metrics, onAnswered, pulls },
+    ...{ authenticator, db, feeds, log, manifestContents, metrics, onAnswered, pulls, quotas },
     ...{ readCaller, serveToken, settings, stores, through, uploads },
-    quotas: openQuotas({ db, sizeFolding }),
     ...(patience && { patience }),
   })
   const mayReadMetrics = readsMetrics({ authenticator, readCaller, onAnswered })

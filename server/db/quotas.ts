@@ -18,6 +18,8 @@ export interface Added {
   readonly digest?: string
 }
 
+const maxFeeds = 1000
+
 interface Asked {
   readonly feedId: number
   readonly repositoryId: number
@@ -130,6 +132,28 @@ export interface Room {
   /** What the blob that was asked about costs already. */
   readonly isInRepository: boolean
   readonly isInFeed: boolean
+}
+
+const feedUses = prepared((db) =>
+  db
+    .selectFrom('feeds')
+    .leftJoin('feed_sizes', 'feed_sizes.feed_id', 'feeds.id')
+    .select([
+      'feeds.name',
+      sql<number>`feeds.quota_bytes`.as('quotaBytes'),
+      sql<number>`coalesce(manifest_bytes + blob_bytes, 0)`.as('usedBytes'),
+    ])
+    .where('feeds.quota_bytes', 'is not', null)
+    .where('feeds.active', '=', sql.lit(1))
+    .orderBy('feeds.name')
+    .limit(sql.lit(maxFeeds)),
+)
+
+/** Feeds with a quota, by name, as they were last added up; the first thousand. */
+export function listFeedUses(
+  db: Queries,
+): Promise<{ name: string; quotaBytes: number; usedBytes: number }[]> {
+  return feedUses.list(db, {})
 }
 
 const linked = prepared((db, p: Params<{ repositoryId: number; digest: string }>) =>

@@ -1,5 +1,7 @@
 import type { Db } from '../db/database.ts'
-import { findRoom, hasDamagedBlob, type Room } from '../db/quotas.ts'
+import { findRoom, hasDamagedBlob, listFeedUses, type Room } from '../db/quotas.ts'
+import { updateRepository } from '../db/repository-settings.ts'
+import type { Actor } from '../domain/actor.ts'
 import type { Digest } from '../domain/digest.ts'
 import { isRefusal } from '../domain/errors.ts'
 import { type QuotaUse, quotaRefusal, quotaWarning } from '../domain/quota.ts'
@@ -50,6 +52,29 @@ export function openQuotas({ db, sizeFolding }: QuotasDeps): Quotas {
       return (room?.uses ?? []).map(quotaWarning).filter((text) => text !== null)
     },
   }
+}
+
+/** A registry that has a quota. */
+export interface FeedUse extends Omit<QuotaUse, 'of'> {
+  readonly name: string
+}
+
+/** Those that have one, by name; the figures are as old as those of the pages. */
+export async function readFeedUses({ db, sizeFolding }: QuotasDeps): Promise<FeedUse[]> {
+  await sizeFolding.freshen()
+  return listFeedUses(db.read)
+}
+
+/** Gives a repository a quota of its own; null: what its registry says. Throws NAME_UNKNOWN. */
+export async function setRepositoryQuota(
+  { db, by }: { readonly db: Db; readonly by: Actor },
+  {
+    repositoryId,
+    quotaBytes,
+  }: { readonly repositoryId: number; readonly quotaBytes: number | null },
+): Promise<void> {
+  const { name, address } = by
+  await db.write(updateRepository, { id: repositoryId, quotaBytes, by: name, address })
 }
 
 async function checkRoom(
