@@ -42,6 +42,6 @@ export function openBrowsing({ db, log, metrics, stores, now, closers }: Browsin
   return {
     ...{ pulls, sizeFolding, quotaUses },
     registryCounting: openRegistryCounting(db),
-    quotas: openQuotas({ db, sizeFolding }),
+    quotas: openQuotas({ db }),
   }
 }

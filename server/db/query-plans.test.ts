@@ -241,6 +241,7 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['removeJudgedTag', () => ({ ...judged('m79'), tag: 't79', pushedAt: 0 })],
       ['removeJudgedImage', () => judgedImage('m80')],
       ['foldSizes', () => ({ limit: 100 })],
+      ['updateRepository', () => ({ id: big, quotaBytes: 500_000_000, by: 'ann', address: null })],
       ['deleteLink', () => ({ ...blob(), by: 'x' })],
       ['markDamaged', () => ({ storeId: content.storeId, location: 'b80' })],
       ['purgeUpload', () => ({ id: 'u80', repositoryId: big })],

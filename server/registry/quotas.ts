@@ -7,7 +7,7 @@ import { isRefusal } from '../domain/errors.ts'
 import { type QuotaUse, quotaRefusal, quotaWarning } from '../domain/quota.ts'
 import type { RepositoryName } from '../domain/reference.ts'
 import type { Feed } from './feeds.ts'
-import type { SizeFolding } from './sizes.ts'
+import { foldAllSizes, type SizeFolding } from './sizes.ts'
 import type { RequestBody } from './upload-session.ts'
 import type { UploadKey, Uploads } from './uploads.ts'
 
@@ -31,12 +31,22 @@ export interface Quotas {
   warningsOf(place: Place): Promise<readonly string[]>
 }
 
-export interface QuotasDeps {
-  readonly db: Db
-  readonly sizeFolding: SizeFolding
-}
+/** What is not added up yet is read at each push where there is a quota: it must not become much. */
+const foldAfterPushes = 32
 
-export function openQuotas({ db, sizeFolding }: QuotasDeps): Quotas {
+export function openQuotas({ db }: { readonly db: Db }): Quotas {
+  let pushes = 0
+  let folding: Promise<void> | undefined
+  const countPush = () => {
+    pushes += 1
+    if (pushes < foldAfterPushes || folding !== undefined) return
+    pushes = 0
+    folding = foldAllSizes({ db })
+      .catch(() => {})
+      .finally(() => {
+        folding = undefined
+      })
+  }
   return {
     roomIn(place, digest) {
       if (!place.feed.hasQuotas) return undefined
@@ -44,8 +54,7 @@ export function openQuotas({ db, sizeFolding }: QuotasDeps): Quotas {
     },
     async warningsOf({ feed, repository }) {
       if (!feed.hasQuotas) return []
-      // What is not added up yet is read at each push: it must not become much.
-      sizeFolding.freshen().catch(() => {})
+      countPush()
       const asked = { feedId: feed.id, repository, digest: null }
       // The push is done: what cannot be told of it is no failure of it.
       const room = await findRoom(db.read, asked).catch(() => undefined)
@@ -60,7 +69,13 @@ export interface FeedUse extends Omit<QuotaUse, 'of'> {
 }
 
 /** Those that have one, by name; the figures are as old as those of the pages. */
-export async function readFeedUses({ db, sizeFolding }: QuotasDeps): Promise<FeedUse[]> {
+export async function readFeedUses({
+  db,
+  sizeFolding,
+}: {
+  readonly db: Db
+  readonly sizeFolding: SizeFolding
+}): Promise<FeedUse[]> {
   await sizeFolding.freshen()
   return listFeedUses(db.read)
 }
