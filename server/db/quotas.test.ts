@@ -142,6 +142,8 @@ describeDatabases(`quotas (ENTREPOT_TEST_SEED=${seed})`, (databases) => {
     expect(await hasDamagedBlob(content.db.read, { ...content, repository: 'app' })).toBe(true)
     expect(await hasDamagedBlob(content.db.read, { ...content, repository: 'b' })).toBe(false)
     await content.pushBlob('image-layer')
+    // As FeedMove brings it to another store.
+    await content.pushBlob('image-config', { storeId: await content.addStore() })
     await content.db.write(deleteManifest, {
       ...{ repositoryId, digest: image, graceMs: hourMs, by: 'ann' },
     })
