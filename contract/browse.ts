@@ -44,6 +44,14 @@ export const platform = z
   .string()
   .meta({ description: 'As `linux/arm64/v8`; of Windows `windows/amd64:10.0.17763.1`.' })
 
+/** How much there may be, and how much there is. */
+export const Quota = z.object({
+  bytes: z.int(),
+  usedBytes: z.int().meta({ description: 'Blobs, each once, and manifests.' }),
+  nearlyFull: z.boolean().meta({ description: 'From 80 % on: who pushes is warned.' }),
+})
+export type Quota = z.infer<typeof Quota>
+
 /** Who did something and when. */
 export const Done = z.object({ at: time, by: z.string() })
 export type Done = z.infer<typeof Done>

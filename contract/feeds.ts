@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { namedPage } from './page.ts'
 import { route } from './route.ts'
-import { line, name, prose } from './words.ts'
+import { line, name, prose, quota } from './words.ts'
 
 const overwrite = z.enum(['allowed', 'permission', 'never']).meta({
   description:
@@ -27,6 +27,11 @@ export const FeedInfo = z.object({
   defaultMirror: z
     .boolean()
     .meta({ description: 'Whether it answers clients that name no registry.' }),
+  quotaBytes: z.int().nullable().meta({ description: 'How much there may be in it.' }),
+  repositoryQuotaBytes: z
+    .int()
+    .nullable()
+    .meta({ description: 'In each of its repositories that has no quota of its own.' }),
 })
 export type FeedInfo = z.infer<typeof FeedInfo>
 
@@ -68,6 +73,13 @@ const changes = {
   }),
   defaultMirror: z.boolean().optional().meta({
     description: 'One registry at most. For administrators.',
+  }),
+  quotaBytes: quota.meta({
+    description:
+      'How much there may be in it: pushes of more are refused. Null: any number of bytes. For administrators.',
+  }),
+  repositoryQuotaBytes: quota.meta({
+    description: 'The same for each of its repositories that has no quota of its own.',
   }),
   endpointUrl: z.string().optional().meta(readOnly),
   canPublish: z.boolean().optional().meta(readOnly),

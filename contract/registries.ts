@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { Done, daily, Pulls, Sizes } from './browse.ts'
+import { Done, daily, Pulls, Quota, Sizes } from './browse.ts'
 import { namedPage } from './page.ts'
 import { route } from './route.ts'
 import { name } from './words.ts'
@@ -18,6 +18,9 @@ export const RegistryOverview = z.object({
   lastPush: Done.nullable(),
   pulls: Pulls,
   sizes: Sizes.nullable().meta({ description: 'Null for who may view only some of it.' }),
+  quota: Quota.nullable().meta({
+    description: 'Null without one, and for who may view only some of it.',
+  }),
   daily,
   public: z.boolean().meta({ description: 'Whether Anonymous may pull from all of it.' }),
   partly: z

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { cursor, Done, daily, inRepository, order, Pulls, Sizes, search } from './browse.ts'
+import { cursor, Done, daily, inRepository, order, Pulls, Quota, Sizes, search } from './browse.ts'
 import { namedPage } from './page.ts'
 import { route } from './route.ts'
-import { name, time } from './words.ts'
+import { name, quota, time } from './words.ts'
 
 export const RepositoryInfo = z.object({
   feed: z.string(),
@@ -13,6 +13,7 @@ export const RepositoryInfo = z.object({
   lastPush: Done.nullable(),
   pulls: Pulls,
   sizes: Sizes.meta({ description: 'Up to 5 seconds old.' }),
+  quota: Quota.nullable().meta({ description: 'Its own, or what the registry says; null: none.' }),
 })
 export type RepositoryInfo = z.infer<typeof RepositoryInfo>
 
@@ -24,6 +25,11 @@ export const RepositoryDetails = RepositoryInfo.extend({
   canPush: z.boolean(),
   canOverwrite: z.boolean(),
   canDelete: z.boolean(),
+  canManage: z.boolean().meta({ description: 'Whether the caller may change its quota.' }),
+  ownQuotaBytes: z
+    .int()
+    .nullable()
+    .meta({ description: 'Null: what the registry says of its repositories.' }),
 })
 export type RepositoryDetails = z.infer<typeof RepositoryDetails>
 
@@ -61,6 +67,18 @@ export const repositories = {
     query: z.strictObject(inRepository),
     reply: RepositoryDetails,
     revalidated: true,
+  }),
+  update: route('POST', '/api/containers/repositories/update', {
+    summary: 'Change a repository',
+    description: 'Only what is named is changed.',
+    query: z.strictObject(inRepository),
+    body: z.strictObject({
+      quotaBytes: quota.meta({
+        description:
+          'How much there may be in it: pushes of more are refused. Null: what the registry says of its repositories.',
+      }),
+    }),
+    reply: RepositoryDetails,
   }),
   previewDelete: route('GET', '/api/containers/repositories/preview-delete', {
     summary: 'What deleting a repository takes',

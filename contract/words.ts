@@ -32,3 +32,6 @@ export function prose(maxLength: number) {
     .max(maxLength)
     .regex(/^(?:[\n\r\t]|[^\p{Cc}\p{Cs}])*$/u, 'no control characters but tabs and line breaks')
 }
+
+/** Bytes that there may be; null: any number. */
+export const quota = z.int().min(0).nullable().optional()

@@ -32,19 +32,21 @@ import {
 import { readVersion } from './config/version.ts'
 import type { Config } from './config.ts'
 import { type Db, openDatabase } from './db/database.ts'
+import { findRepository } from './db/repositories.ts'
 import type { Actor } from './domain/actor.ts'
+import { RegistryError } from './domain/errors.ts'
 import { getRun, listJobInfos, runJob, stopRun } from './jobs/jobs.ts'
 import { refuseHalfRestored } from './registry/backup/restoring.ts'
+import type { FeedChanges, NewFeed } from './registry/feed-changes.ts'
 import {
   changeFeed,
   createFeed,
   deleteFeed,
   type Feed,
-  type FeedChanges,
   getFeed,
   listFeeds,
-  type NewFeed,
 } from './registry/feeds.ts'
+import { setRepositoryQuota } from './registry/quotas.ts'
 import { ensureDefaultStore } from './registry/stores.ts'
 
 /** What the command line does: the database is open, nothing is served; a server may run beside it. */
@@ -55,6 +57,12 @@ export interface Administration extends AsyncDisposable {
     set(name: string, changes: FeedChanges): Promise<Feed>
     /** Unreachable at once; the serving process removes the content. */
     delete(name: string): Promise<void>
+  }
+  readonly repositories: {
+    set(
+      place: { readonly feed: string; readonly repository: string },
+      changes: { readonly quotaBytes: number | null },
+    ): Promise<void>
   }
   readonly keys: {
     create(scope: ApiKeyScope, label?: ApiKeyLabel): Promise<ApiKeyWithSecret>
@@ -135,6 +143,7 @@ export function administrationOf(
   const deps = { db, by }
   return {
     feeds: feedsOf(db),
+    repositories: repositoriesOf(db),
     keys: {
       create: (scope, label) => createApiKey(deps, scope, label),
       list: () => all((after?: number) => listApiKeys({ db }, pageAfter(after))),
@@ -167,6 +176,19 @@ function feedsOf(db: Db): Administration['feeds'] {
     },
     set: (name, changes) => changeFeed(deps, name, changes),
     delete: (name) => deleteFeed(deps, name),
+  }
+}
+
+function repositoriesOf(db: Db): Administration['repositories'] {
+  return {
+    async set({ feed, repository }, { quotaBytes }) {
+      const { id } = await getFeed(db, feed)
+      const row = await findRepository(db.read, id, repository)
+      if (row?.listed !== 1) {
+        throw new RegistryError('NAME_UNKNOWN', `There is no repository ${feed}/${repository}.`)
+      }
+      await setRepositoryQuota({ db, by }, { repositoryId: row.id, quotaBytes })
+    },
   }
 }
 

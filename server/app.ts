@@ -188,10 +188,11 @@ async function openServer(
   const identity = await openIdentity({ config, closers, slowsDown, ...foundation })
   const { authenticator, directories, principals, records, sessions, tokens } = identity
   const onAnswered = identity.keyUsage.answered
-  const { pulls, registryCounting, sizeFolding } = openBrowsing({ db, log, stores, now, closers })
+  const browsing = openBrowsing({ db, log, metrics, stores, now, closers })
+  const { pulls, registryCounting, sizeFolding, quotas, quotaUses } = browsing
   const watch = watchBaseUrl(log)
   const baseUrlWarning = () => watch.warning()
-  const checking = openChecks({ config, db, stores, settings, baseUrlWarning, now })
+  const checking = openChecks({ config, db, stores, settings, baseUrlWarning, quotaUses, now })
   const readCaller = createReadCaller({
     watch,
     baseUrl: () => config.baseUrl ?? settings.baseUrl(),
@@ -207,7 +208,7 @@ async function openServer(
     dataDir: config.dataDir,
   })
   const v2 = createV2Handler({
-    ...{ authenticator, db, feeds, log, manifestContents, metrics, onAnswered, pulls },
+    ...{ authenticator, db, feeds, log, manifestContents, metrics, onAnswered, pulls, quotas },
     ...{ readCaller, serveToken, settings, stores, through, uploads },
     ...(patience && { patience }),
   })

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { type ConnectorMetrics, createConnectorMetrics } from './metrics/connectors.ts'
+import { addQuotas, type MeasuredQuota } from './metrics/quotas.ts'
 
 /** What one request was: `route` is a pattern of ours, never a path that a client chose. */
 export interface RequestObservation {
@@ -23,6 +24,8 @@ export interface Metrics extends Disposable, ConnectorMetrics {
   beginUpload(): Disposable
   /** Asks, whenever somebody looks, when a backup last ended well; null: never. */
   watchBackups(lastSuccessAt: () => Promise<number | null>): void
+  /** Asks, whenever somebody looks, for the registries that have a quota. */
+  watchQuotas(list: () => Promise<readonly MeasuredQuota[]>): void
   readonly contentType: string
   text(): Promise<string>
 }
@@ -42,6 +45,7 @@ export function openMetrics(): Metrics {
     ...createOperations(registry),
     ...createConnectorMetrics(registry),
     watchBackups: (lastSuccessAt) => addBackups(registry, lastSuccessAt),
+    watchQuotas: (list) => addQuotas(registry, list),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     [Symbol.dispose]: () => {

@@ -14,11 +14,13 @@ export interface CheckDeps {
   readonly stores: Stores
   readonly settings: Settings
   readonly baseUrlWarning: () => string | null
+  readonly quotaUses: SelfTestDeps['quotaUses']
   readonly now: () => number
 }
 
 /** What is looked at for `/health`, and for the self-test once it is known where the server listens. */
-export function openChecks({ config, db, stores, settings, baseUrlWarning, now }: CheckDeps) {
+export function openChecks(deps: CheckDeps) {
+  const { config, db, stores, settings, baseUrlWarning, quotaUses, now } = deps
   const checks: readonly HealthCheck[] = [
     { name: 'database', check: () => db.check() },
     { name: 'storage', check: () => checkFolders({ db, stores }) },
@@ -26,7 +28,7 @@ export function openChecks({ config, db, stores, settings, baseUrlWarning, now }
   const readBackups = () => readBackupState(db, config.backup.folder !== null)
   const own = { url: '' }
   const selfTest: SelfTestDeps = {
-    ...{ checks, now, baseUrlWarning, ownUrl: () => own.url },
+    ...{ checks, now, baseUrlWarning, quotaUses, ownUrl: () => own.url },
     configuredBaseUrl: () => config.baseUrl ?? settings.baseUrl(),
     databaseNow: () => findDatabaseTime(db.read),
   }

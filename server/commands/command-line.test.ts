@@ -87,6 +87,7 @@ test.for([
   'feed create',
   'feed set',
   'feed delete',
+  'repository set',
   'key create',
   'key list',
   'key revoke',
@@ -142,6 +143,9 @@ const misused: readonly (readonly [line: string, said: string])[] = [
   ['feed set', 'NAME is missing'],
   ['feed set main', 'Nothing to change'],
   ['feed set main --tag-deletion maybe', 'is not one of on, off'],
+  ['feed set main --quota much', 'is neither a size, such as 50GB'],
+  ['repository set main --quota none', '"main" names no repository'],
+  ['repository set main/app', 'Nothing to change'],
   ['feed set main --overwrite sometimes', 'is not one of allowed, permission, never'],
   ['feed delete main', 'all its repositories, images and tags'],
   ['key create', 'Say for what'],
@@ -212,6 +216,8 @@ test('feeds are created, listed, changed and deleted', async () => {
       sparseIndexes: expect.any(Boolean),
       externalLayers: expect.any(Boolean),
       overwrite: 'allowed',
+      quotaBytes: null,
+      repositoryQuotaBytes: null,
     },
   ])
   const changes =
@@ -227,6 +233,14 @@ test('feeds are created, listed, changed and deleted', async () => {
     overwrite: 'never',
     description: 'ours',
   })
+  await run('feed set crowd --quota 50GB --repository-quota 1.5GiB')
+  const [bounded] = await list()
+  expect(bounded).toMatchObject({ quotaBytes: 50e9, repositoryQuotaBytes: 1.5 * 2 ** 30 })
+  expect(await run('feed list')).toMatch(/OVERWRITE +QUOTA.*\nCrowd .*never +50.0 GB/)
+  await run('feed set crowd --quota none')
+  expect((await list())[0]).toMatchObject({ quotaBytes: null, repositoryQuotaBytes: 1.5 * 2 ** 30 })
+  const none = await entrepot('repository set crowd/app --quota 1GB', { folder })
+  expect(none).toMatchObject({ code: 1, stderr: 'entrepot: There is no repository crowd/app.\n' })
   expect(await run('feed list')).toMatch(/^NAME +ALTERNATE NAMES.*\nCrowd +/)
   await run('feed delete crowd --yes')
   expect(await list()).toEqual([])

@@ -1,4 +1,5 @@
 import type { ParseArgsConfig } from 'node:util'
+import { parseSize } from '../config/parsers.ts'
 import type { SettingName } from '../config/settings.ts'
 import type { Config } from '../config.ts'
 import { RegistryError } from '../domain/errors.ts'
@@ -80,6 +81,16 @@ export function countOf(what: string, text: string): number {
   const count = /^[1-9][0-9]{0,8}$/.test(text) ? Number(text) : 0
   if (count > 0) return count
   throw usageError(`${what} "${text}" is not a whole number above 0.`)
+}
+
+/** Bytes as settings write them, or null for `none`. Throws REQUEST_INVALID. */
+export function quotaOf(name: string, text: string): number | null {
+  if (text === 'none') return null
+  try {
+    return parseSize(text)
+  } catch {
+    throw usageError(`--${name} "${text}" is neither a size, such as 50GB or 500MiB, nor none.`)
+  }
 }
 
 export function usageError(message: string): RegistryError {

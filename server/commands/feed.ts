@@ -1,4 +1,5 @@
 import type { Administration } from '../administration.ts'
+import { formatBytes } from '../domain/quota.ts'
 import { administer, administrationSettings } from './administration.ts'
 import { formatColumns } from './columns.ts'
 import {
@@ -7,6 +8,7 @@ import {
   isOn,
   json,
   type Option,
+  quotaOf,
   type Typed,
   textOf,
   textsOf,
@@ -48,6 +50,16 @@ const changeOptions = {
     type: 'string',
     sample: 'RULE',
     help: 'May an existing tag be moved: allowed, permission (only with the attribute Feeds_OverwritePackage), or never.',
+  },
+  quota: {
+    type: 'string',
+    sample: 'SIZE|none',
+    help: 'How much there may be in the feed, such as 50GB: pushes of more are refused.',
+  },
+  'repository-quota': {
+    type: 'string',
+    sample: 'SIZE|none',
+    help: 'The same for each repository of it that has no quota of its own.',
   },
 } as const satisfies Readonly<Record<string, Option>>
 
@@ -146,7 +158,15 @@ function readChanges(typed: Typed): Changes {
   if (sparseIndexes !== undefined) changes.sparseIndexes = sparseIndexes
   if (externalLayers !== undefined) changes.externalLayers = externalLayers
   if (overwrite !== undefined) changes.overwrite = choiceOf('overwrite', overwrite, overwriteRules)
-  return changes
+  const quota = textOf(typed, 'quota')
+  const repositoryQuota = textOf(typed, 'repository-quota')
+  return {
+    ...changes,
+    ...(quota !== undefined && { quotaBytes: quotaOf('quota', quota) }),
+    ...(repositoryQuota !== undefined && {
+      repositoryQuotaBytes: quotaOf('repository-quota', repositoryQuota),
+    }),
+  }
 }
 
 function readSwitch(typed: Typed, name: string): boolean | undefined {
@@ -156,9 +176,10 @@ function readSwitch(typed: Typed, name: string): boolean | undefined {
 
 function describe(feed: Feed) {
   const { name, alternateNames, description, active, overwrite } = feed
-  const { tagDeletion, sparseIndexes, externalLayers } = feed
+  const { tagDeletion, sparseIndexes, externalLayers, quotaBytes, repositoryQuotaBytes } = feed
   const switches = { tagDeletion, sparseIndexes, externalLayers }
-  return { name, alternateNames, description, active, ...switches, overwrite }
+  const quotas = { quotaBytes, repositoryQuotaBytes }
+  return { name, alternateNames, description, active, ...switches, overwrite, ...quotas }
 }
 
 function formatFeeds(feeds: readonly Feed[]): string {
@@ -171,6 +192,7 @@ function formatFeeds(feeds: readonly Feed[]): string {
       'SPARSE INDEXES',
       'EXTERNAL LAYERS',
       'OVERWRITE',
+      'QUOTA',
       'DESCRIPTION',
     ],
     feeds.map((feed) => [
@@ -181,6 +203,7 @@ function formatFeeds(feeds: readonly Feed[]): string {
       formatSwitch(feed.sparseIndexes),
       formatSwitch(feed.externalLayers),
       feed.overwrite,
+      feed.quotaBytes === null ? 'none' : formatBytes(feed.quotaBytes),
       feed.description,
     ]),
   )

@@ -9,6 +9,7 @@ import { jobCommands } from './job.ts'
 import { keyCommands } from './key.ts'
 import { migrateCommand } from './migrate.ts'
 import { permissionCommands } from './permission.ts'
+import { repositoryCommands } from './repository.ts'
 import { restoreCommand } from './restore.ts'
 import { serveCommand } from './serve.ts'
 import { userCommands } from './user.ts'
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   exportCommand,
   importCommand,
   ...feedCommands,
+  ...repositoryCommands,
   ...keyCommands,
   ...userCommands,
   ...groupCommands,

@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import type { Queries } from './database.ts'
-import { type LinkKey, shareRepository, upsertLink } from './links.ts'
+import { type LinkKey, upsertLink } from './links.ts'
 import { type Params, prepared } from './prepared.ts'
-import { ensureRepository } from './repositories.ts'
+import { refuseOverQuota } from './quotas.ts'
+import { ensureRepository, shareRepository } from './repositories.ts'
 import { nowMs } from './sql.ts'
 
 interface NewBlob {
@@ -81,23 +82,28 @@ const source = prepared((db, p: Params<LinkKey>) =>
 const sharedLive = prepared((db, p: Params<{ storeId: number; digest: string }>) =>
   db
     .selectFrom('blobs')
-    .select('digest')
+    .select('size_bytes as sizeBytes')
     .where('store_id', '=', p.storeId)
     .where('digest', '=', p.digest)
     .where('state', '=', sql.lit('live'))
     .forShare(),
 )
 
-/** Gives the repository a blob that another one has in the same store. False: it must be uploaded. */
+/**
+ * Gives the repository a blob that another one has in the same store. False: it must be uploaded.
+ * Throws QUOTA_EXCEEDED.
+ */
 export async function mountBlob(trx: Queries, input: Mount): Promise<boolean> {
   const { digest, storeId } = input
   const from = { repositoryId: input.sourceRepositoryId, digest }
   if ((await source.find(trx, from))?.store_id !== storeId) return false
   const repositoryId = await ensureRepository(trx, input.feedId, input.repository)
-  await shareRepository(trx, repositoryId)
-  if (!(await sharedLive.find(trx, { storeId, digest }))) throw new RegistryError('BLOB_UNKNOWN')
+  const place = await shareRepository(trx, repositoryId)
+  const live = await sharedLive.find(trx, { storeId, digest })
+  if (!live) throw new RegistryError('BLOB_UNKNOWN')
   if (!(await source.find(trx, from))) throw new RegistryError('BLOB_UNKNOWN')
-  await upsertLink(trx, { ...input, repositoryId })
+  const isNew = await upsertLink(trx, { ...input, repositoryId })
+  if (isNew) await refuseOverQuota(trx, place, { storeId, digest, ...live })
   return true
 }
 

@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import type { Queries } from './database.ts'
-import { noteLeft, shareRepository } from './links.ts'
+import { noteLeft } from './links.ts'
 import { type Params, prepared } from './prepared.ts'
+import { shareRepository } from './repositories.ts'
 
 /** A blob that repositories of a feed have in another store than the feed's. */
 export interface StrayBlob {

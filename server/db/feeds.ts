@@ -1,4 +1,4 @@
-import type { Insertable, Updateable } from 'kysely'
+import { type Insertable, sql, type Updateable } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
@@ -20,6 +20,10 @@ export interface FeedRecord {
   readonly cache_connectors: 0 | 1
   readonly mirror_of: string | null
   readonly default_mirror: 0 | 1
+  readonly quota_bytes: number | null
+  readonly repository_quota_bytes: number | null
+  /** Whether one of its repositories has a quota of its own. */
+  readonly repository_quotas: 0 | 1
   readonly names: readonly FeedName[]
 }
 
@@ -43,6 +47,12 @@ const columns = [
   'feeds.cache_connectors',
   'feeds.mirror_of',
   'feeds.default_mirror',
+  'feeds.quota_bytes',
+  'feeds.repository_quota_bytes',
+  sql<0 | 1>`coalesce((
+    select 1 from repositories where feed_id = feeds.id and quota_bytes is not null limit 1), 0)`.as(
+    'repository_quotas',
+  ),
 ] as const
 
 const byKey = prepared((db, p: Params<{ key: string }>) =>

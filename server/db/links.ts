@@ -123,8 +123,9 @@ const upsert = prepared((db, p: Params<NewLink>) =>
  * Gives the repository the blob, promised for the grace time, and turns what manifests wanted of
  * it into edges. The repository's row is locked before: shared, so that commits need not wait for
  * each other, but a manifest that wants the blob cannot slip in between.
+ * Returns whether the repository did not have it before.
  */
-export async function upsertLink(trx: Queries, input: NewLink): Promise<void> {
+export async function upsertLink(trx: Queries, input: NewLink): Promise<boolean> {
   const { repositoryId, digest, graceMs, storeId } = input
   const before = await storeOf.find(trx, { repositoryId, digest })
   await upsert.run(trx, input)
@@ -138,6 +139,7 @@ export async function upsertLink(trx: Queries, input: NewLink): Promise<void> {
     dueInMs: 2 * graceMs,
   })
   await linkWanted(trx, input)
+  return before === undefined
 }
 
 const wantedBy = prepared((db, p: Params<LinkKey>) =>
@@ -168,16 +170,6 @@ async function linkWanted(trx: Queries, { repositoryId, digest }: LinkKey) {
     trx,
     wanted.map((row) => row.manifest_id),
   )
-}
-
-const sharedRepository = prepared((db, p: Params<{ id: number }>) =>
-  db.selectFrom('repositories').select('retired').where('id', '=', p.id).forShare(),
-)
-
-/** Locks the repository's row for a commit or mount of a blob. Throws NAME_UNKNOWN if it is gone. */
-export async function shareRepository(trx: Queries, repositoryId: number): Promise<void> {
-  const row = await sharedRepository.find(trx, { id: repositoryId })
-  if (row?.retired !== 0) throw new RegistryError('NAME_UNKNOWN')
 }
 
 /** A link of another repository, from which a mount may start. */

@@ -10,6 +10,7 @@ import {
   promiseReferences,
 } from './manifest-references.ts'
 import { type Params, prepared } from './prepared.ts'
+import { refuseOverQuota } from './quotas.ts'
 import { ensureRepository, lockRepository } from './repositories.ts'
 import { countPush } from './repository-counts.ts'
 import type { OverwriteRule } from './schema.ts'
@@ -41,11 +42,14 @@ interface FeedRules {
   readonly sparse_indexes: 0 | 1
   readonly external_layers: 0 | 1
   readonly active: 0 | 1
+  readonly quota_bytes: number | null
+  readonly repository_quota_bytes: number | null
 }
 
 /**
  * Accepts a manifest: everything that it refers to is live and promised anew, its edges and tags
- * are set. Throws MANIFEST_BLOB_UNKNOWN naming what is missing, DENIED when a tag may not move.
+ * are set. Throws MANIFEST_BLOB_UNKNOWN naming what is missing, DENIED when a tag may not move,
+ * QUOTA_EXCEEDED for a new one that does not fit.
  */
 export async function putManifest(trx: Queries, push: ManifestPush): Promise<void> {
   await accept(trx, { ...push, connectorId: null })
@@ -66,7 +70,7 @@ const rulesOfCache = { overwrite: 'allowed', sparse_indexes: 1, external_layers:
 async function accept(trx: Queries, push: Accepted): Promise<void> {
   const { connectorId } = push
   const repositoryId = await ensureRepository(trx, push.feedId, push.repository)
-  await lockRepository(trx, repositoryId)
+  const { quotaBytes } = await lockRepository(trx, repositoryId)
   const ownRules = await feedRules(trx, push.feedId)
   const rules = connectorId === null ? ownRules : { ...ownRules, ...rulesOfCache }
   refuseExternal(push, rules)
@@ -98,12 +102,19 @@ async function accept(trx: Queries, push: Accepted): Promise<void> {
     repository: push.repository,
     detail: { digest: push.digest, tags: push.tags, moved: moved.updated },
   })
+  if (!isNew) return
+  const place = {
+    ...{ feedId: push.feedId, feedQuotaBytes: ownRules.quota_bytes, repositoryId },
+    repositoryQuotaBytes: quotaBytes ?? ownRules.repository_quota_bytes,
+  }
+  await refuseOverQuota(trx, place, { sizeBytes: push.content.byteLength })
 }
 
 const rulesOf = prepared((db, p: Params<{ feedId: number }>) =>
   db
     .selectFrom('feeds')
     .select(['overwrite', 'sparse_indexes', 'external_layers', 'active'])
+    .select(['quota_bytes', 'repository_quota_bytes'])
     .where('id', '=', p.feedId),
 )
 

@@ -37,6 +37,7 @@ describeDatabases('a database that starts', (databases) => {
       '010-cache-checks',
       '011-former-stores',
       '012-backups',
+      '013-quotas',
     ])
   })
 

@@ -130,6 +130,8 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['findRepository', () => ({ feedId: content.feedId, name: 'r77' })],
       ['findSetting', () => 'name'],
       ['findUpload', () => upload],
+      ['findRoom', () => ({ ...at(), digest: 'b77' })],
+      ['hasDamagedBlob', at],
       ['findNextScope', () => ({ kind: 'link', after: 0 })],
       ['findWholeManifest', () => 77],
       ['isLocationNamed', () => ({ storeId: content.storeId, location: 'b77' })],
@@ -239,6 +241,7 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
       ['removeJudgedTag', () => ({ ...judged('m79'), tag: 't79', pushedAt: 0 })],
       ['removeJudgedImage', () => judgedImage('m80')],
       ['foldSizes', () => ({ limit: 100 })],
+      ['updateRepository', () => ({ id: big, quotaBytes: 500_000_000, by: 'ann', address: null })],
       ['deleteLink', () => ({ ...blob(), by: 'x' })],
       ['markDamaged', () => ({ storeId: content.storeId, location: 'b80' })],
       ['purgeUpload', () => ({ id: 'u80', repositoryId: big })],
@@ -287,6 +290,19 @@ describeDatabases('with twenty thousand rows in each table', (databases) => {
     test.each(rows)('%s', async (name, input) => {
       await expectIndexed(name, input())
     })
+  })
+
+  // All writes above meet a quota; folding alone reads all that was appended.
+  test('a quota is asked of what the feed has appended, not of what others have', async () => {
+    const asked: readonly (readonly [string, object])[] = [
+      ['findRoom', { ...at(), digest: 'b77' }],
+      ['mountBlob', { ...mountOf(content, big), repository: 'r6' }],
+    ]
+    for (const [name, input] of asked) {
+      const plan = plansOf(await explain(name, input))
+      expect(plan).toMatch(/size_changes_feed/)
+      expect(plan).not.toMatch(/Seq Scan on size_changes|^\s*SCAN size_changes/m)
+    }
   })
 
   describe('no list of the audit goes through more than its page:', () => {
@@ -449,6 +465,10 @@ async function fill({ run, storeId, feedId, db }: DatabaseContent, big: number) 
   }
   statements.push(
     'delete from size_changes',
+    `insert into size_changes (kind, store_id, feed_id, repository_id, digest, count, bytes)
+     ${n} select 'link', ${storeId}, 999999, 999999, 'b' || i, 1, 1 from n`,
+    'update feeds set quota_bytes = 1000000000, repository_quota_bytes = 1000000000',
+    `update repositories set quota_bytes = 500000000 where name = 'r7'`,
     `insert into repository_sizes select id, 1, 1, 1, 1, 1 from repositories
      where id not in (select repository_id from repository_sizes)`,
     `insert into feed_blobs (feed_id, store_id, digest, bytes, links)

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import type { Queries } from './database.ts'
 import { type Params, prepared } from './prepared.ts'
+import type { QuotaPlace } from './quotas.ts'
 import { nowMs } from './sql.ts'
 
 export interface RepositoryRecord {
@@ -82,7 +83,7 @@ async function insertRepository(trx: Queries, feedId: number, name: string): Pro
 const locked = prepared((db, p: Params<{ id: number }>) =>
   db
     .selectFrom('repositories')
-    .select(['feed_id', 'name', 'retired'])
+    .select(['feed_id', 'name', 'retired', 'quota_bytes'])
     .where('id', '=', p.id)
     .forNoKeyUpdate(),
 )
@@ -95,10 +96,37 @@ const locked = prepared((db, p: Params<{ id: number }>) =>
 export async function lockRepository(
   trx: Queries,
   repositoryId: number,
-): Promise<{ feedId: number; name: string }> {
+): Promise<{ feedId: number; name: string; quotaBytes: number | null }> {
   const row = await locked.find(trx, { id: repositoryId })
   if (row?.retired !== 0) throw new RegistryError('NAME_UNKNOWN')
-  return { feedId: row.feed_id, name: row.name }
+  return { feedId: row.feed_id, name: row.name, quotaBytes: row.quota_bytes }
+}
+
+const sharedRepository = prepared((db, p: Params<{ id: number }>) =>
+  db
+    .selectFrom('repositories')
+    .innerJoin('feeds', 'feeds.id', 'repositories.feed_id')
+    .select([
+      'repositories.id as repositoryId',
+      'repositories.feed_id as feedId',
+      'repositories.retired',
+      'feeds.quota_bytes as feedQuotaBytes',
+      sql<number | null>`coalesce(repositories.quota_bytes, feeds.repository_quota_bytes)`.as(
+        'repositoryQuotaBytes',
+      ),
+    ])
+    .where('repositories.id', '=', p.id)
+    .forShare('repositories'),
+)
+
+/**
+ * Locks the repository's row for a commit or mount of a blob, and says how much it may have. Throws
+ * NAME_UNKNOWN if it is gone.
+ */
+export async function shareRepository(trx: Queries, repositoryId: number): Promise<QuotaPlace> {
+  const row = await sharedRepository.find(trx, { id: repositoryId })
+  if (row?.retired !== 0) throw new RegistryError('NAME_UNKNOWN')
+  return row
 }
 
 /** Counts what was deleted, and lists the repository no more if that was the last manifest. */

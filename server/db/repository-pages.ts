@@ -21,6 +21,8 @@ export interface RepositoryRow {
   readonly manifestBytes: number | null
   readonly logicalBytes: number | null
   readonly blobBytes: number | null
+  /** Its own; null: what the feed says. */
+  readonly quotaBytes: number | null
 }
 
 export interface RepositoryPick {
@@ -85,6 +87,7 @@ function rows(db: Queries, since: number) {
       'repositories.tag_count as tags',
       'repositories.manifest_count as manifests',
       'repositories.created_at as createdAt',
+      'repositories.quota_bytes as quotaBytes',
       'repositories.last_pushed_at as lastPushedAt',
       'repositories.last_pushed_by as lastPushedBy',
       'repository_pulls.pulls',

@@ -63,6 +63,10 @@ export interface FeedRow {
   mirror_of: Generated<string | null>
   /** 1, of one feed at most: it answers clients that name no registry. */
   default_mirror: Generated<0 | 1>
+  /** Null: there may be any number of bytes. */
+  quota_bytes: Generated<number | null>
+  /** What each repository without a quota of its own may have. */
+  repository_quota_bytes: Generated<number | null>
   created_at: number
 }
 
@@ -88,6 +92,8 @@ export interface RepositoryRow {
   manifest_count: Generated<number>
   last_pushed_at: Generated<number>
   last_pushed_by: Generated<string>
+  /** Null: what the feed says. */
+  quota_bytes: Generated<number | null>
 }
 
 /** Key (store_id, digest); `location` unique in its store. */

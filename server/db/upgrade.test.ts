@@ -140,7 +140,7 @@ describe('an SQLite file that is upgraded', () => {
     await (await openDatabase({ url }))[Symbol.asyncDispose]()
     await using _ = await openDatabase({ url, migrations: laterMigrations({}), version: '9.0.0' })
     await expect(openDatabase({ url })).rejects.toThrow(
-      /To go back .*put the copy .* in the place of .*upgrades.*at-012-backups/,
+      /To go back .*put the copy .* in the place of .*upgrades.*at-013-quotas/,
     )
   })
 

@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
 import { adoptBlob } from './blobs.ts'
 import type { Queries } from './database.ts'
-import { promiseBlob, shareRepository, upsertLink } from './links.ts'
+import { promiseBlob, upsertLink } from './links.ts'
 import { type Params, prepared } from './prepared.ts'
-import { ensureRepository } from './repositories.ts'
+import { refuseOverQuota } from './quotas.ts'
+import { ensureRepository, shareRepository } from './repositories.ts'
 import { nowMs } from './sql.ts'
 
 export interface UploadRecord {
@@ -190,16 +191,17 @@ const end = prepared((db, p: Params<Holder>) =>
 
 /**
  * Makes verified, durable bytes a blob of the repository and ends the upload. `present`: the
- * upload was ended by another request, and the repository has the blob (renewed as by HEAD).
+ * upload was ended by another request, and the repository has the blob (renewed as by HEAD). Throws
+ * QUOTA_EXCEEDED, and then all is as it was before.
  */
 export async function commitUpload(
   trx: Queries,
   input: CommitUpload,
 ): Promise<'committed' | 'present' | 'unknown'> {
-  await shareRepository(trx, input.repositoryId)
+  const place = await shareRepository(trx, input.repositoryId)
   const ended = await end.run(trx, input)
   if (ended === 0) return (await promiseBlob(trx, input)) ? 'present' : 'unknown'
   await adoptBlob(trx, input)
-  await upsertLink(trx, input)
+  if (await upsertLink(trx, input)) await refuseOverQuota(trx, place, input)
   return 'committed'
 }

@@ -47,6 +47,7 @@ import { prunePulls, recordPulls } from './pulls.ts'
 import { recoverAdministrator } from './recovery.ts'
 import { deleteRefreshToken, insertRefreshToken } from './refresh-tokens.ts'
 import { deleteRepositoryContent, retireRepository } from './repository-deletion.ts'
+import { updateRepository } from './repository-settings.ts'
 import { removeJudgedImage, removeJudgedTag } from './retention-removal.ts'
 import {
   deleteRetentionRule,
@@ -208,6 +209,7 @@ export const writes: Readonly<Record<string, Write>> = {
   updateFeedGroup,
   updateGroup,
   updateJob,
+  updateRepository,
   updateRetentionRule,
   updateTask,
   updateUser,

@@ -34,6 +34,7 @@ const table = {
     400,
     'The number of results, n, must be a whole number of 0 or more.',
   ],
+  QUOTA_EXCEEDED: ['DENIED', 403, 'The quota is used up.'],
   RANGE_INVALID: ['RANGE_INVALID', 416, 'The range cannot be satisfied.'],
   REQUEST_INVALID: ['UNSUPPORTED', 400, 'The request is invalid.'],
   REQUEST_TIMEOUT: ['UNAVAILABLE', 408, 'The request body stopped arriving.'],

@@ -1,5 +1,5 @@
 import { checkFound, checkOverviews, checkRepositories } from './api-browse-replies.ts'
-import { inRepository, knowsOf, seesSomething } from './api-needs.ts'
+import { inRepository, knowsOf, manages, seesSomething } from './api-needs.ts'
 import type { ApiRequest, ApiRoute } from './api-routes.ts'
 import { imagesOf } from './images.ts'
 import type { Attribute } from './rules.ts'
@@ -112,6 +112,15 @@ export const browseRoutes: Readonly<Record<string, ApiRoute>> = {
   'repositories.get': query('GET', '/api/containers/repositories/get', [], () => ({}), {
     in: repositories,
   }),
+  'repositories.update': {
+    methods: ['POST'],
+    path: '/api/containers/repositories/update',
+    requests: few.map((each) => ({
+      ...{ what: `of ${each.repository}`, query: at(each), json: {}, feed: each.feed },
+      needs: manages(each.feed),
+      ...(each.kind !== 'there' && { heard: 404 }),
+    })),
+  },
   'repositories.previewDelete': query('GET', '/api/containers/repositories/preview-delete', remove),
   'repositories.delete': query(
     'POST DELETE',

@@ -269,12 +269,14 @@ export const apiRoutes: Readonly<Record<string, ApiRoute>> = {
     '/api/management/feeds/update/:name',
     ...everyFeed.map((feed) => ({ name: feed, feed, json: {}, needs: manages(feed) })),
     // What a connector's credentials open, and what all clients are answered with.
-    ...[{ connectors: ['none'] }, { mirrorOf: 'docker.io' }, { defaultMirror: true }].map(
-      (json) => ({
-        ...{ what: `with ${Object.keys(json)}`, name: 'private', json, onlyRefused: true as const },
-        needs: every(manages('private'), administrator),
-      }),
-    ),
+    // And how much of the server's room it may take.
+    ...[
+      ...[{ connectors: ['none'] }, { mirrorOf: 'docker.io' }, { defaultMirror: true }],
+      { quotaBytes: 1_000_000 },
+    ].map((json) => ({
+      ...{ what: `with ${Object.keys(json)}`, name: 'private', json, onlyRefused: true as const },
+      needs: every(manages('private'), administrator),
+    })),
     // To take a registry into a group, or out of one, is to make one there.
     {
       ...{ what: 'into a group', name: 'private', json: { feedGroup: 'Ours' }, onlyRefused: true },

@@ -47,6 +47,8 @@ test('a registry is created, changed in part, sent back as it came, and deleted 
     cacheConnectors: true,
     mirrorOf: null,
     defaultMirror: false,
+    quotaBytes: null,
+    repositoryQuotaBytes: null,
   })
   const params = { name: 'old-team' }
   const changed = await call(admin, feeds.update, {

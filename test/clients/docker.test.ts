@@ -2,10 +2,13 @@ import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { api } from '../../contract/api.ts'
+import { call } from '../../contract/call.ts'
 import { logOf, runJobWithFaults } from '../cleanup/cleaner.ts'
 import { fileOf, flipByte } from '../cleanup/stored-files.ts'
 import { manage, openWorld } from '../cleanup/world.ts'
 import { createFeedKey } from '../support/admin.ts'
+import { clientOf } from '../support/api-call.ts'
 import type { CommandResult } from '../support/command.ts'
 import { describeWith } from '../support/describe-with.ts'
 import { startDockerEngine } from '../support/docker-engine.ts'
@@ -233,6 +236,34 @@ describeWith('Docker Engine', [reason], () => {
       expect(await runJobWithFaults(world, check)).toMatchObject({ errors: 0 })
     },
   )
+
+  test('is told that a quota is used up, and pushes once there is room', async () => {
+    const admin = clientOf(server.url, basicAuthorization('Admin', adminPassword))
+    const { feeds } = api
+    await call(admin, feeds.create, { body: { name: 'small', quotaBytes: 100 } })
+    await store?.use(server.url, ['small'])
+    await sleep(1100)
+    const image = `${server.host}/small/team/app:1`
+    await buildImage(image)
+    const refused = await docker('push', image)
+    expect(refused.code).not.toBe(0)
+    expect(refused.output).toMatch(
+      /denied: The quota of this registry is 100 bytes and .* are used, so .* fit: delete images/,
+    )
+    await call(admin, feeds.update, { params: { name: 'small' }, body: { quotaBytes: 1e9 } })
+    await sleep(1100)
+    pushedDigest(await docker('push', image))
+    await call(admin, feeds.update, { params: { name: 'small' }, body: { quotaBytes: 1 } })
+    await sleep(1100)
+    pushedDigest(await docker('push', image))
+    const large = `${server.host}/small/team/app:2`
+    await buildImage(large)
+    const full = await docker('push', large)
+    expect(full.code).not.toBe(0)
+    expect(full.output).toMatch(
+      /denied: The quota of this registry is 1 bytes .* nothing more fits/,
+    )
+  })
 
   function engineNow() {
     if (engine === undefined) throw new Error('no Docker Engine')

@@ -61,6 +61,7 @@ import {
 } from '../../server/db/manifests.ts'
 import { previewOrphans } from '../../server/db/orphan-cleanup.ts'
 import { listFeedPulls, listRepositoryPulls } from '../../server/db/pulls.ts'
+import { findRoom, hasDamagedBlob } from '../../server/db/quotas.ts'
 import { findRepository, listRepositories } from '../../server/db/repositories.ts'
 import { listRetiredRepositories } from '../../server/db/repository-deletion.ts'
 import {
@@ -131,8 +132,10 @@ export const reads = {
   findWholeManifest,
   findRepository: (db: Queries, { feedId, name }: Named) => findRepository(db, feedId, name),
   findNextScope,
+  findRoom,
   findSetting,
   findUpload,
+  hasDamagedBlob,
   isLocationNamed: (db: Queries, at: At) => isLocationNamed(db, at.storeId, at.location),
   listBlobImages,
   listBlobLocations,

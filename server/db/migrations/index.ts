@@ -11,6 +11,7 @@ import { connectors } from './009-connectors.ts'
 import { cacheChecks } from './010-cache-checks.ts'
 import { formerStores } from './011-former-stores.ts'
 import { backups } from './012-backups.ts'
+import { quotas } from './013-quotas.ts'
 
 export type MigrationTable = (dialect: 'sqlite' | 'postgres') => Record<string, Migration>
 
@@ -29,5 +30,6 @@ export function migrations(dialect: 'sqlite' | 'postgres'): Record<string, Migra
     '010-cache-checks': cacheChecks(dialect),
     '011-former-stores': formerStores(dialect),
     '012-backups': backups(dialect),
+    '013-quotas': quotas(dialect),
   }
 }

@@ -8,11 +8,11 @@ import {
   createConnectedFeed,
 } from '../../registry/connectors/connected-feeds.ts'
 import { listConnectorNames } from '../../registry/connectors/connectors.ts'
+import type { FeedChanges } from '../../registry/feed-changes.ts'
 import {
   changeFeed,
   deleteFeed,
   type Feed,
-  type FeedChanges,
   getFeed,
   listFeeds,
   subjectOf,
@@ -37,6 +37,8 @@ interface FeedFields {
   readonly cacheConnectors?: boolean | undefined
   readonly mirrorOf?: string | null | undefined
   readonly defaultMirror?: boolean | undefined
+  readonly quotaBytes?: number | null | undefined
+  readonly repositoryQuotaBytes?: number | null | undefined
 }
 
 export function feedHandlers(deps: ApiDeps): Handlers<typeof routes> {
@@ -92,12 +94,13 @@ export function feedHandlers(deps: ApiDeps): Handlers<typeof routes> {
 function changesOf(fields: FeedFields): FeedChanges {
   const { name, alternateNames, description, ...rest } = fields
   const { active, feedGroup, tagDeletion, overwrite, sparseIndexes, externalLayers } = rest
-  const { cacheConnectors, mirrorOf, defaultMirror } = rest
+  const { cacheConnectors, mirrorOf, defaultMirror, quotaBytes, repositoryQuotaBytes } = rest
   if (name !== undefined) parseField('name', () => parseFeedName(name))
   for (const each of alternateNames ?? []) parseField('alternateNames', () => parseFeedName(each))
   return {
     ...given({ name, active, feedGroup, tagDeletion, overwrite, sparseIndexes }),
     ...given({ externalLayers, cacheConnectors, mirrorOf, defaultMirror }),
+    ...given({ quotaBytes, repositoryQuotaBytes }),
     ...(alternateNames !== undefined && { alternateNames: alternateNames ?? [] }),
     ...(description !== undefined && { description: description ?? '' }),
   }
@@ -110,19 +113,20 @@ function given<T extends object>(fields: T) {
 }
 
 /**
- * What a connector's credentials open, and what clients of the whole server are answered with, is no
- * affair of one registry's managers.
+ * What a connector's credentials open, what clients of the whole server are answered with, and how
+ * much of the server's room a registry may take, is no affair of one registry's managers.
  */
 function checkServerWide(
   fields: FeedFields,
   before: FeedInfo | undefined,
   { principal }: Call,
 ): void {
-  const { connectors, mirrorOf, defaultMirror } = fields
+  const { connectors, mirrorOf, defaultMirror, quotaBytes } = fields
   const isChanged =
     !isSame(connectors ?? before?.connectors, before?.connectors) ||
     (mirrorOf !== undefined && (mirrorOf || null) !== (before?.mirrorOf ?? null)) ||
-    (defaultMirror !== undefined && defaultMirror !== (before?.defaultMirror ?? false))
+    (defaultMirror !== undefined && defaultMirror !== (before?.defaultMirror ?? false)) ||
+    (quotaBytes !== undefined && quotaBytes !== (before?.quotaBytes ?? null))
   if (isChanged) demandServer(principal, 'Admin_ConfigureProGet')
 }
 
@@ -172,6 +176,8 @@ async function infosOf(
     cacheConnectors: feed.cacheConnectors,
     mirrorOf: feed.mirrorOf,
     defaultMirror: feed.defaultMirror,
+    quotaBytes: feed.quotaBytes,
+    repositoryQuotaBytes: feed.repositoryQuotaBytes,
     canPublish: may(principal, 'Feeds_AddPackage', subjectOf(feed)),
   }))
 }

@@ -148,7 +148,13 @@ export const needs: Needs = {
     },
   },
   registries: { list: anyone, get: partOfFeed },
-  repositories: { list: partOfFeed, get: viewer, previewDelete: remover, delete: remover },
+  repositories: {
+    list: partOfFeed,
+    get: viewer,
+    update: manager('query', 'feed'),
+    previewDelete: remover,
+    delete: remover,
+  },
   search: { find: anyone },
   retention: {
     list: manager('query', 'feed'),

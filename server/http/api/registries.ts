@@ -9,6 +9,7 @@ import type { ApiDeps } from './deps.ts'
 import { canSee, loginNeeded, unknownFeed } from './need.ts'
 import { pageOf, pageOfAll, sendPage } from './pages.ts'
 import { isoOf, isoOrNull } from './place.ts'
+import { quotaOf } from './quotas.ts'
 
 export function registryHandlers(deps: ApiDeps): Handlers<typeof routes> {
   const { db } = deps
@@ -73,6 +74,7 @@ async function overviewOf(
       last: isoOrNull(pulls?.lastAt ?? null),
     },
     sizes,
+    quota: quotaOf(feed.quotaBytes, sizes),
     daily: [...(pulls?.daily ?? Array.from({ length: 30 }, () => 0))],
     partly,
     canPublish: may(principal, 'Feeds_AddPackage', subjectOf(feed)),

@@ -1,4 +1,8 @@
-import type { RepositoryInfo, repositories as routes } from '../../../contract/repositories.ts'
+import type {
+  RepositoryDetails,
+  RepositoryInfo,
+  repositories as routes,
+} from '../../../contract/repositories.ts'
 import { listRepositoryPulls } from '../../db/pulls.ts'
 import { countUploads, findRepositoryRow, type RepositoryRow } from '../../db/repository-pages.ts'
 import { may, mayInAll } from '../../domain/permission.ts'
@@ -6,14 +10,16 @@ import { deleteRepository } from '../../jobs/jobs.ts'
 import { type Feed, findFeed, subjectOf } from '../../registry/feeds.ts'
 import { measureRepository } from '../../registry/freed-bytes.ts'
 import type { ImageTarget } from '../../registry/image-details.ts'
+import { setRepositoryQuota } from '../../registry/quotas.ts'
 import { summarizePulls } from '../../registry/registry-counts.ts'
 import { lastOldDay, pageRepositories } from '../../registry/repositories.ts'
-import type { Handlers } from './call.ts'
+import type { Call, Handlers } from './call.ts'
 import { mayMeasure } from './deletions.ts'
 import type { ApiDeps } from './deps.ts'
 import { unknownFeed, unknownRepository } from './need.ts'
 import { pageOf, sendPage } from './pages.ts'
 import { getPlace, isoOf, isoOrNull } from './place.ts'
+import { quotaOf } from './quotas.ts'
 import { viewOf } from './registries.ts'
 
 export function repositoryHandlers(deps: ApiDeps): Handlers<typeof routes> {
@@ -34,22 +40,15 @@ export function repositoryHandlers(deps: ApiDeps): Handlers<typeof routes> {
       })
       return sendPage(call, { items: items.map((row) => infoOf(feed, row)), next })
     },
-    async get({ query }, { principal, caller }) {
+    async get({ query }, call) {
+      return await detailsOf(deps, await getPlace(deps, query), call)
+    },
+    async update({ query, body }, call) {
       const place = await getPlace(deps, query)
-      const { feed, repository, repositoryId } = place
-      await sizeFolding.freshen()
-      const row = await getRow(deps, place)
-      const since = lastOldDay(now())
-      const days = await listRepositoryPulls(db.read, { repositoryId, since })
-      const subject = subjectOf(feed, repository)
-      return {
-        ...infoOf(feed, row),
-        imageName: `${caller.service}/${feed.key}/${repository}`,
-        daily: [...summarizePulls(days, now()).daily],
-        canPush: may(principal, 'Feeds_AddPackage', subject),
-        canOverwrite: may(principal, 'Feeds_OverwritePackage', subject),
-        canDelete: may(principal, 'Feeds_DeletePackage', subject),
-      }
+      const { quotaBytes } = body
+      if (quotaBytes !== undefined)
+        await setRepositoryQuota({ db, by: call.by }, { ...place, quotaBytes })
+      return await detailsOf(deps, place, call)
     },
     async previewDelete({ query }, { principal }) {
       const place = await getPlace(deps, query)
@@ -68,6 +67,29 @@ export function repositoryHandlers(deps: ApiDeps): Handlers<typeof routes> {
   }
 }
 
+async function detailsOf(
+  deps: ApiDeps,
+  place: ImageTarget,
+  { principal, caller }: Call,
+): Promise<RepositoryDetails> {
+  const { db, now, sizeFolding } = deps
+  const { feed, repository, repositoryId } = place
+  await sizeFolding.freshen()
+  const row = await getRow(deps, place)
+  const days = await listRepositoryPulls(db.read, { repositoryId, since: lastOldDay(now()) })
+  const subject = subjectOf(feed, repository)
+  return {
+    ...infoOf(feed, row),
+    imageName: `${caller.service}/${feed.key}/${repository}`,
+    daily: [...summarizePulls(days, now()).daily],
+    canPush: may(principal, 'Feeds_AddPackage', subject),
+    canOverwrite: may(principal, 'Feeds_OverwritePackage', subject),
+    canDelete: may(principal, 'Feeds_DeletePackage', subject),
+    canManage: may(principal, 'Admin_ManageFeed', subjectOf(feed)),
+    ownQuotaBytes: row.quotaBytes,
+  }
+}
+
 async function getRow({ db, now }: ApiDeps, { feed, repository }: ImageTarget) {
   const key = { feedId: feed.id, name: repository, since: lastOldDay(now()) }
   const row = await findRepositoryRow(db.read, key)
@@ -83,6 +105,11 @@ async function previewOf(deps: ApiDeps, place: ImageTarget) {
 }
 
 function infoOf(feed: Feed, row: RepositoryRow): RepositoryInfo {
+  const sizes = {
+    manifestBytes: row.manifestBytes ?? 0,
+    logicalBytes: row.logicalBytes ?? 0,
+    deduplicatedBytes: row.blobBytes ?? 0,
+  }
   return {
     feed: feed.name,
     name: row.name,
@@ -95,10 +122,7 @@ function infoOf(feed: Feed, row: RepositoryRow): RepositoryInfo {
       last30Days: row.recentPulls,
       last: isoOrNull(row.lastPulledAt),
     },
-    sizes: {
-      manifestBytes: row.manifestBytes ?? 0,
-      logicalBytes: row.logicalBytes ?? 0,
-      deduplicatedBytes: row.blobBytes ?? 0,
-    },
+    sizes,
+    quota: quotaOf(row.quotaBytes ?? feed.repositoryQuotaBytes, sizes),
   }
 }

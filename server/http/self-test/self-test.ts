@@ -1,3 +1,4 @@
+import type { FeedUse } from '../../registry/quotas.ts'
 import type { HealthCheck } from '../health.ts'
 import { reasonOfFailure } from '../health.ts'
 import {
@@ -13,6 +14,7 @@ import {
   warning,
 } from './checks.ts'
 import { type Answer, askAsClient } from './client-view.ts'
+import { checkQuotas } from './quotas.ts'
 
 export interface SelfTestDeps {
   readonly checks: readonly HealthCheck[]
@@ -23,6 +25,8 @@ export interface SelfTestDeps {
   readonly baseUrlWarning: () => string | null
   /** Milliseconds since 1970 by the database. */
   readonly databaseNow: () => Promise<number>
+  /** Registries that have a quota. */
+  readonly quotaUses: () => Promise<readonly FeedUse[]>
   readonly now: () => number
 }
 
@@ -104,7 +108,7 @@ function checkWarning(text: string | null): Check[] {
   return [warning('addresses that clients use', text, 'See docs/behind-a-proxy.md.')]
 }
 
-async function checkParts({ checks, databaseNow, now }: SelfTestDeps): Promise<Check[]> {
+async function checkParts({ checks, databaseNow, quotaUses, now }: SelfTestDeps): Promise<Check[]> {
   const parts = await Promise.all(
     checks.map(async ({ name, check }) => {
       const reason = await reasonOfFailure(check)
@@ -114,7 +118,9 @@ async function checkParts({ checks, databaseNow, now }: SelfTestDeps): Promise<C
     }),
   )
   const time = await databaseNow().catch(() => null)
-  return [...parts, ...checkClock('clock of the database', time, now())]
+  // While the database does not answer, the part above says so.
+  const uses = await quotaUses().catch(() => [])
+  return [...parts, ...checkQuotas(uses), ...checkClock('clock of the database', time, now())]
 }
 
 function worstOf(checks: readonly Check[]): Check['status'] {

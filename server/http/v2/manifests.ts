@@ -19,6 +19,7 @@ import {
   removeManifest,
 } from '../../registry/manifests.ts'
 import type { Pulls } from '../../registry/pulls.ts'
+import type { Quotas } from '../../registry/quotas.ts'
 import type { Settings } from '../../registry/settings.ts'
 import { removeTag } from '../../registry/tags.ts'
 import type { Admission } from './authorize.ts'
@@ -26,13 +27,14 @@ import { readWhole } from './body.ts'
 import { isNotModified } from './conditional.ts'
 import type { Exchange } from './exchange.ts'
 import { send, writeHead } from './reply.ts'
-import { askerOf, warningHeader } from './through.ts'
+import { askerOf, warningHeader, warningHeaders } from './through.ts'
 
 export interface ManifestDeps {
   readonly db: Db
   readonly settings: Settings
   readonly manifestContents: ManifestContents
   readonly pulls: Pick<Pulls, 'count'>
+  readonly quotas: Quotas
   readonly through: Through
 }
 
@@ -87,6 +89,8 @@ async function completeForPush(
   try {
     await completeCached(through, wanted)
   } catch (error) {
+    // What is here is here; what more it needs, the push itself is refused for.
+    if (isRefusal(error, 'QUOTA_EXCEEDED')) return
     if (!isRefusal(error, 'MANIFEST_BLOB_UNKNOWN')) throw error
     throw new RegistryError('MANIFEST_UNKNOWN', error.message, { cause: error })
   }
@@ -166,6 +170,7 @@ export async function putManifest(
     'docker-content-digest': digest,
     ...(subject !== null && { 'oci-subject': subject }),
     ...(tags.length > 0 && { 'oci-tag': tags }),
+    ...warningHeaders(await deps.quotas.warningsOf(admission)),
   })
 }
 

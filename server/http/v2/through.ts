@@ -14,7 +14,17 @@ export function askerOf({ principal }: Identity): Asker {
 
 /** Of something older than it should be (RFC 7234, 5.5); clients show it. */
 export function warningHeader(text: string | null): Record<string, string> {
-  return text === null ? {} : { warning: `299 - "${text.replace(/["\\]/g, '\\$&')}"` }
+  return text === null ? {} : { warning: warningValue(text) }
+}
+
+/** To who has pushed to where little room is left. */
+export function warningHeaders(texts: readonly string[]): Record<string, readonly string[]> {
+  return texts.length === 0 ? {} : { warning: texts.map(warningValue) }
+}
+
+/** RFC 7234, 5.5: a quoted string. */
+function warningValue(text: string): string {
+  return `299 - "${text.replace(/["\\]/g, '\\$&')}"`
 }
 
 /** A blob that is still on its way, to be read as one that is here. Undefined: it has gone by. */

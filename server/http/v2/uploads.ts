@@ -1,12 +1,13 @@
 import type { Db } from '../../db/database.ts'
 import { parseContentRange } from '../../domain/byte-range.ts'
 import { type Digest, type DigestAlgorithm, isAlgorithm, parseDigest } from '../../domain/digest.ts'
-import { RegistryError } from '../../domain/errors.ts'
+import { isRefusal, RegistryError } from '../../domain/errors.ts'
 import { mayAct } from '../../domain/permission.ts'
 import { parseRepositoryPath } from '../../domain/reference.ts'
 import type { Subject } from '../../domain/rule.ts'
 import { mount } from '../../registry/blobs.ts'
 import type { Feeds } from '../../registry/feeds.ts'
+import { boundedBody, endedWhenFull, type Quotas } from '../../registry/quotas.ts'
 import type { Settings } from '../../registry/settings.ts'
 import type { Chunk } from '../../registry/upload-chunk.ts'
 import { getUploadKey } from '../../registry/upload-key.ts'
@@ -15,12 +16,14 @@ import type { Admission } from './authorize.ts'
 import { bodyOf, type Permit } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { type Headers, send, writeHead } from './reply.ts'
+import { warningHeaders } from './through.ts'
 
 export interface UploadDeps {
   readonly db: Db
   readonly feeds: Feeds
   readonly settings: Settings
   readonly uploads: Uploads
+  readonly quotas: Quotas
 }
 
 interface UploadRequest {
@@ -45,15 +48,18 @@ export async function postUpload(
   const { query, res } = exchange
   const mountDigest = query.get('mount')
   if (mountDigest && (await tryMount(deps, { exchange, admission }, parseDigest(mountDigest)))) {
-    return sendBlobCreated(exchange, admission, parseDigest(mountDigest))
+    return sendBlobCreated(deps, { exchange, admission }, parseDigest(mountDigest))
   }
   const target = { ...admission, by: admission.identity.principal.name }
   const digest = query.get('digest')
   if (digest) {
-    const body = bodyOf(exchange, permitOf(admitAgain))
-    await deps.uploads.pushWhole(target, parseDigest(digest), body)
-    return sendBlobCreated(exchange, admission, parseDigest(digest))
+    const parsed = parseDigest(digest)
+    const room = deps.quotas.roomIn(admission, parsed)
+    const body = boundedBody(bodyOf(exchange, permitOf(admitAgain)), room, (bytes) => bytes)
+    await deps.uploads.pushWhole(target, parsed, body)
+    return sendBlobCreated(deps, { exchange, admission }, parsed)
   }
+  await deps.quotas.roomIn(admission, mountDigest ? parseDigest(mountDigest) : null)?.(null)
   const upload = await deps.uploads.start(target, readAlgorithm(exchange))
   send(res, 202, uploadHeaders(admission, upload))
 }
@@ -110,7 +116,8 @@ export async function patchUpload(deps: UploadDeps, request: UploadRequest & Sen
   const { exchange, admission, id } = request
   await withUploadHeaders(request, async () => {
     const key = await keyOf(deps, request)
-    const status = await deps.uploads.append(key, readChunk(request))
+    const chunk = await boundedChunk(deps, { ...request, key, digest: null })
+    const status = await endedWhenFull(deps.uploads, key, () => deps.uploads.append(key, chunk))
     send(exchange.res, 202, uploadHeaders(admission, { ...status, id }))
   })
 }
@@ -126,9 +133,11 @@ export async function putUpload(deps: UploadDeps, request: UploadRequest & Sendi
   }
   const parsed = parseDigest(digest)
   await withUploadHeaders(request, async () => {
-    await deps.uploads.commit(await keyOf(deps, request), parsed, readChunk(request))
+    const key = await keyOf(deps, request)
+    const chunk = await boundedChunk(deps, { ...request, key, digest: parsed })
+    await endedWhenFull(deps.uploads, key, () => deps.uploads.commit(key, parsed, chunk))
   })
-  sendBlobCreated(exchange, admission, parsed)
+  await sendBlobCreated(deps, { exchange, admission }, parsed)
 }
 
 export async function deleteUpload(deps: UploadDeps, request: UploadRequest) {
@@ -160,6 +169,32 @@ function readChunk({ exchange, admitAgain }: SendingRequest): Chunk {
   )
 }
 
+/** The chunk, refused once the blob with it is known not to fit. */
+async function boundedChunk(
+  deps: UploadDeps,
+  request: SendingRequest & { readonly key: UploadKey; readonly digest: Digest | null },
+): Promise<Chunk> {
+  const { body, range } = readChunk(request)
+  const { admission, key, digest } = request
+  const room = deps.quotas.roomIn(admission, digest)
+  if (room === undefined) return { body, range }
+  const offsetBytes = await offsetOf(deps, key)
+  // A closing request may bring the rest, or all of it once more.
+  const bytesWith = (received: number) =>
+    digest === null || range !== null ? offsetBytes + received : Math.max(offsetBytes, received)
+  return { body: boundedBody(body, room, bytesWith), range }
+}
+
+/** 0 for one that has ended: whether that is all right is for the request itself to find out. */
+async function offsetOf({ uploads }: UploadDeps, key: UploadKey): Promise<number> {
+  try {
+    return (await uploads.status(key)).offsetBytes
+  } catch (error) {
+    if (isRefusal(error, 'BLOB_UPLOAD_UNKNOWN')) return 0
+    throw error
+  }
+}
+
 /** A client that is out of step learns from the answer where to go on. */
 async function withUploadHeaders(request: UploadRequest, work: () => Promise<void>) {
   try {
@@ -187,10 +222,15 @@ function uploadHeaders(
   }
 }
 
-function sendBlobCreated({ res }: Exchange, { name }: Admission, digest: Digest) {
-  send(res, 201, {
-    location: `/v2/${name}/blobs/${digest}`,
+async function sendBlobCreated(
+  { quotas }: UploadDeps,
+  { exchange, admission }: { exchange: Exchange; admission: Admission },
+  digest: Digest,
+) {
+  send(exchange.res, 201, {
+    location: `/v2/${admission.name}/blobs/${digest}`,
     'docker-content-digest': digest,
+    ...warningHeaders(await quotas.warningsOf(admission)),
   })
 }
 

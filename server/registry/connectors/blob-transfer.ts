@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { BlobReader } from '../../blobs/blob-store.ts'
 import type { Spool } from '../../blobs/spool.ts'
 import { algorithmOf, type Digest, formatDigest } from '../../domain/digest.ts'
+import { isRefusal, type RegistryError } from '../../domain/errors.ts'
 import type { Download } from '../../upstream/download.ts'
 import type { RequestBody, StagedBytes } from '../upload-session.ts'
 
@@ -15,7 +16,7 @@ interface Piece {
 export interface TransferOptions {
   readonly digest: Digest
   readonly download: Download
-  /** Whether the blob is kept; it is verified either way. */
+  /** Whether the blob is kept, if there is room; it is verified either way. */
   readonly keep: boolean
   /** The blob as it was stored, for who comes when it has just been. */
   readonly openKept: () => Promise<BlobReader>
@@ -46,10 +47,13 @@ export class BlobTransfer {
   #receivedBytes = 0
   #isVerified = false
   #failure: { readonly error: unknown } | undefined
+  #isKept: boolean
+  #refusal: RegistryError | undefined
   #changed = deferred()
 
   constructor(options: TransferOptions) {
     this.#options = options
+    this.#isKept = options.keep
   }
 
   /**
@@ -68,7 +72,12 @@ export class BlobTransfer {
       })
       this.#isVerified = true
     } catch (error) {
-      if (error instanceof NotKept) this.#isVerified = true
+      if (isRefusal(error, 'QUOTA_EXCEEDED')) {
+        // It was verified before, and whoever pulls it gets it all the same.
+        this.#refusal = error
+        this.#isKept = false
+        this.#isVerified = true
+      } else if (error instanceof NotKept) this.#isVerified = true
       else this.#failure = { error }
     }
     this.#wake()
@@ -76,7 +85,7 @@ export class BlobTransfer {
 
   /** Before it is read; to be left. False: it is over, and nothing was kept. */
   join(): boolean {
-    if (this.#users === 0 && !this.#options.keep) return false
+    if (this.#users === 0 && !this.#isKept) return false
     this.#users += 1
     return true
   }
@@ -87,6 +96,11 @@ export class BlobTransfer {
     const written = this.#written
     this.#written = undefined
     await written?.[Symbol.asyncDispose]()
+  }
+
+  /** Why it was not kept, though it should have been; undefined: it was, or should not. */
+  get refusal(): RegistryError | undefined {
+    return this.#refusal
   }
 
   get failure(): unknown {

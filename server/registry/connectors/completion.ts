@@ -30,7 +30,7 @@ const maxDepth = 8
  * Fetches what a manifest that is being pushed needs and only a connector has: clients heard that it
  * is there, and did not send it. What nobody has is left to the push itself, which refuses it; of
  * images that came through a connector, which may be gone by now, it would not see what is missing.
- * Throws MANIFEST_BLOB_UNKNOWN, or UPSTREAM_FAILED while it cannot be had.
+ * Throws MANIFEST_BLOB_UNKNOWN, UPSTREAM_FAILED while it cannot be had, or QUOTA_EXCEEDED.
  */
 export async function completeReferences(
   deps: CompletionDeps,
@@ -131,7 +131,8 @@ async function fetchChild(completion: Completion, digest: Digest) {
       await copyManifest(completion, connector, digest)
     } else {
       try {
-        await deps.fetches.fetch({ ...place, reference }, connector, true)
+        const fetched = await deps.fetches.fetch({ ...place, reference }, connector, true)
+        if (fetched?.refusal) throw fetched.refusal
       } catch (error) {
         throw refusalOf(error, connector)
       }
@@ -186,7 +187,9 @@ async function ensureBlob(completion: Completion, digest: Digest): Promise<boole
   const upstreams = (await listUpstreams(deps, search)).flatMap((each) => each.upstreams)
   const opened = await deps.transfers.open({ target, keep: true }, upstreams)
   if (opened === undefined) return false
-  if (opened !== 'here') await opened.done()
+  if (opened === 'here') return true
+  await opened.done()
+  if (opened.refusal) throw opened.refusal
   return true
 }
 

@@ -7,14 +7,8 @@ import { listConnectorRecords } from '../../db/connectors.ts'
 import type { Db } from '../../db/database.ts'
 import type { Actor } from '../../domain/actor.ts'
 import { refuseField } from '../../domain/errors.ts'
-import {
-  changesOf,
-  type Feed,
-  type FeedChanges,
-  getFeed,
-  type NewFeed,
-  newFeedOf,
-} from '../feeds.ts'
+import { changesOf, type FeedChanges, type NewFeed, newFeedOf } from '../feed-changes.ts'
+import { type Feed, getFeed } from '../feeds.ts'
 import type { ConnectorDeps } from './connectors.ts'
 
 type Deps = Omit<ConnectorDeps, 'secrets'>

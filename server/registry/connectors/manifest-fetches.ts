@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Db } from '../../db/database.ts'
 import { cacheManifest } from '../../db/manifest-push.ts'
 import { algorithmOf, type Digest, formatDigest } from '../../domain/digest.ts'
-import { RegistryError } from '../../domain/errors.ts'
+import { isRefusal, RegistryError } from '../../domain/errors.ts'
 import { type Manifest, parseManifest } from '../../domain/manifest.ts'
 import { formatReference } from '../../domain/reference.ts'
 import type { UpstreamManifest } from '../../upstream/client.ts'
@@ -23,6 +23,8 @@ export interface FetchedManifest {
   readonly content: Uint8Array
   /** Whether it is in the repository now. */
   readonly isKept: boolean
+  /** Why it is not, though it should be kept; undefined: nothing was in the way. */
+  readonly refusal?: RegistryError
 }
 
 type Registry = Attached & { readonly kind: 'registry' }
@@ -87,8 +89,14 @@ export class ManifestFetches {
     const { digest, manifest } = verified(target, got, upstream.client.host)
     const { content } = got
     const fetched = { digest, mediaType: manifest.mediaType, content, isKept: keep }
-    if (keep) await this.#keep(target, connector, { fetched, manifest })
-    return fetched
+    try {
+      if (keep) await this.#keep(target, connector, { fetched, manifest })
+      return fetched
+    } catch (error) {
+      // A pull is never refused for want of room.
+      if (isRefusal(error, 'QUOTA_EXCEEDED')) return { ...fetched, isKept: false, refusal: error }
+      throw error
+    }
   }
 
   async #keep(

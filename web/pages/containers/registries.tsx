@@ -10,6 +10,7 @@ import type { Column } from '../../parts/data-table.tsx'
 import { Icon } from '../../parts/icon.tsx'
 import { Page } from '../../parts/page.tsx'
 import { PagedList } from '../../parts/paged-list.tsx'
+import { QuotaWarning } from '../../parts/quota.tsx'
 import { SearchField } from '../../parts/search-field.tsx'
 import { Size } from '../../parts/size.tsx'
 import { Sparkline } from '../../parts/sparkline.tsx'
@@ -44,7 +45,11 @@ const columns: readonly Column<RegistryOverview>[] = [
   {
     title: 'Size',
     numeric: true,
-    render: ({ sizes }) => <Size bytes={sizes?.deduplicatedBytes ?? null} />,
+    render: ({ sizes, quota }) => (
+      <>
+        <QuotaWarning quota={quota} /> <Size bytes={sizes?.deduplicatedBytes ?? null} />
+      </>
+    ),
   },
   {
     title: 'Pulls, 30 days',

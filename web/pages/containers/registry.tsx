@@ -6,6 +6,7 @@ import { CopyButton } from '../../parts/copy.tsx'
 import { counted } from '../../parts/count.tsx'
 import { Page } from '../../parts/page.tsx'
 import { type PageTab, PageTabs } from '../../parts/page-tabs.tsx'
+import { QuotaBar } from '../../parts/quota.tsx'
 import { Size } from '../../parts/size.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
@@ -56,7 +57,7 @@ function Heading({ registry }: { readonly registry: RegistryOverview }) {
 }
 
 function Facts({ registry }: { readonly registry: RegistryOverview }) {
-  const { imagePrefix, repositories, tags, pulls, lastPush, partly, sizes } = registry
+  const { imagePrefix, repositories, tags, pulls, lastPush, partly, sizes, quota } = registry
   return (
     <Group className="facts">
       <Group gap={2} wrap="nowrap" className="shrinks">
@@ -78,6 +79,7 @@ function Facts({ registry }: { readonly registry: RegistryOverview }) {
         )}
         {partly && '. You see a part of its repositories'}
       </Text>
+      {quota && <QuotaBar quota={quota} />}
     </Group>
   )
 }

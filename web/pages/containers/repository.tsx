@@ -7,6 +7,7 @@ import { CopyButton } from '../../parts/copy.tsx'
 import { counted } from '../../parts/count.tsx'
 import { Page } from '../../parts/page.tsx'
 import { type PageTab, PageTabs } from '../../parts/page-tabs.tsx'
+import { QuotaBar } from '../../parts/quota.tsx'
 import { Size } from '../../parts/size.tsx'
 import { Sparkline } from '../../parts/sparkline.tsx'
 import { Failure, Waiting } from '../../parts/states.tsx'
@@ -15,6 +16,7 @@ import { callQuery } from '../../queries/calls.ts'
 import { useStays } from '../../queries/removal.ts'
 import { addressOf } from '../../reference.ts'
 import { DeleteRepository } from './repository/delete-repository.tsx'
+import { RepositoryProperties } from './repository/properties.tsx'
 import { TagHistory } from './repository/tag-history.tsx'
 import { TagList } from './repository/tag-list.tsx'
 import { UntaggedList } from './repository/untagged-list.tsx'
@@ -56,7 +58,7 @@ export function RepositoryPage(props: { readonly feed: string; readonly reposito
 }
 
 function Facts({ repository }: { readonly repository: RepositoryDetails }) {
-  const { imageName, tags, images, pulls, daily, lastPush, sizes } = repository
+  const { imageName, tags, images, pulls, daily, lastPush, sizes, quota } = repository
   return (
     <Group className="facts">
       <Group gap={2} wrap="nowrap" className="shrinks">
@@ -77,6 +79,7 @@ function Facts({ repository }: { readonly repository: RepositoryDetails }) {
           </>
         )}
       </Text>
+      {quota && <QuotaBar quota={quota} />}
     </Group>
   )
 }
@@ -86,6 +89,10 @@ function tabsOf(repository: RepositoryDetails): readonly PageTab[] {
     { value: 'tags', title: 'Tags', content: <TagList repository={repository} /> },
     { value: 'untagged', title: 'Untagged', content: <UntaggedList repository={repository} /> },
   ]
+  if (repository.canManage) {
+    const content = <RepositoryProperties repository={repository} />
+    tabs.push({ value: 'properties', title: 'Properties', content })
+  }
   if (repository.canDelete) {
     const content = <DeleteRepository repository={repository} />
     tabs.push({ value: 'danger', title: 'Danger zone', content })

@@ -7,6 +7,7 @@ import { api } from '../../../../contract/api.ts'
 import { call } from '../../../../contract/call.ts'
 import type { FeedInfo } from '../../../../contract/feeds.ts'
 import { client, fieldProblems } from '../../../call.ts'
+import { formatQuota, parseQuota, problemOfQuota } from '../../../parts/quota-words.ts'
 import { Failure, Waiting } from '../../../parts/states.tsx'
 import { callQuery } from '../../../queries/calls.ts'
 import { useFeedGroupNames, withChosen } from '../../../queries/names.ts'
@@ -24,8 +25,12 @@ type Wishes = Pick<
   | 'overwrite'
   | 'sparseIndexes'
   | 'externalLayers'
->
-type Form = ReturnType<typeof useForm<Wishes>>
+> & {
+  /** As typed, with their units. */
+  quotaBytes: string
+  repositoryQuotaBytes: string
+}
+type Form = ReturnType<typeof useWishes>
 
 /** How a registry is called and behaves. What somebody edits is not written over by the polling. */
 export function Properties({ feed }: { readonly feed: string }) {
@@ -37,8 +42,15 @@ export function Properties({ feed }: { readonly feed: string }) {
   return <PropertiesForm key={data.name} feed={data} />
 }
 
+function useWishes(feed: FeedInfo) {
+  return useForm({
+    initialValues: wishesOf(feed),
+    validate: { quotaBytes: problemOfQuota, repositoryQuotaBytes: problemOfQuota },
+  })
+}
+
 function PropertiesForm({ feed }: { readonly feed: FeedInfo }) {
-  const form = useForm<Wishes>({ initialValues: wishesOf(feed) })
+  const form = useWishes(feed)
   const save = useSave(feed, form)
   const problems = Object.keys(fieldProblems(save.error))
   const areShown = problems.length > 0 && problems.every((field) => field in form.values)
@@ -48,6 +60,7 @@ function PropertiesForm({ feed }: { readonly feed: FeedInfo }) {
         {save.error !== null && !areShown && <Failure error={save.error} />}
         <Names form={form} />
         <Behaviour form={form} />
+        <Quotas form={form} />
         <div>
           <Button type="submit" loading={save.isPending} disabled={!form.isDirty()}>
             Save the properties
@@ -140,12 +153,40 @@ function Behaviour({ form }: { readonly form: Form }) {
   )
 }
 
+function Quotas({ form }: { readonly form: Form }) {
+  const { administrator } = useWhoami()
+  const about = 'How much there may be in it, such as 50 GB: pushes of more are refused.'
+  return (
+    <>
+      <TextInput
+        label="Quota"
+        description={
+          administrator
+            ? `${about} Empty: any number of bytes.`
+            : `${about} An administrator can change it.`
+        }
+        readOnly={!administrator}
+        spellCheck={false}
+        {...form.getInputProps('quotaBytes')}
+      />
+      <TextInput
+        label="Quota of each repository"
+        description="The same for each of its repositories that has no quota of its own."
+        spellCheck={false}
+        {...form.getInputProps('repositoryQuotaBytes')}
+      />
+    </>
+  )
+}
+
 function wishesOf(feed: FeedInfo): Wishes {
   const { name, alternateNames, description, active, feedGroup } = feed
   const { tagDeletion, overwrite, sparseIndexes, externalLayers } = feed
   return {
     ...{ name, alternateNames, description, active, feedGroup },
     ...{ tagDeletion, overwrite, sparseIndexes, externalLayers },
+    quotaBytes: formatQuota(feed.quotaBytes),
+    repositoryQuotaBytes: formatQuota(feed.repositoryQuotaBytes),
   }
 }
 
@@ -155,8 +196,14 @@ function useSave(feed: FeedInfo, form: Form) {
   const navigate = useNavigate()
   return useMutation({
     mutationFn: async (wishes: Wishes) => {
-      const changed = Object.entries(wishes).filter(([name]) => form.isDirty(name))
-      const body = Object.fromEntries(changed) as Partial<Wishes>
+      const { quotaBytes, repositoryQuotaBytes, ...rest } = wishes
+      const all = {
+        ...rest,
+        quotaBytes: parseQuota(quotaBytes) ?? null,
+        repositoryQuotaBytes: parseQuota(repositoryQuotaBytes) ?? null,
+      }
+      const changed = Object.entries(all).filter(([name]) => form.isDirty(name))
+      const body = Object.fromEntries(changed) as Partial<typeof all>
       return await call(client, api.feeds.update, { params: { name: feed.name }, body })
     },
     onSuccess: async (saved) => {

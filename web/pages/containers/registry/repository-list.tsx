@@ -7,6 +7,7 @@ import { oneOf, useAddressState } from '../../../parts/address-state.ts'
 import { Count } from '../../../parts/count.tsx'
 import type { Column } from '../../../parts/data-table.tsx'
 import { PagedList } from '../../../parts/paged-list.tsx'
+import { QuotaWarning } from '../../../parts/quota.tsx'
 import { SearchField } from '../../../parts/search-field.tsx'
 import { Size } from '../../../parts/size.tsx'
 import { SortField } from '../../../parts/sort-field.tsx'
@@ -38,7 +39,11 @@ const columns: readonly Column<RepositoryInfo>[] = [
   {
     title: 'Size',
     numeric: true,
-    render: ({ sizes }) => <Size bytes={sizes.deduplicatedBytes} />,
+    render: ({ sizes, quota }) => (
+      <>
+        <QuotaWarning quota={quota} /> <Size bytes={sizes.deduplicatedBytes} />
+      </>
+    ),
   },
   {
     title: 'Last push',
