@@ -4,7 +4,9 @@ import { time } from './words.ts'
 
 export const HealthCheckInfo = z.object({
   name: z.string(),
-  status: z.enum(['ok', 'warning', 'error']),
+  status: z.enum(['ok', 'warning', 'error', 'skipped']).meta({
+    description: '`skipped`: it could not be looked at.',
+  }),
   detail: z.string().meta({ description: 'What was found.' }),
   remedy: z.string().nullable().meta({ description: 'What to do; null: nothing.' }),
 })

@@ -1,8 +1,8 @@
 import type { Config } from '../config.ts'
 import { findDatabaseTime } from '../db/clock.ts'
 import type { Db } from '../db/database.ts'
-import type { HealthCheck } from '../http/health.ts'
-import type { SelfTestDeps } from '../http/self-test/self-test.ts'
+import type { PartCheck } from '../doctor/part-check.ts'
+import type { SelfTestDeps } from '../doctor/self-test.ts'
 import { readBackupState } from '../registry/backup/backup-health.ts'
 import type { Settings } from '../registry/settings.ts'
 import type { Stores } from '../registry/stores.ts'
@@ -21,7 +21,7 @@ export interface CheckDeps {
 /** What is looked at for `/health`, and for the self-test once it is known where the server listens. */
 export function openChecks(deps: CheckDeps) {
   const { config, db, stores, settings, baseUrlWarning, quotaUses, now } = deps
-  const checks: readonly HealthCheck[] = [
+  const checks: readonly PartCheck[] = [
     { name: 'database', check: () => db.check() },
     { name: 'storage', check: () => checkFolders({ db, stores }) },
   ]

@@ -1,5 +1,5 @@
 import type { health as routes } from '../../../contract/health.ts'
-import { type ClientView, runSelfTest } from '../self-test/self-test.ts'
+import { type ClientView, runSelfTest } from '../../doctor/self-test.ts'
 import type { Handlers } from './call.ts'
 import type { ApiDeps } from './deps.ts'
 import { isoOf } from './place.ts'

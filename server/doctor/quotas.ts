@@ -1,11 +1,11 @@
-import { formatBytes, formatShare, isNearlyFull } from '../../domain/quota.ts'
-import type { FeedUse } from '../../registry/quotas.ts'
-import { type Check, ok, warning } from './checks.ts'
+import { formatBytes, formatShare, isNearlyFull } from '../domain/quota.ts'
+import type { FeedUse } from '../registry/quotas.ts'
+import { type Finding, ok, warning } from './finding.ts'
 
 const maxNamed = 20
 
 /** Registries that soon take no pushes any more; nothing where none has a quota. */
-export function checkQuotas(uses: readonly FeedUse[]): Check[] {
+export function checkQuotas(uses: readonly FeedUse[]): Finding[] {
   const name = 'quotas'
   if (uses.length === 0) return []
   const full = uses.filter(isNearlyFull)
