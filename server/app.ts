@@ -192,7 +192,7 @@ async function openServer(
   const { pulls, registryCounting, sizeFolding, quotas, quotaUses } = browsing
   const watch = watchBaseUrl(log)
   const baseUrlWarning = () => watch.warning()
-  const checking = openChecks({ config, db, stores, settings, baseUrlWarning, quotaUses, now })
+  const checking = openChecks({ ...foundation, config, baseUrlWarning, quotaUses, now })
   const readCaller = createReadCaller({
     watch,
     baseUrl: () => config.baseUrl ?? settings.baseUrl(),
@@ -219,7 +219,7 @@ async function openServer(
   const apiDeps: ApiDeps = {
     ...files,
     ...{ ...login, authenticator, db, directories, onAnswered, passwords, version },
-    ...{ stores, registryCounting, sizeFolding, selfTest: checking.selfTest, through },
+    ...{ stores, registryCounting, sizeFolding, ...checking.api, through },
     configuredBaseUrl: config.baseUrl,
     dataDir: config.dataDir,
     secrets: foundation.secrets,

@@ -21,6 +21,9 @@ export type PatientConfig = Pick<
   | 'trustProxy'
 >
 
+/** What the usual limits of proxies refuse: nginx allows 1 MiB unless told otherwise. */
+export const defaultBodyBytes = 2 * 1024 * 1024
+
 /** What needs the database. */
 export interface PatientData {
   readonly db: Db

@@ -3,6 +3,7 @@ import type { Passwords } from '../../auth/password.ts'
 import type { Principals } from '../../auth/principals.ts'
 import type { Sessions } from '../../auth/session.ts'
 import type { Db } from '../../db/database.ts'
+import type { Patient } from '../../doctor/patient.ts'
 import type { SelfTestDeps } from '../../doctor/self-test.ts'
 import type { Through } from '../../registry/connectors/through.ts'
 import type { FileContents } from '../../registry/files/file-contents.ts'
@@ -27,6 +28,8 @@ export interface ApiDeps extends MountDeps {
   readonly registryCounting: RegistryCounting
   readonly sizeFolding: SizeFolding
   readonly selfTest: SelfTestDeps
+  /** This server, as the checks look at it. */
+  readonly patient: () => Patient
   readonly passwords: Passwords
   readonly principals: Principals
   readonly sessions: Sessions
