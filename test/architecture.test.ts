@@ -115,6 +115,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'server/jobs',
       'server/doctor',
       'server/config',
+      'server/log',
     ],
     packages: [],
   },

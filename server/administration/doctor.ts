@@ -1,13 +1,18 @@
-import { stat } from 'node:fs/promises'
+import { stat, writeFile } from 'node:fs/promises'
+import os from 'node:os'
 import path from 'node:path'
 import { openCloudTrial, openDiskTrial } from '../blobs/trial-store.ts'
 import { ownUrlOf } from '../config/own-url.ts'
+import { secretsOf, showSettings } from '../config/shown-settings.ts'
 import { readVersion } from '../config/version.ts'
 import type { Config } from '../config.ts'
 import { previewUpgrade } from '../db/database.ts'
+import { makeBundle } from '../doctor/bundle/bundle.ts'
 import { type CheckName, checkNames, runCheck } from '../doctor/doctor.ts'
 import { type Finding, failure, reasonOf, worstOf } from '../doctor/finding.ts'
 import type { Patient, PatientData } from '../doctor/patient.ts'
+import { isRefusal, RegistryError } from '../domain/errors.ts'
+import { redactText } from '../log/redact.ts'
 import { openSettings } from '../registry/settings.ts'
 import { openForReading, openPlace, openSecrets } from './place.ts'
 
@@ -19,6 +24,8 @@ export interface DoctorOrder {
   readonly ca: string | null
   readonly bodyBytes: number
   readonly isDeep: boolean
+  /** Where what was found goes, with what else somebody who helps needs to know; null: nowhere. */
+  readonly bundle: string | null
   /** Told of each check as it begins, and of what it found. */
   readonly onBegin: (check: CheckName) => void
   readonly onFound: (check: CheckName, findings: readonly Finding[]) => void
@@ -44,7 +51,45 @@ export async function examineNow(config: Config, order: DoctorOrder): Promise<Do
     order.onFound(check, findings)
     results.push({ check, findings })
   }
+  if (order.bundle !== null) await writeBundle(order.bundle, { config, results, ...opened })
   return { status: worstOf(results.flatMap(({ findings }) => findings)), results }
+}
+
+/** Its own secrets are struck out; it is for its owner alone all the same. */
+async function writeBundle(
+  file: string,
+  of: {
+    readonly config: Config
+    readonly results: readonly CheckResult[]
+    readonly patient: Patient
+  },
+): Promise<void> {
+  const { config, results, patient } = of
+  const bundle = await makeBundle({
+    ...{ patient, results, redact: redactText },
+    settings: showSettings(config),
+    versions: describeVersions(),
+    secrets: secretsOf(config),
+  })
+  try {
+    await writeFile(file, bundle, { mode: 0o600, flag: 'wx' })
+  } catch (cause) {
+    const told = `The bundle cannot be written: ${reasonOf(cause)}. Name a file that is not there, in a folder that is.`
+    throw new RegistryError('REQUEST_INVALID', told, { cause })
+  }
+}
+
+function describeVersions() {
+  const { node, openssl, uv, v8 } = process.versions
+  return {
+    entrepot: readVersion(),
+    ...{ node, openssl, uv, v8 },
+    system: `${os.type()} ${os.release()} ${os.arch()}`,
+    processors: os.availableParallelism(),
+    memoryBytes: os.totalmem(),
+    freeMemoryBytes: os.freemem(),
+    systemUptimeSeconds: Math.round(os.uptime()),
+  }
 }
 
 export interface OpenPatient extends AsyncDisposable {
@@ -74,6 +119,9 @@ export async function openPatient(
   }
 }
 
+const whereItIs =
+  'Say where the server keeps its data: --data-dir or ENTREPOT_DATA_DIR (--database-url or ENTREPOT_DATABASE_URL if its database is elsewhere).'
+
 /** Or why not. A look upgrades no tables, and makes no secret key. */
 async function openData(config: Config): Promise<PatientData | Finding> {
   const { dataDir, diskReserveBytes, secretKey } = config
@@ -95,6 +143,8 @@ async function openData(config: Config): Promise<PatientData | Finding> {
       throw error
     }
   } catch (error) {
+    const isAbsent = isRefusal(error, 'UNAVAILABLE') && /^There is no database/.test(error.message)
+    if (isAbsent) return failure('database', error.message, whereItIs)
     return failure(
       'database',
       reasonOf(error),

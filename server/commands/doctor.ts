@@ -46,6 +46,11 @@ const options = {
     type: 'boolean',
     help: 'Read the whole database and the bytes of every layer, however long it takes.',
   },
+  bundle: {
+    type: 'string',
+    sample: 'FILE',
+    help: 'Write what somebody who helps needs to know, without secrets: a new file, .tar.gz.',
+  },
   json,
 } as const satisfies Readonly<Record<string, Option>>
 
@@ -65,9 +70,11 @@ export const doctorCommand: Command = {
         ...asked,
         onBegin: (check) => terminal.note(`${check} …`),
         onFound: (check, findings) => {
-          if (!isJson) terminal.print(formatResult({ check, findings }))
+          if (!isJson && findings.length > 0) terminal.print(formatResult({ check, findings }))
         },
       })
+      if (asked.bundle !== null)
+        terminal.note(`Written: ${asked.bundle}. Look through it before you send it.`)
       terminal.print(isJson ? JSON.stringify(result, null, 2) : summaryOf(result))
       if (result.status === 'error') {
         throw new RegistryError('UNAVAILABLE', 'Something must be mended: it is named above.')
@@ -87,6 +94,7 @@ function readOrder(typed: Typed): Omit<DoctorOrder, 'onBegin' | 'onFound'> {
     ca: ca === undefined ? null : readCa(ca),
     bodyBytes: body === undefined ? 2 * mebibyte : bodyOf(body),
     isDeep: isOn(typed, 'deep'),
+    bundle: textOf(typed, 'bundle') ?? null,
   }
 }
 

@@ -86,6 +86,20 @@ export async function countRows(
   return Number(rows[0]?.rows)
 }
 
+const mostPeople = 20_000
+
+/** Every word by which users are called: names, names for display, mail addresses. */
+export async function listPeople(db: Queries): Promise<string[]> {
+  const rows = await db
+    .selectFrom('users')
+    .select(['name', 'display_name', 'email'])
+    .limit(mostPeople)
+    .execute()
+  return rows
+    .flatMap(({ name, display_name, email }) => [name, display_name, email])
+    .filter((text) => text !== '')
+}
+
 /** The statements that made the tables (SQLite), or the tables with their columns (PostgreSQL). */
 export async function describeTables(
   db: Queries,

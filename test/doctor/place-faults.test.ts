@@ -127,7 +127,9 @@ describe.skipIf(!canMount)(full, () => {
     expect(running[0]).toMatch(
       /^error disk of the data folder: .*data has \S+ MiB of 32\.0 MiB free and must keep 4\.0 MiB \(disk-reserve\): pushes are refused\. → Make room/,
     )
-    expect(running[1]).toMatch(/^error store .*: The step "write" fails: .*free.* \(main\) → Make room/)
+    expect(running[1]).toMatch(
+      /^error store .*: The step "write" fails: .*free.* \(main\) → Make room/,
+    )
     await server[Symbol.asyncDispose]()
   })
 })

@@ -58,7 +58,7 @@ export async function examine(
   { config }: Pick<TestServer, 'config'>,
   order: Partial<Omit<DoctorOrder, 'only'>> & { readonly only?: readonly CheckName[] } = {},
 ): Promise<readonly Finding[]> {
-  const usual = { url: null, ca: null, bodyBytes: 2 * 1024 * 1024, isDeep: false }
+  const usual = { url: null, ca: null, bodyBytes: 2 * 1024 * 1024, isDeep: false, bundle: null }
   const quiet = { onBegin: () => {}, onFound: () => {} }
   const { results } = await examineNow(config, { only: null, ...usual, ...quiet, ...order })
   return results.flatMap(({ findings }) => findings)
