@@ -1,4 +1,5 @@
-import { readdir, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { layoutOf } from '../blobs/file-layout.ts'
 import { type Finding, failure, ok, reasonOf, skipped, warning } from './finding.ts'
@@ -33,11 +34,11 @@ export async function checkFolders(patient: Patient): Promise<Finding[]> {
     ]
   }
   if (process.platform === 'win32') return [skipped(name, 'This system has other rights.')]
-  const uid = patient.serverUid ?? top.uid
   const entries = [
     { file: dataDir, uid: top.uid, mode: top.mode, isFolder: true },
     ...(await listEntries(dataDir)),
   ]
+  const uid = patient.serverUid ?? serverUserOf(entries)
   for (const root of storeFoldersOf(patient)) {
     const layout = layoutOf(root)
     for (const folder of [root, layout.blobs, layout.uploads]) {
@@ -45,14 +46,42 @@ export async function checkFolders(patient: Patient): Promise<Finding[]> {
     }
     entries.push(...(await listShards(layout.blobs)))
   }
-  return judge(entries, { uid, dataDir })
+  return judge(entries, { uid, dataDir, foreign: await listForeign(entries, uid) })
+}
+
+/**
+ * Whoever looks, unless that is root: commands beside the server run as its user. Else whoever owns
+ * most of what is there: a single file may be what a command of root's has left.
+ */
+function serverUserOf(entries: readonly Entry[]): number {
+  const own = process.getuid?.() ?? 0
+  if (own !== 0) return own
+  const counts = new Map<number, number>()
+  for (const { uid } of entries) counts.set(uid, (counts.get(uid) ?? 0) + 1)
+  const [most] = [...counts].sort((a, b) => b[1] - a[1])
+  return most?.[0] ?? 0
+}
+
+/** What belongs to others, but for what this process may use, by its group, as the server's user. */
+async function listForeign(entries: readonly Entry[], uid: number): Promise<Entry[]> {
+  const foreign = entries.filter((entry) => entry.uid !== uid)
+  if (uid === 0 || process.getuid?.() !== uid) return foreign
+  const usable = await Promise.all(
+    foreign.map(({ file }) =>
+      access(file, constants.R_OK | constants.W_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  )
+  return foreign.filter((_, at) => usable[at] !== true)
 }
 
 function judge(
   entries: readonly Entry[],
-  { uid, dataDir }: { readonly uid: number; readonly dataDir: string },
+  of: { readonly uid: number; readonly dataDir: string; readonly foreign: readonly Entry[] },
 ): Finding[] {
-  const foreign = entries.filter((entry) => entry.uid !== uid)
+  const { uid, dataDir, foreign } = of
   const unusable = entries.filter((entry) => entry.uid === uid && lacksOwnRights(entry))
   const isRoot = uid === 0
   const findings: Finding[] = []

@@ -6,9 +6,12 @@ import { DatabaseSync } from '@photostructure/sqlite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
+import { openSecrets } from '../../server/administration/place.ts'
 import { administrationOf } from '../../server/administration.ts'
 import { secretsOf, showSettings } from '../../server/config/shown-settings.ts'
 import { openDatabase } from '../../server/db/database.ts'
+import { saveStore } from '../../server/db/stores.ts'
+import { storeOwner } from '../../server/registry/stores.ts'
 import { clientOf } from '../support/api-call.ts'
 import { image } from '../support/content.ts'
 import { pushImage } from '../support/push.ts'
@@ -43,7 +46,23 @@ beforeAll(async () => {
       password: planted.connector,
     },
   })
+  await call(client, api.directories.add, {
+    body: {
+      ...{ name: 'corp', kind: 'ldap', enabled: false, secret: planted.ldap },
+      settings: {
+        ...{ host: '127.0.0.1', port: 1, userSearchBase: 'dc=example,dc=test' },
+        bindDn: 'cn=entrepot,dc=example,dc=test',
+      },
+    },
+  })
   await using db = await openDatabase({ url: server.config.databaseUrl })
+  const settings = JSON.stringify({ BucketName: 'images', CustomServiceUrl: 'http://127.0.0.1:1' })
+  const encryption = await openSecrets(server.config)
+  const secret = JSON.stringify({ SecretAccessKey: planted.store })
+  await db.write(saveStore, {
+    ...{ type: 's3', settings, options: JSON.stringify({ AccessKey: planted.accessKey }) },
+    ...{ secret: encryption.encrypt(secret, storeOwner('s3', settings)), marker: 'a-marker' },
+  })
   const { keys, jobs } = administrationOf(db, server.config.dataDir)
   key = (await keys.create({ type: 'system' })).key
   token = await fetchToken()
@@ -55,6 +74,7 @@ beforeAll(async () => {
     `GET https://robot:${planted.connector}@registry.invalid/ by ${person.name}`,
     `Authorization: Bearer ${token}`,
     `${person.email} pushed with api_key=${key}`,
+    `bind as cn=entrepot with ${planted.ldap}; ${planted.accessKey} signs with ${planted.store}`,
     `it was ${person.displayName}, with the secret key ${secretKey}`,
   ]) {
     add.run(id, Date.now(), 'error', text)

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
+import { secretOwner as directoryOwner } from '../../auth/directories/enabled-directories.ts'
 import { listConnectorRecords } from '../../db/connectors.ts'
 import { listPeople } from '../../db/diagnosis.ts'
+import { listDirectoryRecords } from '../../db/directories.ts'
 import { listStores } from '../../db/stores.ts'
 import { secretOwner } from '../../registry/connectors/attached-connectors.ts'
 import { listFeeds } from '../../registry/feeds.ts'
@@ -37,6 +39,11 @@ export async function listKnownTexts(
       return { ...own, AccessKey: options.AccessKey }
     }),
   )
+  const ofDirectories = (await listDirectoryRecords(db.read).catch(() => [])).flatMap((record) => {
+    const { secret } = record
+    if (secret === null) return []
+    return valuesOf(() => ({ secret: secrets.decrypt(secret, directoryOwner(record)) }))
+  })
   const ofConnectors = (await listConnectorRecords(db.read).catch(() => [])).flatMap((record) => {
     const { secret } = record
     if (secret === null) return []
@@ -46,7 +53,8 @@ export async function listKnownTexts(
   const people = (await listPeople(db.read).catch(() => [])).filter(
     (name) => !nobodies.has(name.toLowerCase()) && !feeds.has(name.toLowerCase()),
   )
-  return { secrets: [...files.map((text) => text.trim()), ...ofStores, ...ofConnectors], people }
+  const stored = [...ofStores, ...ofDirectories, ...ofConnectors]
+  return { secrets: [...files.map((text) => text.trim()), ...stored], people }
 }
 
 /** A connection string is one secret, and has others in it. */
