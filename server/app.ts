@@ -145,6 +145,7 @@ async function openFoundation(
   const opened = overrides.db ?? keep(await openDatabase({ url, log, version }))
   const db = measureDb(opened, metrics)
   metrics.watchBackups(() => findLastSuccess(db))
+  metrics.watchDisk(config.dataDir)
   const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
   const secrets = openEncryption(secretKey.deriveKey('stored-credentials'))
   const stores = keep(await openAllStores({ config, db, metrics, secrets }))
