@@ -109,6 +109,7 @@ export async function openPatient(
       ...{ config, data: opened, ca, bodyBytes, isDeep, now: Date.now },
       ownUrl: ownUrlOf(config),
       baseUrl: url ?? config.baseUrl ?? setting,
+      configuredBaseUrl: config.baseUrl ?? setting,
       serverUid: null,
     },
     async [Symbol.asyncDispose]() {

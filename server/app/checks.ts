@@ -42,7 +42,7 @@ export function openChecks(deps: CheckDeps) {
   const patient = (): Patient => ({
     ...{ config, now, ca: null, bodyBytes: defaultBodyBytes, isDeep: false },
     data: { db, stores, secrets, openTrial: trialsOf(config) },
-    ...{ ownUrl: own.url, baseUrl: configuredBaseUrl() },
+    ...{ ownUrl: own.url, baseUrl: configuredBaseUrl(), configuredBaseUrl: configuredBaseUrl() },
     serverUid: process.getuid?.() ?? null,
   })
   return { checks, readBackups, api: { selfTest, patient }, own }

@@ -14,7 +14,7 @@ export async function checkAddress(patient: Patient): Promise<Finding[]> {
   if (!own.runs || ownUrl === null || named.some(({ status }) => status === 'error')) {
     return [...own.findings, ...named]
   }
-  const look = { ownUrl, configured: baseUrl, called: baseUrl, now, ca }
+  const look = { ownUrl, configured: patient.configuredBaseUrl, baseUrl, now, ca }
   const { findings } = await lookAtAddress(look)
   return [...own.findings, ...named, ...findings, ...checkWarning(own.baseUrlWarning)]
 }

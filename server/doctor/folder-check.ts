@@ -102,12 +102,12 @@ function judge(
       ),
     )
   }
-  const open = entries.find(({ file, mode }) => file === dataDir && (mode & 0o007) !== 0)
+  const open = entries.find(({ file, mode }) => file === dataDir && (mode & 0o002) !== 0)
   if (open !== undefined) {
     findings.push(
       warning(
         'mode',
-        `Everybody on this machine can look into ${dataDir} (mode ${(open.mode & 0o777).toString(8)}).`,
+        `Everybody on this machine may write into ${dataDir} (mode ${(open.mode & 0o777).toString(8)}).`,
         `chmod 700 ${dataDir}`,
       ),
     )

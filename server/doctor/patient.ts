@@ -41,6 +41,8 @@ export interface Patient {
   readonly ownUrl: string | null
   /** The public address that is configured, or that was named to be tried; null: none is. */
   readonly baseUrl: string | null
+  /** The one that is configured; null: none is. */
+  readonly configuredBaseUrl: string | null
   /** Further authorities that are trusted (PEM); null: those of this process. */
   readonly ca: string | null
   /** How large the body is that is sent through the public address. */

@@ -49,9 +49,10 @@ export async function runSelfTest(
   calledBaseUrl: string,
 ): Promise<SelfTestResult> {
   const configured = deps.configuredBaseUrl()
-  const look = { ownUrl: deps.ownUrl(), configured, called: calledBaseUrl, now: deps.now, ca: null }
+  const baseUrl = configured ?? calledBaseUrl
+  const look = { ownUrl: deps.ownUrl(), configured, baseUrl, now: deps.now, ca: null }
   const [seen, parts] = await Promise.all([lookAtAddress(look), checkParts(deps)])
-  const { baseUrl, views, base, findings } = seen
+  const { views, base, findings } = seen
   const now = deps.now()
   const checks = [
     checkConfigured(configured, calledBaseUrl),
@@ -65,22 +66,27 @@ export async function runSelfTest(
 
 export interface AddressLook {
   readonly ownUrl: string
+  /** Where the server sends clients, whatever they called; null: back to that. */
   readonly configured: string | null
-  /** Where no address is configured, the one to look at. */
-  readonly called: string
+  /** The one to look at. */
+  readonly baseUrl: string
   readonly now: () => number
   /** Further authorities that are trusted (PEM). */
   readonly ca: string | null
 }
 
 /** The own port and the public address, as a client sees them that has no credentials. */
-export async function lookAtAddress({ ownUrl, configured, called, now, ca }: AddressLook): Promise<{
-  readonly baseUrl: string
+export async function lookAtAddress({
+  ownUrl,
+  configured,
+  baseUrl,
+  now,
+  ca,
+}: AddressLook): Promise<{
   readonly views: readonly ClientView[]
   readonly base: Answer
   readonly findings: readonly Finding[]
 }> {
-  const baseUrl = configured ?? called
   const [own, base] = await Promise.all([
     askAsClient(`${ownUrl}/v2/`),
     askAsClient(`${baseUrl}/v2/`, ca),
@@ -99,7 +105,7 @@ export async function lookAtAddress({ ownUrl, configured, called, now, ca }: Add
     { ...own, from: 'own' as const, realm: realmOf(own.challenge) },
     { ...base, from: 'base' as const, realm: realmOf(base.challenge) },
   ]
-  return { baseUrl, views, base, findings }
+  return { views, base, findings }
 }
 
 function checkConfigured(configured: string | null, called: string): Finding {

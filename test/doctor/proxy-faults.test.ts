@@ -97,6 +97,13 @@ describe.skipIf(missing !== undefined)(`the doctor beside a proxy${skipped}`, ()
     expect((await listApiKeys({ db }, { count: 10 })).items).toEqual([])
   })
 
+  test('finds nothing wrong where the proxy says what the address is, either', async () => {
+    const place = path.join(folder.path, 'forwarded')
+    await using stage = await setStage({ nginx: nginx.file, folder: place, baseUrl: null })
+    const order = { url: stage.proxy.url, ca: stage.ca, only: ['address', 'push'] } as const
+    expect(faultsOf(await examine(stage.server, order))).toEqual([])
+  })
+
   test('does not know an authority that nobody named', async () => {
     await using stage = await setStage({ nginx: nginx.file, folder: path.join(folder.path, 'ca') })
     const [fault, ...more] = faultsOf(await examine(stage.server, { only: ['address'] }))

@@ -26,7 +26,8 @@ export interface StageOptions {
   readonly nginx: string
   readonly folder: string
   readonly certificateDays?: number
-  readonly baseUrl?: string
+  /** Null: none is configured. */
+  readonly baseUrl?: string | null
   readonly edit?: (block: string) => string
 }
 
@@ -35,7 +36,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   await mkdir(folder, { recursive: true })
   const certificates: Certificates = await makeCertificates(folder, certificateDays)
   const port = await findFreePort()
-  const baseUrl = options.baseUrl ?? `https://127.0.0.1:${port}`
+  const own = `https://127.0.0.1:${port}`
+  const baseUrl = options.baseUrl === undefined ? own : options.baseUrl
   const server = await startPatient({ baseUrl, trustProxy: ['loopback'] })
   const proxy = await startNginx({
     ...{ program: nginx, folder: path.join(folder, 'nginx'), certificates, port },
