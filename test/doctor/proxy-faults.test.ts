@@ -3,20 +3,22 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { listApiKeys } from '../../server/auth/api-key.ts'
 import { openDatabase } from '../../server/db/database.ts'
 import { listFeeds } from '../../server/registry/feeds.ts'
+import { startApache } from '../proxies/proxy.ts'
 import { needs } from '../support/require.ts'
 import { startServer } from '../support/server.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { examine, faultsOf, type StageOptions, setStage } from './stage.ts'
 
 const nginx = needs({ program: 'nginx', package: 'nginx', folders: ['/usr/sbin'] })
+const apache = needs({ program: 'apache2', package: 'apache2', folders: ['/usr/sbin'] })
 const openssl = needs({ program: 'openssl', package: 'openssl' })
-const missing = [nginx, openssl].find(({ skip }) => skip)
+const missing = [nginx, apache, openssl].find(({ skip }) => skip)
 const skipped = missing === undefined ? '' : ` (skipped: ${missing.reason})`
 
 const folder = makeTemporaryFolder('doctor-proxy')
 afterAll(() => folder[Symbol.asyncDispose]())
 
-interface Case extends Omit<StageOptions, 'nginx' | 'folder'> {
+interface Case extends Omit<StageOptions, 'program' | 'folder'> {
   readonly fault: string
   /** Every one of them in one line: what was seen and what to do. */
   readonly named: readonly RegExp[]
@@ -85,7 +87,7 @@ const cases: readonly Case[] = [
 describe.skipIf(missing !== undefined)(`the doctor beside a proxy${skipped}`, () => {
   test('finds nothing wrong with the documented one, and leaves nothing behind', async () => {
     await using stage = await setStage({
-      nginx: nginx.file,
+      program: nginx.file,
       folder: path.join(folder.path, 'fine'),
     })
     const findings = await examine(stage.server, { ca: stage.ca })
@@ -99,13 +101,25 @@ describe.skipIf(missing !== undefined)(`the doctor beside a proxy${skipped}`, ()
 
   test('finds nothing wrong where the proxy says what the address is, either', async () => {
     const place = path.join(folder.path, 'forwarded')
-    await using stage = await setStage({ nginx: nginx.file, folder: place, baseUrl: null })
+    await using stage = await setStage({ program: nginx.file, folder: place, baseUrl: null })
     const order = { url: stage.proxy.url, ca: stage.ca, only: ['address', 'push'] } as const
     expect(faultsOf(await examine(stage.server, order))).toEqual([])
   })
 
+  test('finds nothing wrong with the documented Apache', async () => {
+    const place = path.join(folder.path, 'apache')
+    await using stage = await setStage({
+      ...{ program: apache.file, start: startApache, folder: place },
+    })
+    const findings = await examine(stage.server, { ca: stage.ca, only: ['address', 'push'] })
+    expect(faultsOf(findings)).toEqual([])
+  })
+
   test('does not know an authority that nobody named', async () => {
-    await using stage = await setStage({ nginx: nginx.file, folder: path.join(folder.path, 'ca') })
+    await using stage = await setStage({
+      program: nginx.file,
+      folder: path.join(folder.path, 'ca'),
+    })
     const [fault, ...more] = faultsOf(await examine(stage.server, { only: ['address'] }))
     expect(fault).toMatch(/^warning certificate: .*Test authority.*--ca FILE/)
     expect(more).toEqual([])
@@ -114,7 +128,7 @@ describe.skipIf(missing !== undefined)(`the doctor beside a proxy${skipped}`, ()
   test.for(cases)('that $fault names it and what to do, and nothing else', async (planted) => {
     const { fault, named, ...options } = planted
     const place = path.join(folder.path, fault.replaceAll(' ', '-'))
-    await using stage = await setStage({ nginx: nginx.file, folder: place, ...options })
+    await using stage = await setStage({ program: nginx.file, folder: place, ...options })
     const faults = faultsOf(
       await examine(stage.server, { ca: stage.ca, only: ['address', 'push', 'clock'] }),
     )
@@ -125,7 +139,7 @@ describe.skipIf(missing !== undefined)(`the doctor beside a proxy${skipped}`, ()
   test('that is not the one of the base URL is told from it', async () => {
     const baseUrl = 'https://registry.invalid:5443'
     const place = path.join(folder.path, 'wrong-name')
-    await using stage = await setStage({ nginx: nginx.file, folder: place, baseUrl })
+    await using stage = await setStage({ program: nginx.file, folder: place, baseUrl })
     const faults = faultsOf(await examine(stage.server, { only: ['address'] }))
     expect(faults).toHaveLength(1)
     expect(faults[0]).toMatch(
@@ -144,7 +158,7 @@ describe.skipIf(missing !== undefined)(`the doctor beside a proxy${skipped}`, ()
     await using other = await startServer()
     const place = path.join(folder.path, 'other')
     await using stage = await setStage({
-      ...{ nginx: nginx.file, folder: place },
+      ...{ program: nginx.file, folder: place },
       edit: (block) => block.replace(/proxy_pass .*;/, `proxy_pass ${other.url};`),
     })
     const faults = faultsOf(await examine(stage.server, { ca: stage.ca, only: ['push'] }))

@@ -4,7 +4,7 @@ import { type DoctorOrder, examineNow } from '../../server/administration/doctor
 import type { Config } from '../../server/config.ts'
 import type { CheckName } from '../../server/doctor/doctor.ts'
 import type { Finding } from '../../server/doctor/finding.ts'
-import { startNginx, type TlsProxy } from '../proxies/proxy.ts'
+import { type ProxyOptions, startNginx, type TlsProxy } from '../proxies/proxy.ts'
 import { type Certificates, makeCertificates } from '../support/certificates.ts'
 import { findFreePort } from '../support/free-port.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -15,7 +15,7 @@ export async function startPatient(config: Partial<Config> = {}): Promise<TestSe
   return startServer({ listen: { host: '127.0.0.1', port }, ...config })
 }
 
-/** A server behind an nginx that ends TLS, as the documentation has it but for the planted fault. */
+/** A server behind a proxy that ends TLS, as the documentation has it but for the planted fault. */
 export interface Stage extends AsyncDisposable {
   readonly server: TestServer
   readonly proxy: TlsProxy
@@ -23,7 +23,10 @@ export interface Stage extends AsyncDisposable {
 }
 
 export interface StageOptions {
-  readonly nginx: string
+  /** The proxy's program. */
+  readonly program: string
+  /** Starts it; nginx unless told otherwise. */
+  readonly start?: (options: ProxyOptions) => Promise<TlsProxy>
   readonly folder: string
   readonly certificateDays?: number
   /** Null: none is configured. */
@@ -32,15 +35,15 @@ export interface StageOptions {
 }
 
 export async function setStage(options: StageOptions): Promise<Stage> {
-  const { nginx, folder, certificateDays = 90, edit } = options
+  const { program, folder, certificateDays = 90, edit, start = startNginx } = options
   await mkdir(folder, { recursive: true })
   const certificates: Certificates = await makeCertificates(folder, certificateDays)
   const port = await findFreePort()
   const own = `https://127.0.0.1:${port}`
   const baseUrl = options.baseUrl === undefined ? own : options.baseUrl
   const server = await startPatient({ baseUrl, trustProxy: ['loopback'] })
-  const proxy = await startNginx({
-    ...{ program: nginx, folder: path.join(folder, 'nginx'), certificates, port },
+  const proxy = await start({
+    ...{ program, folder: path.join(folder, 'proxy'), certificates, port },
     backend: new URL(server.url).host,
     ...(edit && { edit }),
   })
