@@ -75,7 +75,7 @@ export const CheckResult = z.object({
 export type CheckResult = z.infer<typeof CheckResult>
 
 export const health = {
-  checks: route('GET', '/api/health/checks', {
+  list: route('GET', '/api/health/checks', {
     summary: 'What can be checked',
     description: 'The same as `entrepot doctor` looks at (docs/doctor.md), in its order.',
     reply: z.array(CheckInfo),

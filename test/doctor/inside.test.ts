@@ -29,7 +29,7 @@ describeDatabases('the doctor', (databases) => {
     findings.filter(({ status }) => status === 'error' || status === 'warning')
 
   test('finds the same inside the server as beside it, and no fault where there is none', async () => {
-    const names = await call(clientOf(server.url, server.admin), api.health.checks)
+    const names = await call(clientOf(server.url, server.admin), api.health.list)
     expect(names.map(({ name }) => name)).toContain('push')
     await call(clientOf(server.url, server.admin), api.settings.set, {
       query: { name: 'Web.BaseUrl', value: server.url },

@@ -13,7 +13,7 @@ export const selfTestQuery = {
 
 /** What can be checked; it is the same as long as the server runs. */
 export const checksQuery = {
-  ...callQuery(api.health.checks),
+  ...callQuery(api.health.list),
   refetchInterval: false,
   staleTime: Number.POSITIVE_INFINITY,
 } as const

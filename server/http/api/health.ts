@@ -8,7 +8,7 @@ import { isoOf } from './place.ts'
 
 export function healthHandlers({ selfTest, patient }: ApiDeps): Handlers<typeof routes> {
   return {
-    async checks() {
+    async list() {
       return checks.map(({ name, looksAt }) => ({ name, looksAt }))
     },
     async check({ query }) {

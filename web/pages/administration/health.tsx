@@ -16,7 +16,10 @@ import { type AllChecks, useAllChecks } from './use-all-checks.ts'
 export function HealthPage() {
   const { data, error, isFetching, refetch } = useQuery(selfTestQuery)
   const all = useAllChecks()
-  const again = () => void refetch()
+  const again = () => {
+    all.clear()
+    void refetch()
+  }
   const isChecking = all.progress !== null && all.progress.at !== null
   return (
     <Page
@@ -85,7 +88,7 @@ const colours = { ok: 'green', warning: 'yellow', error: 'red', skipped: 'gray' 
 
 /** What the quick test found, until everything is checked. */
 function Result({ test, all }: { readonly test: SelfTest; readonly all: AllChecks }) {
-  const checks = all.findings.length > 0 ? all.findings : test.checks
+  const checks = all.findings ?? test.checks
   const wrong = checks.filter(({ status }) => status === 'error' || status === 'warning')
   const good = checks.filter(({ status }) => status === 'ok')
   const unseen = checks.filter(({ status }) => status === 'skipped')
@@ -103,7 +106,13 @@ function Result({ test, all }: { readonly test: SelfTest; readonly all: AllCheck
         role="status"
       >
         <Text size="sm">
-          Tested <Time at={test.at} />, as a client that does not know this server yet.
+          {all.findings === null ? (
+            <>
+              Tested <Time at={test.at} />, as a client that does not know this server yet.
+            </>
+          ) : (
+            'Everything was looked at, from inside the server.'
+          )}
         </Text>
       </Alert>
       {wrong.length > 0 && <ToMend checks={wrong} />}

@@ -14,38 +14,47 @@ export interface AllChecks {
     /** In words; null: they have ended. */
     readonly at: string | null
   } | null
-  readonly findings: readonly HealthCheckInfo[]
+  /** Once all are done; null: they are not. */
+  readonly findings: readonly HealthCheckInfo[] | null
   readonly error: Error | null
   readonly begin: () => void
+  /** Forgets what was found. */
+  readonly clear: () => void
 }
 
 /** Runs every check of the server, one after the other: each is a call that takes seconds. */
 export function useAllChecks(): AllChecks {
   const queries = useQueryClient()
-  const [state, setState] = useState<Omit<AllChecks, 'begin'>>(nothing)
+  const [state, setState] = useState<State>(nothing)
   const stop = useRef(new AbortController())
   useEffect(() => () => stop.current.abort(), [])
   const run = useCallback(async () => {
     stop.current.abort()
     stop.current = new AbortController()
     const { signal } = stop.current
-    let findings: readonly HealthCheckInfo[] = []
-    const tell = (progress: AllChecks['progress'], error: Error | null = null) => {
-      if (!signal.aborted) setState({ progress, findings, error })
+    const found: HealthCheckInfo[] = []
+    const tell = (state: Partial<State>) => {
+      if (!signal.aborted) setState({ ...nothing, ...state })
     }
     try {
       const checks = await queries.fetchQuery(checksQuery)
       for (const [done, { name, looksAt }] of checks.entries()) {
-        tell({ done, all: checks.length, at: `${name}: ${looksAt}` })
+        tell({ progress: { done, all: checks.length, at: `${name}: ${looksAt}` } })
         const result = await call({ ...client, signal }, api.health.check, { query: { name } })
-        findings = [...findings, ...result.findings]
+        found.push(...result.findings)
       }
-      tell({ done: checks.length, all: checks.length, at: null })
+      tell({ progress: { done: checks.length, all: checks.length, at: null }, findings: found })
     } catch (error) {
-      tell(null, error instanceof Error ? error : new Error(String(error)))
+      tell({ error: error instanceof Error ? error : new Error(String(error)) })
     }
   }, [queries])
-  return { ...state, begin: () => void run() }
+  const clear = () => {
+    stop.current.abort()
+    setState(nothing)
+  }
+  return { ...state, begin: () => void run(), clear }
 }
 
-const nothing = { progress: null, findings: [], error: null }
+type State = Omit<AllChecks, 'begin' | 'clear'>
+
+const nothing: State = { progress: null, findings: null, error: null }
