@@ -2,7 +2,7 @@ import path from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { listApiKeys } from '../../server/auth/api-key.ts'
 import { openDatabase } from '../../server/db/database.ts'
-import { listFeeds } from '../../server/registry/feeds.ts'
+import { createFeed, listFeeds } from '../../server/registry/feeds.ts'
 import { startApache } from '../proxies/proxy.ts'
 import { needs } from '../support/require.ts'
 import { startServer } from '../support/server.ts'
@@ -90,11 +90,19 @@ describe.skipIf(missing !== undefined)(`the doctor beside a proxy${skipped}`, ()
       program: nginx.file,
       folder: path.join(folder.path, 'fine'),
     })
-    const findings = await examine(stage.server, { ca: stage.ca })
+    await using db = await openDatabase({ url: stage.server.config.databaseUrl })
+    // As a look leaves it that was killed long ago.
+    await createFeed(
+      { db, storeId: 1, by: 'Entrepot' },
+      {
+        name: 'doctor-1000-0123456789ab',
+        description: 'Of entrepot doctor: it goes when the probe has ended.',
+      },
+    )
+    const findings = await examine(stage.server, { ca: stage.ca, bodyBytes: 40 * 1024 * 1024 })
     expect(faultsOf(findings)).toEqual([])
     const pushed = findings.find(({ name }) => name === 'push and pull')
     expect(pushed?.detail).toMatch(/^A small image went by https:.* and came back: 15 steps/)
-    await using db = await openDatabase({ url: stage.server.config.databaseUrl })
     expect((await listFeeds(db)).map(({ name }) => name)).toEqual(['main'])
     expect((await listApiKeys({ db }, { count: 10 })).items).toEqual([])
   })

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ask } from './request.ts'
+import { ask, type Sent } from './request.ts'
 import { describe, expectStatus, Trouble } from './trouble.ts'
 import { askAs, basicOf, locationOf, repositoryOf, type Walk } from './walk.ts'
 
@@ -14,7 +14,8 @@ export interface Step {
 }
 
 const halfBytes = 64 * 1024
-const streamMs = 3000
+const pieceBytes = 1024 * 1024
+const streamMs = 5000
 const lookMs = 50
 
 export const pushSteps: readonly Step[] = [
@@ -80,12 +81,11 @@ async function append(
   walk: Walk,
   path: string,
   body: Uint8Array,
-  whenHalfIsSent?: () => Promise<void>,
+  how: Pick<Sent, 'times' | 'whenHalfIsSent'> = {},
 ): Promise<string> {
-  const asked = `PATCH with a body of ${formatBody(body.byteLength)}`
+  const asked = `PATCH with a body of ${formatBody((how.times ?? 1) * body.byteLength)}`
   const headers = { 'content-type': 'application/octet-stream' }
-  const sent = { method: 'PATCH', path, headers, body, ...(whenHalfIsSent && { whenHalfIsSent }) }
-  const reply = await askAs(walk, sent)
+  const reply = await askAs(walk, { method: 'PATCH', path, headers, body, ...how })
   return locationOf(walk, expectStatus(reply, 202, asked), asked)
 }
 
@@ -110,7 +110,7 @@ async function stream(walk: Walk): Promise<void> {
       cameAsItWas = (await walk.findEpoch(id)) !== before
     }
   }
-  const next = await append(walk, path, randomBytes(2 * halfBytes), watch)
+  const next = await append(walk, path, randomBytes(2 * halfBytes), { whenHalfIsSent: watch })
   await askAs(walk, { method: 'DELETE', path: next })
   if (cameAsItWas) return
   throw new Trouble(
@@ -122,7 +122,9 @@ async function stream(walk: Walk): Promise<void> {
 async function sendLargeBody(walk: Walk): Promise<void> {
   const path = await startUpload(walk)
   try {
-    await append(walk, path, randomBytes(walk.bodyBytes))
+    const times = Math.max(1, Math.ceil(walk.bodyBytes / pieceBytes))
+    const piece = randomBytes(Math.min(walk.bodyBytes, pieceBytes))
+    await append(walk, path, piece, { times })
   } finally {
     // On the way that is tried it may be refused; the registry goes anyway.
     await askAs(walk, { method: 'DELETE', path })

@@ -17,6 +17,8 @@ export interface Sent {
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array
+  /** How often the body is sent, one after the other: a large one needs no large memory. Default 1. */
+  readonly times?: number
   /** Sends half of the body first, and the rest when this resolves. */
   readonly whenHalfIsSent?: () => Promise<void>
 }
@@ -35,10 +37,10 @@ const mostBytes = 64 * 1024 * 1024
 
 /** Asks once, follows nothing, and never throws. */
 export function ask(way: Way, sent: Sent): Promise<Reply> {
-  const { method, path, body } = sent
+  const { method, path, body, times = 1 } = sent
   const headers = {
     ...(way.host !== null && { host: way.host }),
-    ...(body !== undefined && { 'content-length': String(body.byteLength) }),
+    ...(body !== undefined && { 'content-length': String(times * body.byteLength) }),
     ...sent.headers,
   }
   return new Promise((resolve) => {
@@ -73,8 +75,12 @@ export function ask(way: Way, sent: Sent): Promise<Reply> {
   })
 }
 
-async function sendBody(request: ClientRequest, { body, whenHalfIsSent }: Sent): Promise<void> {
+async function sendBody(request: ClientRequest, sent: Sent): Promise<void> {
+  const { body, times = 1, whenHalfIsSent } = sent
   if (body === undefined || whenHalfIsSent === undefined) {
+    for (let time = 1; body !== undefined && time < times && !request.destroyed; time += 1) {
+      if (!request.write(body)) await drained(request)
+    }
     request.end(body)
     return
   }
@@ -82,4 +88,15 @@ async function sendBody(request: ClientRequest, { body, whenHalfIsSent }: Sent):
   request.write(body.subarray(0, half))
   await whenHalfIsSent()
   request.end(body.subarray(half))
+}
+
+/** Or closed: then nothing more is sent. */
+function drained(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      request.off('drain', done).off('close', done)
+      resolve()
+    }
+    request.on('drain', done).on('close', done)
+  })
 }
