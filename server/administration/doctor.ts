@@ -6,7 +6,7 @@ import { ownUrlOf } from '../config/own-url.ts'
 import { secretsOf, showSettings } from '../config/shown-settings.ts'
 import { readVersion } from '../config/version.ts'
 import type { Config } from '../config.ts'
-import { previewUpgrade } from '../db/database.ts'
+import { type Db, previewUpgrade } from '../db/database.ts'
 import { makeBundle } from '../doctor/bundle/bundle.ts'
 import { type CheckName, checkNames, runCheck } from '../doctor/doctor.ts'
 import { type Finding, failure, reasonOf, worstOf } from '../doctor/finding.ts'
@@ -43,6 +43,7 @@ export interface DoctorResult {
 
 /** Looks at the server of these settings, whether it runs or not. Changes and makes nothing. */
 export async function examineNow(config: Config, order: DoctorOrder): Promise<DoctorResult> {
+  if (order.bundle !== null) await beginBundle(order.bundle)
   await using opened = await openPatient(config, order)
   const results: CheckResult[] = []
   for (const check of order.only ?? checkNames) {
@@ -53,6 +54,16 @@ export async function examineNow(config: Config, order: DoctorOrder): Promise<Do
   }
   if (order.bundle !== null) await writeBundle(order.bundle, { config, results, ...opened })
   return { status: worstOf(results.flatMap(({ findings }) => findings)), results }
+}
+
+/** Before anything is looked at, which takes a while. */
+async function beginBundle(file: string): Promise<void> {
+  try {
+    await writeFile(file, '', { mode: 0o600, flag: 'wx' })
+  } catch (cause) {
+    const told = `The bundle cannot be written: ${reasonOf(cause)}. Name a file that is not there, in a folder that is.`
+    throw new RegistryError('REQUEST_INVALID', told, { cause })
+  }
 }
 
 /** Its own secrets are struck out; it is for its owner alone all the same. */
@@ -71,12 +82,7 @@ async function writeBundle(
     versions: describeVersions(),
     secrets: secretsOf(config),
   })
-  try {
-    await writeFile(file, bundle, { mode: 0o600, flag: 'wx' })
-  } catch (cause) {
-    const told = `The bundle cannot be written: ${reasonOf(cause)}. Name a file that is not there, in a folder that is.`
-    throw new RegistryError('REQUEST_INVALID', told, { cause })
-  }
+  await writeFile(file, bundle)
 }
 
 function describeVersions() {
@@ -103,7 +109,7 @@ export async function openPatient(
   const opened = await openData(config)
   const isOpen = 'db' in opened
   const { url, ca, bodyBytes, isDeep } = order
-  const setting = isOpen ? (await openSettings(opened.db)).baseUrl() : null
+  const setting = isOpen ? await readBaseUrl(opened.db) : null
   return {
     patient: {
       ...{ config, data: opened, ca, bodyBytes, isDeep, now: Date.now },
@@ -119,6 +125,24 @@ export async function openPatient(
     },
   }
 }
+
+/** What is wrong with a database that cannot be read is told by its check. */
+async function readBaseUrl(db: Db): Promise<string | null> {
+  const settings = await openSettings(db).catch(() => null)
+  return settings?.baseUrl() ?? null
+}
+
+function remedyOf(error: unknown, { databaseUrl }: Config): string {
+  if (databaseUrl.startsWith('postgres:')) return ofPostgres
+  const isAbsent = isRefusal(error, 'UNAVAILABLE') && /^There is no database/.test(error.message)
+  return isAbsent ? whereItIs : ofSqlite
+}
+
+const ofPostgres =
+  'See that PostgreSQL runs at the address of database-url, that this machine may reach it, and that it takes this user, password and database.'
+
+const ofSqlite =
+  'Mend what it says. If the file is damaged: stop the server, keep a copy of the database files, and restore the last backup (docs/backup.md).'
 
 const whereItIs =
   'Say where the server keeps its data: --data-dir or ENTREPOT_DATA_DIR (--database-url or ENTREPOT_DATABASE_URL if its database is elsewhere).'
@@ -144,13 +168,7 @@ async function openData(config: Config): Promise<PatientData | Finding> {
       throw error
     }
   } catch (error) {
-    const isAbsent = isRefusal(error, 'UNAVAILABLE') && /^There is no database/.test(error.message)
-    if (isAbsent) return failure('database', error.message, whereItIs)
-    return failure(
-      'database',
-      reasonOf(error),
-      'Mend what it says. If the file is damaged: stop the server, keep a copy of the database files, and restore the last backup (docs/backup.md).',
-    )
+    return failure('database', reasonOf(error), remedyOf(error, config))
   }
 }
 

@@ -76,6 +76,18 @@ test('beside a server, with it stopped, and with its database damaged', async ()
   expect(worse.stdout).toMatch(/restore the last backup/)
 }, 120_000)
 
+test('names a PostgreSQL that cannot be reached, without its password', async () => {
+  const database = 'postgres://robot:secret-password@127.0.0.1:1/entrepot'
+  const told = await runEntrepot(dataDir, [
+    ...['doctor', '--database-url', database, '--listen', '127.0.0.1:1'],
+    ...['--only', 'database,stores'],
+  ])
+  expect(told.code).toBe(1)
+  expect(told.stdout).toMatch(/^error {4}database: .*ECONNREFUSED.*\n +→ See that PostgreSQL runs/m)
+  expect(told.stdout).toMatch(/^skipped {2}stores: It needs the database/m)
+  expect(told.output).not.toContain('secret-password')
+})
+
 test('says what makes no sense, and makes no data folder', async () => {
   const nowhere = path.join(folder.path, 'nowhere')
   const absent = await runEntrepot(nowhere, ['doctor', '--listen', '127.0.0.1:1'])
