@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { SqliteConnection } from './sqlite.ts'
 import { type PlainError, packError, unpackError } from './sqlite-messages.ts'
@@ -64,11 +63,15 @@ const mostProblems = 100
 
 /** It blocks: not for a thread that serves. */
 export function examineFile({ file, maxBytes, isDeep }: FileExamination): Examination {
-  const sizeBytes = statSync(file).size
   using connection = new SqliteConnection({ file, mode: 'read', journal: 'any' })
   const read = <R>(sql: string) => connection.query<R>(sql).rows
   const [version] = read<{ version: string }>('select sqlite_version() as version')
   const [journal] = read<{ journal_mode: string }>('pragma journal_mode')
+  // With what is in its log only, so far.
+  const [size] = read<{ bytes: number }>(
+    'select page_count * page_size as bytes from pragma_page_count(), pragma_page_size()',
+  )
+  const sizeBytes = size?.bytes ?? 0
   const isWhole = sizeBytes <= maxBytes
   const hints =
     journal?.journal_mode === 'wal'

@@ -179,6 +179,7 @@ async function report(
   }
   if (!isWhole) findings.push(skipped('blobs', 'There are too many to look at all in a moment.'))
   if (findings.length > 0) return findings
+  if (checked === 0) return [ok('blobs', 'There is none to look at.')]
   const all = isDeep ? 'All' : 'A sample of'
   return [
     ok(
