@@ -15,7 +15,7 @@ import {
 } from './command.ts'
 
 const names = [
-  ...['settings', 'folders', 'disk', 'database', 'stores', 'blobs', 'backups'],
+  ...['settings', 'folders', 'disk', 'database', 'stores', 'blobs', 'quotas', 'backups'],
   ...['clock', 'address', 'push'],
 ] as const
 const mebibyte = 1024 * 1024

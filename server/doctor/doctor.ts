@@ -8,6 +8,7 @@ import { type Finding, failure, reasonOf } from './finding.ts'
 import { checkFolders } from './folder-check.ts'
 import type { Patient } from './patient.ts'
 import { checkPush } from './push-check.ts'
+import { lookAtQuotas } from './quotas.ts'
 import { checkSettings } from './settings-check.ts'
 import { checkStores } from './store-check.ts'
 
@@ -50,6 +51,7 @@ export const checks = [
     looksAt: 'layers that are marked damaged, and whether a sample has its bytes',
     run: checkBlobs,
   },
+  { name: 'quotas', looksAt: 'how much registries have used of theirs', run: lookAtQuotas },
   { name: 'backups', looksAt: 'how the last backups and jobs went', run: checkBackups },
   {
     name: 'clock',

@@ -30,7 +30,17 @@ test('beside a server, with it stopped, and with its database damaged', async ()
     const { status, results } = JSON.parse(told.stdout) as Told
     expect(status).toBe('ok')
     expect(results.map(({ check }) => check)).toEqual([
-      ...['settings', 'folders', 'disk', 'database', 'stores', 'blobs', 'backups', 'clock'],
+      ...[
+        'settings',
+        'folders',
+        'disk',
+        'database',
+        'stores',
+        'blobs',
+        'quotas',
+        'backups',
+        'clock',
+      ],
       ...['address', 'push'],
     ])
     const wrong = await runEntrepot(dataDir, [

@@ -60,7 +60,7 @@ describePages('the health page', () => {
     await openSignedIn('/administration/health')
     await page.getByRole('button', { name: 'Check everything' }).click()
     await page.getByRole('progressbar', { name: 'How many of the checks are done' }).waitFor()
-    await page.getByText('All 10 checks are done').waitFor({ timeout: 60_000 })
+    await page.getByText('All 11 checks are done').waitFor({ timeout: 60_000 })
     await page.getByText('Everything works: there is nothing to mend').waitFor()
     await page.getByRole('row', { name: /^push and pull A small image went by/ }).waitFor()
     await page.getByRole('row', { name: /^store .* Writing, reading, listing/ }).waitFor()
@@ -72,7 +72,7 @@ describePages('the health page', () => {
       .getByRole('group', { name: 'name server' })
       .getByText(/knows no address of registry\.invalid/)
       .waitFor({ timeout: 60_000 })
-    await page.getByText('All 10 checks are done').waitFor({ timeout: 60_000 })
+    await page.getByText('All 11 checks are done').waitFor({ timeout: 60_000 })
     await expectAccessible(page)
   }, 120_000)
 
