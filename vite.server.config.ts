@@ -9,6 +9,7 @@ const entries = {
   main: 'main.ts',
   'sqlite-writer-thread': 'db/sqlite-writer-thread.ts',
   'sqlite-copy-thread': 'db/sqlite-copy-thread.ts',
+  'sqlite-examination-thread': 'db/sqlite-examination-thread.ts',
   writes: 'db/writes.ts',
   'files-thread': 'registry/files/files-thread.ts',
 }

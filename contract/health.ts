@@ -4,7 +4,9 @@ import { time } from './words.ts'
 
 export const HealthCheckInfo = z.object({
   name: z.string(),
-  status: z.enum(['ok', 'warning', 'error']),
+  status: z.enum(['ok', 'warning', 'error', 'skipped']).meta({
+    description: '`skipped`: it could not be looked at.',
+  }),
   detail: z.string().meta({ description: 'What was found.' }),
   remedy: z.string().nullable().meta({ description: 'What to do; null: nothing.' }),
 })
@@ -60,7 +62,31 @@ export const ServerHealth = z.object({
 })
 export type ServerHealth = z.infer<typeof ServerHealth>
 
+export const CheckInfo = z.object({
+  name: z.string(),
+  looksAt: z.string().meta({ description: 'In a few words.' }),
+})
+export type CheckInfo = z.infer<typeof CheckInfo>
+
+export const CheckResult = z.object({
+  check: z.string(),
+  findings: z.array(HealthCheckInfo),
+})
+export type CheckResult = z.infer<typeof CheckResult>
+
 export const health = {
+  list: route('GET', '/api/health/checks', {
+    summary: 'What can be checked',
+    description: 'The same as `entrepot doctor` looks at (docs/doctor.md), in its order.',
+    reply: z.array(CheckInfo),
+  }),
+  check: route('POST', '/api/health/check', {
+    summary: 'Do one of the checks',
+    description:
+      'Takes up to a minute. `stores` writes to each store, `push` pushes and pulls through the public address; neither leaves anything.',
+    query: z.strictObject({ name: z.string().meta({ description: 'One of the checks.' }) }),
+    reply: CheckResult,
+  }),
   selfTest: route('GET', '/api/health/self-test', {
     summary: 'What a client would see of this server, and what to do about it',
     description: 'Takes some seconds at most.',

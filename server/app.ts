@@ -145,6 +145,7 @@ async function openFoundation(
   const opened = overrides.db ?? keep(await openDatabase({ url, log, version }))
   const db = measureDb(opened, metrics)
   metrics.watchBackups(() => findLastSuccess(db))
+  metrics.watchDisk(config.dataDir)
   const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
   const secrets = openEncryption(secretKey.deriveKey('stored-credentials'))
   const stores = keep(await openAllStores({ config, db, metrics, secrets }))
@@ -192,7 +193,7 @@ async function openServer(
   const { pulls, registryCounting, sizeFolding, quotas, quotaUses } = browsing
   const watch = watchBaseUrl(log)
   const baseUrlWarning = () => watch.warning()
-  const checking = openChecks({ config, db, stores, settings, baseUrlWarning, quotaUses, now })
+  const checking = openChecks({ ...foundation, config, baseUrlWarning, quotaUses, now })
   const readCaller = createReadCaller({
     watch,
     baseUrl: () => config.baseUrl ?? settings.baseUrl(),
@@ -219,7 +220,7 @@ async function openServer(
   const apiDeps: ApiDeps = {
     ...files,
     ...{ ...login, authenticator, db, directories, onAnswered, passwords, version },
-    ...{ stores, registryCounting, sizeFolding, selfTest: checking.selfTest, through },
+    ...{ stores, registryCounting, sizeFolding, ...checking.api, through },
     configuredBaseUrl: config.baseUrl,
     dataDir: config.dataDir,
     secrets: foundation.secrets,

@@ -12,6 +12,7 @@ export function measureDb(db: Db, metrics: Metrics): Db {
     write: (write, input) => timed(observe('write', write.name), () => db.write(write, input)),
     copyTo: (file) => timed(observe('read', 'copyTo'), () => db.copyTo(file)),
     check: () => timed(observe('read', 'check'), () => db.check()),
+    examine: (order) => timed(observe('read', 'examine'), () => db.examine(order)),
     [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
   }
 }

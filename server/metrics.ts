@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { type ConnectorMetrics, createConnectorMetrics } from './metrics/connectors.ts'
@@ -26,6 +27,8 @@ export interface Metrics extends Disposable, ConnectorMetrics {
   watchBackups(lastSuccessAt: () => Promise<number | null>): void
   /** Asks, whenever somebody looks, for the registries that have a quota. */
   watchQuotas(list: () => Promise<readonly MeasuredQuota[]>): void
+  /** Says, whenever somebody looks, how much room the disk of this folder has. */
+  watchDisk(folder: string): void
   readonly contentType: string
   text(): Promise<string>
 }
@@ -46,6 +49,7 @@ export function openMetrics(): Metrics {
     ...createConnectorMetrics(registry),
     watchBackups: (lastSuccessAt) => addBackups(registry, lastSuccessAt),
     watchQuotas: (list) => addQuotas(registry, list),
+    watchDisk: (folder) => addDisk(registry, folder),
     contentType: registry.contentType,
     text: () => registry.metrics(),
     [Symbol.dispose]: () => {
@@ -207,6 +211,20 @@ function countOpenFiles(): number | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Absent where the file system does not say. */
+function addDisk(registry: Registry, folder: string) {
+  const gauge: Gauge = new Gauge({
+    name: 'entrepot_data_free_bytes',
+    help: 'Room on the disk of the data folder.',
+    registers: [registry],
+    collect: async () => {
+      const found = await statfs(folder).catch(() => undefined)
+      if (found === undefined || found.blocks === 0) gauge.reset()
+      else gauge.set(found.bavail * found.bsize)
+    },
+  })
 }
 
 /** Absent while the database cannot be asked: an alert on absence tells. */

@@ -47,6 +47,11 @@ const rooms: Readonly<Record<string, Room>> = {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/registry'],
     packages: ['croner'],
   },
+  /** What is looked at to say what keeps a server from working: for pages, API and command line. */
+  'server/doctor': {
+    rooms: ['server/domain', 'server/db', 'server/blobs', 'server/auth', 'server/registry'],
+    packages: [],
+  },
   'server/http': {
     rooms: [
       'contract',
@@ -54,6 +59,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'server/auth',
       'server/registry',
       'server/jobs',
+      'server/doctor',
       'server/http/api',
     ],
     types: ['server/db', 'server/blobs'],
@@ -66,6 +72,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'server/auth',
       'server/registry',
       'server/jobs',
+      'server/doctor',
       'server/http',
       'server/db',
     ],
@@ -87,6 +94,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'server/auth',
       'server/registry',
       'server/jobs',
+      'server/doctor',
       'server/http',
       'server/http/api',
       'server/config',
@@ -105,7 +113,9 @@ const rooms: Readonly<Record<string, Room>> = {
       'server/auth',
       'server/registry',
       'server/jobs',
+      'server/doctor',
       'server/config',
+      'server/log',
     ],
     packages: [],
   },

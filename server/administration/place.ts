@@ -10,7 +10,7 @@ import { type Db, openDatabase, sqliteFileOf } from '../db/database.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { refuseHalfRestored } from '../registry/backup/restoring.ts'
 import { openPartLedger } from '../registry/part-ledger.ts'
-import { openStores, type Stores } from '../registry/stores.ts'
+import { openStores, type Secrets, type Stores } from '../registry/stores.ts'
 
 /** Where a server keeps what it has. */
 export type Place = Pick<Config, 'dataDir' | 'databaseUrl' | 'secretKey'>
@@ -32,10 +32,9 @@ export async function openPlace({ dataDir, databaseUrl }: Place): Promise<Db> {
 }
 
 /** A running server may have them open, too: nothing is locked, and nothing written. */
-export async function openForReading({ dataDir, secretKey }: Place, db: Db): Promise<Stores> {
-  const key = await openSecretKey({ dataDir, configured: secretKey })
+export async function openForReading(place: Place, db: Db, secrets?: Secrets): Promise<Stores> {
   return openStores({
-    ...{ db, dataDir, secrets: openEncryption(key.deriveKey('stored-credentials')) },
+    ...{ db, dataDir: place.dataDir, secrets: secrets ?? (await openSecrets(place)) },
     async openDisk(root, expectedId) {
       const expected = expectedId !== null && { expectedId }
       const store = await openFileStore({ root, reserveBytes: 0, ...expected })
@@ -44,4 +43,10 @@ export async function openForReading({ dataDir, secretKey }: Place, db: Db): Pro
     openCloud: (storeId, { place, id }) =>
       openCloud(place, { id, ledger: openPartLedger(db, storeId) }),
   })
+}
+
+/** What reads stored credentials. */
+export async function openSecrets({ dataDir, secretKey }: Place): Promise<Secrets> {
+  const key = await openSecretKey({ dataDir, configured: secretKey })
+  return openEncryption(key.deriveKey('stored-credentials'))
 }

@@ -1,16 +1,18 @@
 import type { Config } from '../config.ts'
 import { findDatabaseTime } from '../db/clock.ts'
 import type { Db } from '../db/database.ts'
-import type { HealthCheck } from '../http/health.ts'
-import type { SelfTestDeps } from '../http/self-test/self-test.ts'
+import type { PartCheck } from '../doctor/part-check.ts'
+import { defaultBodyBytes, type Patient } from '../doctor/patient.ts'
+import type { SelfTestDeps } from '../doctor/self-test.ts'
 import { readBackupState } from '../registry/backup/backup-health.ts'
 import type { Settings } from '../registry/settings.ts'
-import type { Stores } from '../registry/stores.ts'
-import { listUsedFolders } from './stores.ts'
+import type { Secrets, Stores } from '../registry/stores.ts'
+import { listUsedFolders, trialsOf } from './stores.ts'
 
 export interface CheckDeps {
-  readonly config: Pick<Config, 'backup' | 'baseUrl'>
+  readonly config: Config
   readonly db: Db
+  readonly secrets: Secrets
   readonly stores: Stores
   readonly settings: Settings
   readonly baseUrlWarning: () => string | null
@@ -18,21 +20,32 @@ export interface CheckDeps {
   readonly now: () => number
 }
 
-/** What is looked at for `/health`, and for the self-test once it is known where the server listens. */
+/**
+ * What is looked at for `/health`, and for the self-test and all other checks once it is known where
+ * the server listens.
+ */
 export function openChecks(deps: CheckDeps) {
-  const { config, db, stores, settings, baseUrlWarning, quotaUses, now } = deps
-  const checks: readonly HealthCheck[] = [
+  const { config, db, stores, secrets, settings, baseUrlWarning, quotaUses, now } = deps
+  const checks: readonly PartCheck[] = [
     { name: 'database', check: () => db.check() },
     { name: 'storage', check: () => checkFolders({ db, stores }) },
   ]
   const readBackups = () => readBackupState(db, config.backup.folder !== null)
   const own = { url: '' }
+  const configuredBaseUrl = () => config.baseUrl ?? settings.baseUrl()
   const selfTest: SelfTestDeps = {
     ...{ checks, now, baseUrlWarning, quotaUses, ownUrl: () => own.url },
-    configuredBaseUrl: () => config.baseUrl ?? settings.baseUrl(),
+    configuredBaseUrl,
     databaseNow: () => findDatabaseTime(db.read),
   }
-  return { checks, readBackups, selfTest, own }
+  // Of all addresses the server asks only the one that is configured, whoever calls.
+  const patient = (): Patient => ({
+    ...{ config, now, ca: null, bodyBytes: defaultBodyBytes, isDeep: false },
+    data: { db, stores, secrets, openTrial: trialsOf(config) },
+    ...{ ownUrl: own.url, baseUrl: configuredBaseUrl(), configuredBaseUrl: configuredBaseUrl() },
+    serverUid: process.getuid?.() ?? null,
+  })
+  return { checks, readBackups, api: { selfTest, patient }, own }
 }
 
 /**

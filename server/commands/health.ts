@@ -1,5 +1,6 @@
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { ownUrlOf } from '../config/own-url.ts'
 import type { Config } from '../config.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { type Command, countOf, textOf, usageError } from './command.ts'
@@ -38,14 +39,10 @@ async function askHealth(config: Config, seconds: number): Promise<string> {
   throw new RegistryError('UNAVAILABLE', `${url} answers ${status}: ${text}`)
 }
 
-function ownAddress({ listen, tls }: Config): URL {
-  if (listen.port === 0) {
-    throw usageError('The server listens on a port of its own choosing: set "listen".')
-  }
-  const everywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
-  const host = everywhere[listen.host] ?? listen.host
-  const named = host.includes(':') ? `[${host}]` : host
-  return new URL(`${tls === null ? 'http' : 'https'}://${named}:${listen.port}/health`)
+function ownAddress(config: Config): URL {
+  const own = ownUrlOf(config)
+  if (own !== null) return new URL('/health', own)
+  throw usageError('The server listens on a port of its own choosing: set "listen".')
 }
 
 function get(url: URL, seconds: number): Promise<{ status: number; text: string }> {

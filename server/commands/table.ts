@@ -1,5 +1,6 @@
 import { backupCommands } from './backup.ts'
 import type { Command } from './command.ts'
+import { doctorCommand } from './doctor.ts'
 import { exportCommand } from './export.ts'
 import { feedCommands } from './feed.ts'
 import { groupCommands } from './group.ts'
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   ...groupCommands,
   ...permissionCommands,
   ...jobCommands,
+  doctorCommand,
   healthCommand,
   whoamiCommand,
   versionCommand,

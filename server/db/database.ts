@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import type { DatabaseContent } from './database-copy.ts'
+import type { Examination, ExaminationOrder } from './database-examination.ts'
 import type { Upgrade } from './migrate.ts'
 import type { MigrationTable } from './migrations/index.ts'
 import type { Schema } from './schema.ts'
@@ -38,6 +39,8 @@ export interface Db extends AsyncDisposable {
   copyTo(file: string): Promise<DatabaseContent>
   /** Throws UNAVAILABLE, saying why, unless the database answers reads and takes writes. */
   check(): Promise<void>
+  /** Looks for damage: of SQLite's file in a thread of its own, PostgreSQL looks after its own. */
+  examine(order: ExaminationOrder): Promise<Examination>
 }
 
 export interface DatabaseLog {
@@ -76,12 +79,15 @@ export async function openDatabase(options: DatabaseOptions): Promise<Db> {
 
 /** What `openDatabase` would do to the tables first, without doing it. Throws as it does. */
 export async function previewUpgrade(
-  options: Pick<DatabaseOptions, 'url' | 'version' | 'migrations'>,
+  options: Pick<DatabaseOptions, 'url' | 'version' | 'migrations'> & {
+    /** False: what would run is listed alone, and not tried on a copy. */
+    readonly triesIt?: boolean
+  },
 ): Promise<UpgradePreview> {
   const { url } = options
   const file = sqliteFileOf(url)
   if (file !== undefined) {
-    return previewSqlite(file, upgradeOf(options))
+    return previewSqlite(file, upgradeOf(options), options.triesIt)
   }
   const { previewPostgres } = await import('./postgres.ts')
   return { ...(await previewPostgres(url, upgradeOf(options))), tried: false }

@@ -4,6 +4,7 @@ import pg from 'pg'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import type { DatabaseLog, Db, Queries } from './database.ts'
 import type { DatabaseContent } from './database-copy.ts'
+import type { Examination } from './database-examination.ts'
 import { listSteps, migratePostgres, type Upgrade, type UpgradeSteps } from './migrate.ts'
 import { LentClient } from './postgres-client.ts'
 import { isDeadlock, translatePostgresError } from './postgres-errors.ts'
@@ -180,6 +181,26 @@ class PostgresDatabase implements Db {
     const message =
       'A PostgreSQL database is copied by its own tools, such as pg_dump: docs/backup.md has the steps.'
     return Promise.reject(new RegistryError('UNAVAILABLE', message))
+  }
+
+  /** Its pages have checksums of their own, if it was set up with them. */
+  async examine(): Promise<Examination> {
+    const { rows } = await sql<{ version: string; checksums: string; bytes: number }>`select
+      current_setting('server_version') as version,
+      current_setting('data_checksums') as checksums,
+      pg_database_size(current_database()) as bytes`.execute(this.read)
+    const { version = '', checksums = '', bytes = 0 } = rows[0] ?? {}
+    const hints =
+      checksums === 'on'
+        ? []
+        : ['PostgreSQL keeps no checksums of its pages: it would not notice a damaged one.']
+    return {
+      engine: `PostgreSQL ${version}`,
+      sizeBytes: bytes,
+      problems: [],
+      hints,
+      isWhole: false,
+    }
   }
 
   async check(): Promise<void> {

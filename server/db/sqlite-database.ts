@@ -5,6 +5,7 @@ import { type Kysely, sql } from 'kysely'
 import { RegistryError } from '../domain/errors.ts'
 import type { DatabaseLog, Db, Queries } from './database.ts'
 import { copyInThread, type DatabaseContent } from './database-copy.ts'
+import { type Examination, type ExaminationOrder, examineInThread } from './database-examination.ts'
 import type { Upgrade } from './migrate.ts'
 import type { Schema } from './schema.ts'
 import { lend, SqliteConnection } from './sqlite.ts'
@@ -83,6 +84,10 @@ class SqliteDatabase implements Db {
 
   copyTo(file: string): Promise<DatabaseContent> {
     return copyInThread({ file: this.#file, target: file })
+  }
+
+  examine(order: ExaminationOrder): Promise<Examination> {
+    return examineInThread({ ...order, file: this.#file })
   }
 
   async check(): Promise<void> {

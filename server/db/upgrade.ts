@@ -34,7 +34,11 @@ export async function upgradeSqlite(file: string, upgrade: Upgrade): Promise<Don
  * What opening the file would do to it, tried on a copy beside it, which is removed again. Throws
  * what that throws, and UNAVAILABLE when there is no such file.
  */
-export async function previewSqlite(file: string, upgrade: Upgrade): Promise<UpgradePreview> {
+export async function previewSqlite(
+  file: string,
+  upgrade: Upgrade,
+  triesIt = true,
+): Promise<UpgradePreview> {
   if (!existsSync(file)) {
     throw new RegistryError(
       'UNAVAILABLE',
@@ -42,7 +46,7 @@ export async function previewSqlite(file: string, upgrade: Upgrade): Promise<Upg
     )
   }
   const steps = await readSteps(file, upgrade)
-  if (steps.pending.length === 0) return { ...steps, tried: false }
+  if (steps.pending.length === 0 || !triesIt) return { ...steps, tried: false }
   const trial = `${file}.trial`
   try {
     copySqlite(file, trial)

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify from 'fastify'
 import { expect, test } from 'vitest'
+import type { PartCheck } from '../doctor/part-check.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { openLog } from '../log.ts'
-import { type HealthCheck, healthRoutes } from './health.ts'
+import { healthRoutes } from './health.ts'
 
-async function ask(checks: readonly HealthCheck[], ...urls: readonly string[]) {
+async function ask(checks: readonly PartCheck[], ...urls: readonly string[]) {
   const lines: string[] = []
   const log = openLog({ logLevel: 'info' }, { write: (line) => void lines.push(line) })
   await using app = Fastify()
@@ -28,7 +29,7 @@ test('says OK as plain text', async () => {
 })
 
 test('tells versions and states as JSON, at both addresses', async () => {
-  const checks: HealthCheck[] = [
+  const checks: PartCheck[] = [
     { name: 'database', check: well },
     { name: 'storage', check: well },
   ]
@@ -79,7 +80,7 @@ test('a disk without room for pushes is a warning: pulls work', async () => {
 })
 
 test('a failed check is 500 with the reason, and one line in the log', async () => {
-  const checks: HealthCheck[] = [
+  const checks: PartCheck[] = [
     { name: 'database', check: well },
     { name: 'storage', check: full },
   ]

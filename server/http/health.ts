@@ -1,14 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { ServerHealth } from '../../contract/health.ts'
-import { isRefusal, RegistryError } from '../domain/errors.ts'
+import { findFailure, type PartCheck, type PartFailure } from '../doctor/part-check.ts'
+import { isRefusal } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
-
-/** Something that must work for the server to be healthy. */
-export interface HealthCheck {
-  readonly name: 'database' | 'storage'
-  /** Throws, saying why, when it does not work. */
-  check(): Promise<void>
-}
 
 /** What `/health` says of backups; a warning takes no server out of service. */
 export interface BackupHealth {
@@ -18,7 +12,7 @@ export interface BackupHealth {
 }
 
 export interface HealthOptions {
-  readonly checks: readonly HealthCheck[]
+  readonly checks: readonly PartCheck[]
   readonly version: string
   readonly log: Log
   /** What is wrong with the public address; the server works, but clients may not get to it. */
@@ -66,7 +60,7 @@ function describeHealth(
   { failures, storageWarning, backups }: Examination,
   { version, baseUrlWarning }: HealthOptions,
 ): ServerHealth {
-  const statusOf = (name: HealthCheck['name']) => (failures.has(name) ? 'Error' : 'OK')
+  const statusOf = (name: PartCheck['name']) => (failures.has(name) ? 'Error' : 'OK')
   return {
     applicationName: 'Entrepot',
     databaseStatus: statusOf('database'),
@@ -108,7 +102,7 @@ function createExamination(options: HealthOptions) {
 }
 
 function sortOut(
-  results: readonly (readonly [name: string, failure: Failure | undefined])[],
+  results: readonly (readonly [name: string, failure: PartFailure | undefined])[],
 ): Pick<Examination, 'failures' | 'storageWarning'> {
   const failures = new Map<string, string>()
   let storageWarning: string | null = null
@@ -121,36 +115,6 @@ function sortOut(
     }
   }
   return { failures, storageWarning }
-}
-
-/** Why a check fails, in words for everybody; null when it does not. */
-export async function reasonOfFailure(check: () => Promise<void>): Promise<string | null> {
-  return (await findFailure(check, 5))?.reason ?? null
-}
-
-interface Failure {
-  readonly reason: string
-  readonly cause: unknown
-}
-
-async function findFailure(
-  run: () => Promise<void>,
-  timeoutSeconds: number,
-): Promise<Failure | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<Failure>((resolve) => {
-    const reason = `No answer within ${timeoutSeconds} seconds.`
-    timer = setTimeout(() => resolve({ reason, cause: null }), timeoutSeconds * 1000)
-  })
-  try {
-    return await Promise.race([run().then(() => undefined), timeout])
-  } catch (cause) {
-    // Only our own words are for everybody; what a driver says may name hosts and users.
-    const known = cause instanceof RegistryError
-    return { reason: known ? cause.message : 'It failed; the log says why.', cause }
-  } finally {
-    clearTimeout(timer)
-  }
 }
 
 /** A check that hangs is waited for again, not started again. */

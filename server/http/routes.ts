@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../config.ts'
+import type { PartCheck } from '../doctor/part-check.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { describeProblem, sendProblem } from './api/problem.ts'
-import { type BackupHealth, type HealthCheck, healthRoutes } from './health.ts'
+import { type BackupHealth, healthRoutes } from './health.ts'
 import { homeRoute, sendNotFound } from './home.ts'
 import { metricsRoute } from './metrics.ts'
 import { webRoutes } from './web.ts'
@@ -19,7 +20,7 @@ export interface RouteOptions {
   readonly api?: (app: FastifyInstance) => void | Promise<void>
   /** The built pages, if there are any. */
   readonly web?: WebFiles
-  readonly checks: readonly HealthCheck[]
+  readonly checks: readonly PartCheck[]
   /** For `/health`: what is wrong with the public address, if anything is. */
   readonly baseUrlWarning?: () => string | null
   readonly readBackups?: () => Promise<BackupHealth>

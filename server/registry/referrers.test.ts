@@ -120,6 +120,7 @@ function watching(db: Db) {
     read: db.read.withPlugin(plugin),
     write: (write, input) => db.write(write, input),
     copyTo: (file) => db.copyTo(file),
+    examine: (order) => db.examine(order),
     check: () => db.check(),
     [Symbol.asyncDispose]: async () => {},
   }

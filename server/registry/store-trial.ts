@@ -36,7 +36,8 @@ export async function tryStore(
   }
 }
 
-async function fetchRange(address: string) {
+/** The status, and how many bytes came, for the first kilobyte of an address. */
+export async function fetchRange(address: string) {
   const response = await fetch(address, {
     headers: { range: `bytes=0-${rangeBytes - 1}` },
     redirect: 'error',

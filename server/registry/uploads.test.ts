@@ -116,6 +116,7 @@ function around(
   return {
     ...{ dialect: db.dialect, read: db.read, write },
     copyTo: (file) => db.copyTo(file),
+    examine: (order) => db.examine(order),
     check: () => db.check(),
     [Symbol.asyncDispose]: async () => {},
   }

@@ -158,6 +158,8 @@ function byName(feed: string): Need {
 
 export const apiRoutes: Readonly<Record<string, ApiRoute>> = {
   ...browseRoutes,
+  'health.list': admins('GET', '/api/health/checks'),
+  'health.check': admins('POST', '/api/health/check', { query: { name: 'none' }, heard: 422 }),
   'health.selfTest': admins('GET', '/api/health/self-test'),
   'apiKeys.create': route(
     'POST',

@@ -18,6 +18,8 @@ export interface ProxyOptions {
   readonly backend: string
   /** A free one by default. */
   readonly port?: number
+  /** What a test makes of the documented block: planted faults. */
+  readonly edit?: (block: string) => string
 }
 
 /** A proxy that ends TLS. */
@@ -30,7 +32,7 @@ export interface TlsProxy extends AsyncDisposable {
 
 /** nginx in one process, so that its own pid is all there is to end. */
 export async function startNginx(options: ProxyOptions): Promise<TlsProxy> {
-  const { folder, certificates, backend } = options
+  const { folder, certificates, backend, edit = (text: string) => text } = options
   const port = options.port ?? (await findFreePort())
   const block = documentedBlock('nginx', {
     'listen 443 ssl': `listen 127.0.0.1:${port} ssl`,
@@ -49,7 +51,7 @@ export async function startNginx(options: ProxyOptions): Promise<TlsProxy> {
     'http {',
     'access_log off;',
     ...temporary.map((name) => `${name}_temp_path ${name};`),
-    block,
+    edit(block),
     '}',
     '',
   ]

@@ -8,20 +8,31 @@ export interface Certificates {
   readonly keyFile: string
 }
 
-/** Makes an authority of its own in `folder` and, signed by it, a certificate for 127.0.0.1. */
-export async function makeCertificates(folder: string): Promise<Certificates> {
+/**
+ * Makes an authority of its own in `folder` and, signed by it, a certificate for 127.0.0.1 that is good
+ * for so many days; below 0 it has expired.
+ */
+export async function makeCertificates(folder: string, days = 2): Promise<Certificates> {
   const inside = (name: string) => path.join(folder, name)
   const openssl = (...args: readonly string[]) => runSuccessfully('openssl', args, { cwd: folder })
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
   await openssl(
-    ...['req', '-x509', ...newKey, '-days', '2', '-subj', '/CN=Test authority'],
+    ...[
+      'req',
+      '-x509',
+      ...newKey,
+      '-days',
+      String(Math.max(2, days + 60)),
+      '-subj',
+      '/CN=Test authority',
+    ],
     ...['-keyout', 'ca.key', '-out', 'ca.crt'],
   )
   await openssl('req', ...newKey, '-subj', '/CN=127.0.0.1', '-keyout', 'server.key', '-out', 'csr')
   await writeFile(inside('names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n')
   await openssl(
     ...['x509', '-req', '-in', 'csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'],
-    ...['-days', '2', '-extfile', 'names', '-out', 'server.crt'],
+    ...['-days', String(days), '-extfile', 'names', '-out', 'server.crt'],
   )
   return { caFile: inside('ca.crt'), certFile: inside('server.crt'), keyFile: inside('server.key') }
 }

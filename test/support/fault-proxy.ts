@@ -27,19 +27,30 @@ export interface FaultProxy extends AsyncDisposable {
   readonly sentBytes: () => number
   /** From now on, for requests that match; null: none. */
   setFault(fault: Fault | null, matching?: RegExp): void
+  /** What answers say of the time; null: what the registry says. */
+  setDate(date: (() => Date) | null): void
   /** Of the last request whose address matches. */
   readonly headersOf: (path: RegExp) => http.IncomingHttpHeaders | undefined
 }
 
-/** Stands between a server and a registry at `target`, counts requests and spoils answers. */
-export async function openFaultProxy(target: string, ca?: string): Promise<FaultProxy> {
+/**
+ * Stands between a server and a registry at `target`, counts requests and spoils answers.
+ * `keepsHost`: the registry sees the host that was asked, which a signature may cover.
+ */
+export async function openFaultProxy(
+  target: string,
+  ca?: string,
+  { keepsHost = false }: { readonly keepsHost?: boolean } = {},
+): Promise<FaultProxy> {
   const requests: string[] = []
   const headers: [string, http.IncomingHttpHeaders][] = []
   let fault: Fault | null = null
+  let dated: (() => Date) | null = null
   let matching = /./
   let drops = 0
   let sentBytes = 0
   // A connection each: one that is kept may be closed by the registry just as it is used again.
+  const host = keepsHost ? {} : { host: new URL(target).host }
   const isSecure = target.startsWith('https:')
   const agent = isSecure ? new https.Agent({ ca }) : new http.Agent()
 
@@ -50,7 +61,7 @@ export async function openFaultProxy(target: string, ca?: string): Promise<Fault
     const active = fault !== null && matching.test(`${method} ${url}`) ? fault : null
     if (active !== null && answerAlone(active, res)) return
     const module = isSecure ? https : http
-    const options = { method, headers: { ...req.headers, host: new URL(target).host }, agent }
+    const options = { method, headers: { ...req.headers, ...host }, agent }
     const upstream = module.request(new URL(url, target), options, (answer) => {
       void pass(active, answer, res)
     })
@@ -65,6 +76,7 @@ export async function openFaultProxy(target: string, ca?: string): Promise<Fault
     const { 'content-length': announced, ...headers } = absolute(answer.headers)
     const isSaid = announced !== undefined && active?.kind !== 'noLength'
     const said = { ...headers, ...(isSaid && { 'content-length': announced }), ...wrong }
+    if (dated !== null) said.date = dated().toUTCString()
     res.writeHead(answer.statusCode ?? 0, said)
     try {
       await passBody(active, answer, { res, length })
@@ -116,6 +128,9 @@ export async function openFaultProxy(target: string, ca?: string): Promise<Fault
       fault = next
       matching = pattern
       drops = 0
+    },
+    setDate(next) {
+      dated = next
     },
     headersOf: (path) => headers.findLast(([url]) => path.test(url))?.[1],
     async [Symbol.asyncDispose]() {

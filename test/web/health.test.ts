@@ -53,6 +53,29 @@ describePages('the health page', () => {
       .waitFor()
   })
 
+  test('everything is checked one by one, as the command does, with what is to mend on top', async () => {
+    const { url } = pages.server()
+    await setBaseUrl(url)
+    const { page, openSignedIn } = await pages.visit()
+    await openSignedIn('/administration/health')
+    await page.getByRole('button', { name: 'Check everything' }).click()
+    await page.getByRole('progressbar', { name: 'How many of the checks are done' }).waitFor()
+    await page.getByText('All 11 checks are done').waitFor({ timeout: 60_000 })
+    await page.getByText('Everything works: there is nothing to mend').waitFor()
+    await page.getByRole('row', { name: /^push and pull A small image went by/ }).waitFor()
+    await page.getByRole('row', { name: /^store .* Writing, reading, listing/ }).waitFor()
+    await expectAccessible(page)
+
+    await setBaseUrl('http://registry.invalid')
+    await page.getByRole('button', { name: 'Check everything' }).click()
+    await page
+      .getByRole('group', { name: 'name server' })
+      .getByText(/knows no address of registry\.invalid/)
+      .waitFor({ timeout: 60_000 })
+    await page.getByText('All 11 checks are done').waitFor({ timeout: 60_000 })
+    await expectAccessible(page)
+  }, 120_000)
+
   test('by keyboard alone: there, and tested again', async () => {
     const { page, openSignedIn } = await pages.visit()
     await openSignedIn('/containers')

@@ -11,6 +11,13 @@ export const selfTestQuery = {
   refetchOnWindowFocus: false,
 } as const
 
+/** What can be checked; it is the same as long as the server runs. */
+export const checksQuery = {
+  ...callQuery(api.health.list),
+  refetchInterval: false,
+  staleTime: Number.POSITIVE_INFINITY,
+} as const
+
 /** What monitoring is told. It answers also while nothing else can, then with status 500. */
 export const serverHealthQuery = queryOptions({
   queryKey: ['/health/json'],

@@ -3,6 +3,8 @@ import type { Passwords } from '../../auth/password.ts'
 import type { Principals } from '../../auth/principals.ts'
 import type { Sessions } from '../../auth/session.ts'
 import type { Db } from '../../db/database.ts'
+import type { Patient } from '../../doctor/patient.ts'
+import type { SelfTestDeps } from '../../doctor/self-test.ts'
 import type { Through } from '../../registry/connectors/through.ts'
 import type { FileContents } from '../../registry/files/file-contents.ts'
 import type { ImageFiles } from '../../registry/files/image-files.ts'
@@ -10,7 +12,6 @@ import type { RegistryCounting } from '../../registry/registry-counts.ts'
 import type { SizeFolding } from '../../registry/sizes.ts'
 import type { StoreTrialDeps } from '../../registry/store-trial.ts'
 import type { Secrets, Stores } from '../../registry/stores.ts'
-import type { SelfTestDeps } from '../self-test/self-test.ts'
 import type { MountDeps } from './mount.ts'
 
 /** What the handlers of the management API work with. */
@@ -27,6 +28,8 @@ export interface ApiDeps extends MountDeps {
   readonly registryCounting: RegistryCounting
   readonly sizeFolding: SizeFolding
   readonly selfTest: SelfTestDeps
+  /** This server, as the checks look at it. */
+  readonly patient: () => Patient
   readonly passwords: Passwords
   readonly principals: Principals
   readonly sessions: Sessions

@@ -111,7 +111,7 @@ export const needs: Needs = {
       mayBeAbsent: true,
     },
   },
-  health: { selfTest: administrator },
+  health: { list: administrator, check: administrator, selfTest: administrator },
   images: {
     get: reader,
     untagged: reader,

@@ -130,4 +130,12 @@ export const shots: readonly Shot[] = [
   { name: 'storage', address: '/administration/storage', until: '.treemap' },
   { name: 'audit', address: '/administration/audit' },
   { name: 'health', address: '/administration/health' },
+  {
+    name: 'health-checked',
+    address: '/administration/health',
+    async prepare(page) {
+      await page.getByRole('button', { name: 'Check everything' }).click()
+      await page.getByText(/All \d+ checks are done/).waitFor()
+    },
+  },
 ]

@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, Code, Stack, Text, Title } from '@mantine/core'
+import { Alert, Anchor, Button, Code, Progress, Stack, Text, Title } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import type { HealthCheckInfo, SelfTest } from '../../../contract/health.ts'
@@ -10,25 +10,61 @@ import { Failure, Waiting } from '../../parts/states.tsx'
 import { Time } from '../../parts/time.tsx'
 import { selfTestQuery, serverHealthQuery } from '../../queries/health.ts'
 import { ClientViews } from './client-views.tsx'
+import { type AllChecks, useAllChecks } from './use-all-checks.ts'
 
 /** Whether the server works, what a client would see of it, and how to mend what is wrong. */
 export function HealthPage() {
   const { data, error, isFetching, refetch } = useQuery(selfTestQuery)
-  const again = () => void refetch()
+  const all = useAllChecks()
+  const again = () => {
+    all.clear()
+    void refetch()
+  }
+  const isChecking = all.progress !== null && all.progress.at !== null
   return (
     <Page
       title="Health"
       actions={
-        <Button variant="default" loading={isFetching} onClick={again}>
-          Test again
-        </Button>
+        <>
+          <Button variant="default" loading={isFetching} onClick={again}>
+            Test again
+          </Button>
+          <Button loading={isChecking} disabled={data === undefined} onClick={all.begin}>
+            Check everything
+          </Button>
+        </>
       }
     >
       <ForMonitoring />
       {error && <Failure error={error} onRetry={again} />}
       {data === undefined && !error && <Waiting />}
-      {data && <Result test={data} />}
+      {data && <CheckProgress all={all} />}
+      {data && <Result test={data} all={all} />}
     </Page>
+  )
+}
+
+/** What is looked at now, and how far it is. */
+function CheckProgress({ all: { progress, error, begin } }: { readonly all: AllChecks }) {
+  if (error) return <Failure error={error} onRetry={begin} />
+  if (progress === null) {
+    return (
+      <Text size="sm" c="dimmed">
+        Check everything also looks at folders, disks, the database, every store and a sample of the
+        layers, and pushes a small image through the public address. It takes up to a few minutes
+        and leaves nothing. The command <Code>entrepot doctor</Code> does the same, also while the
+        server does not run.
+      </Text>
+    )
+  }
+  const { done, all, at } = progress
+  return (
+    <Stack gap={4}>
+      <Progress value={(100 * done) / all} aria-label="How many of the checks are done" />
+      <Text size="sm" role="status" aria-label="Progress">
+        {at === null ? `All ${all} checks are done` : `${done} of ${all} done; now ${at}`}
+      </Text>
+    </Stack>
   )
 }
 
@@ -48,12 +84,19 @@ function ForMonitoring() {
   )
 }
 
-const colours = { ok: 'green', warning: 'yellow', error: 'red' } as const
+const colours = { ok: 'green', warning: 'yellow', error: 'red', skipped: 'gray' } as const
 
-function Result({ test }: { readonly test: SelfTest }) {
-  const { status, at, checks, views } = test
-  const wrong = checks.filter((check) => check.status !== 'ok')
-  const good = checks.filter((check) => check.status === 'ok')
+/** What the quick test found, until everything is checked. */
+function Result({ test, all }: { readonly test: SelfTest; readonly all: AllChecks }) {
+  const checks = all.findings ?? test.checks
+  const wrong = checks.filter(({ status }) => status === 'error' || status === 'warning')
+  const good = checks.filter(({ status }) => status === 'ok')
+  const unseen = checks.filter(({ status }) => status === 'skipped')
+  const status = wrong.some((check) => check.status === 'error')
+    ? 'error'
+    : wrong.length > 0
+      ? 'warning'
+      : 'ok'
   return (
     <Stack gap="lg">
       <Alert
@@ -63,19 +106,43 @@ function Result({ test }: { readonly test: SelfTest }) {
         role="status"
       >
         <Text size="sm">
-          Tested <Time at={at} />, as a client that does not know this server yet.
+          {all.findings === null ? (
+            <>
+              Tested <Time at={test.at} />, as a client that does not know this server yet.
+            </>
+          ) : (
+            'Everything was looked at, from inside the server.'
+          )}
         </Text>
       </Alert>
       {wrong.length > 0 && <ToMend checks={wrong} />}
-      <ClientViews views={views} />
-      <section aria-labelledby="works">
-        <Title order={2} id="works" mb="xs">
-          What works
-        </Title>
-        <DataTable caption="What works" columns={columns} rows={good} keyOf={({ name }) => name} />
-      </section>
+      <ClientViews views={test.views} />
+      <Found id="works" title="What works" checks={good} />
+      {unseen.length > 0 && (
+        <Found id="unseen" title="What could not be looked at" checks={unseen} />
+      )}
     </Stack>
   )
+}
+
+function Found(props: {
+  readonly id: string
+  readonly title: string
+  readonly checks: readonly HealthCheckInfo[]
+}) {
+  const { id, title, checks } = props
+  return (
+    <section aria-labelledby={id}>
+      <Title order={2} id={id} mb="xs">
+        {title}
+      </Title>
+      <DataTable caption={title} columns={columns} rows={checks} keyOf={keyOf} />
+    </section>
+  )
+}
+
+function keyOf({ name, detail }: HealthCheckInfo): string {
+  return `${name} ${detail}`
 }
 
 function summaryOf(checks: readonly HealthCheckInfo[]): string {
@@ -98,14 +165,16 @@ function ToMend({ checks }: { readonly checks: readonly HealthCheckInfo[] }) {
       <Stack gap="xs">
         {sorted.map(({ name, status, detail, remedy }) => (
           <Alert
-            key={name}
+            key={`${name} ${detail}`}
             color={colours[status]}
             icon={<Icon name="warning" />}
             title={name}
             role="group"
             aria-label={name}
           >
-            <Text size="sm">{detail}</Text>
+            <Text size="sm" className="wraps">
+              {detail}
+            </Text>
             {remedy !== null && (
               <Text size="sm" fw={600}>
                 {remedy}

@@ -1,7 +1,12 @@
 import http from 'node:http'
 import https from 'node:https'
 import { isIP } from 'node:net'
-import { type PeerCertificate, TLSSocket } from 'node:tls'
+import {
+  type DetailedPeerCertificate,
+  type PeerCertificate,
+  rootCertificates,
+  TLSSocket,
+} from 'node:tls'
 
 /** What a server's certificate says, and whether this machine trusts it. */
 export interface Certificate {
@@ -12,6 +17,10 @@ export interface Certificate {
   readonly validFrom: Date
   readonly validTo: Date
   readonly isTrusted: boolean
+  /** Why it is not trusted, as OpenSSL calls it; null: it is. */
+  readonly distrust: string | null
+  /** Those above it that were sent, and their ends. */
+  readonly chain: readonly { readonly subject: string; readonly validTo: Date }[]
 }
 
 /** An answer to a request without credentials, or why there was none. */
@@ -29,14 +38,24 @@ export interface Answer {
 const timeoutMs = 4000
 const maxBodyBytes = 16 * 1024
 
-/** Asks as a client would that has no credentials yet. Never throws; 4 seconds at most. */
-export function askAsClient(url: string): Promise<Answer> {
+/**
+ * Asks as a client would that has no credentials yet. Never throws; 4 seconds at most. `ca`: further
+ * authorities that are trusted (PEM).
+ */
+export function askAsClient(url: string, ca: string | null = null): Promise<Answer> {
   return new Promise((resolve) => {
     const none = { url, status: null, challenge: null, date: null, body: '', certificate: null }
     const fail = (error: Error) => resolve({ ...none, problem: reasonOf(error) })
     const signal = AbortSignal.timeout(timeoutMs)
     // What certificate there is shall be seen, whether it is good or not: nothing secret is sent.
-    const options = { agent: false, signal, rejectUnauthorized: false, timeout: timeoutMs }
+    const trust = ca === null ? {} : { ca: [...rootCertificates, ca] }
+    const options = {
+      agent: false,
+      signal,
+      rejectUnauthorized: false,
+      timeout: timeoutMs,
+      ...trust,
+    }
     try {
       const request = url.startsWith('https:') ? https.get(url, options) : http.get(url, options)
       request.on('error', fail)
@@ -72,7 +91,7 @@ function dateOf(header: string | undefined): Date | null {
 
 function certificateOf(socket: unknown): Certificate | null {
   if (!(socket instanceof TLSSocket)) return null
-  const certificate = socket.getPeerCertificate()
+  const certificate = socket.getPeerCertificate(true)
   if (certificate.valid_to === undefined) return null
   return {
     subject: nameOf(certificate.subject),
@@ -81,7 +100,25 @@ function certificateOf(socket: unknown): Certificate | null {
     validFrom: new Date(certificate.valid_from),
     validTo: new Date(certificate.valid_to),
     isTrusted: socket.authorized,
+    // It is an error's code, whatever its type says.
+    distrust: socket.authorized ? null : String(socket.authorizationError),
+    chain: chainOf(certificate),
   }
+}
+
+const longestChain = 10
+
+/** The last one issued itself. */
+function chainOf(leaf: DetailedPeerCertificate): Certificate['chain'] {
+  const chain: { subject: string; validTo: Date }[] = []
+  let above = leaf.issuerCertificate
+  for (let before = leaf; above !== before && chain.length < longestChain; ) {
+    if (above?.valid_to === undefined) break
+    chain.push({ subject: nameOf(above.subject), validTo: new Date(above.valid_to) })
+    before = above
+    above = above.issuerCertificate
+  }
+  return chain
 }
 
 function nameOf(subject: PeerCertificate['subject'] | undefined): string {

@@ -1,30 +1,12 @@
 import { type Answer, type Certificate, isNamed } from './client-view.ts'
-
-/** One thing that was looked at. */
-export interface Check {
-  readonly name: string
-  readonly status: 'ok' | 'warning' | 'error'
-  readonly detail: string
-  /** What to do; null: nothing. */
-  readonly remedy: string | null
-}
+import { type Finding, failure, ok, warning } from './finding.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 /** Certificates that renew themselves do so earlier. */
-const warnDays = 14
+const warnDays = 21
 const maxClockSkewMs = 60_000
-
-export function ok(name: string, detail: string): Check {
-  return { name, status: 'ok', detail, remedy: null }
-}
-
-export function warning(name: string, detail: string, remedy: string): Check {
-  return { name, status: 'warning', detail, remedy }
-}
-
-export function failure(name: string, detail: string, remedy: string): Check {
-  return { name, status: 'error', detail, remedy }
-}
+/** As long as a token is good; services in the cloud refuse requests that are 15 minutes off. */
+const brokenClockSkewMs = 300_000
 
 /** The absolute address of a challenge where tokens are had. */
 export function realmOf(challenge: string | null): string | null {
@@ -32,7 +14,7 @@ export function realmOf(challenge: string | null): string | null {
 }
 
 /** Whether `/v2/` answers as clients expect it to: 401 with where to log in. */
-export function checkChallenge(name: string, answer: Answer, baseUrl: string): Check {
+export function checkChallenge(name: string, answer: Answer, baseUrl: string): Finding {
   const { status, challenge, problem, url } = answer
   if (status === null) {
     return failure(
@@ -67,7 +49,7 @@ export function checkChallenge(name: string, answer: Answer, baseUrl: string): C
 }
 
 /** Whether tokens are really to be had where clients are sent. */
-export function checkRealm(answer: Answer): Check {
+export function checkRealm(answer: Answer): Finding {
   const name = 'token realm'
   const isOurs = answer.status === 200 && hasToken(answer.body)
   if (isOurs) return ok(name, `${answer.url} gives tokens.`)
@@ -89,7 +71,7 @@ function hasToken(body: string): boolean {
 }
 
 /** How clients reach it: without TLS docker refuses, but for the machine itself. */
-export function checkTransport(baseUrl: string): Check {
+export function checkTransport(baseUrl: string): Finding {
   const name = 'encryption'
   const { protocol, hostname } = new URL(baseUrl)
   if (protocol === 'https:') return ok(name, 'Clients use TLS.')
@@ -104,7 +86,7 @@ export function checkTransport(baseUrl: string): Check {
   )
 }
 
-export function checkCertificate(certificate: Certificate, url: string, now: number): Check {
+export function checkCertificate(certificate: Certificate, url: string, now: number): Finding {
   const name = 'certificate'
   const { hostname } = new URL(url)
   const { validTo, validFrom, names, isTrusted } = certificate
@@ -134,25 +116,43 @@ export function checkCertificate(certificate: Certificate, url: string, now: num
   if (daysLeft < warnDays) {
     return warning(name, `It expires on ${until}, in ${daysLeft} days.`, 'Renew it now.')
   }
-  if (!isTrusted) {
-    return warning(
+  const soonest = certificate.chain.find((each) => each.validTo.getTime() < now + warnDays * dayMs)
+  if (soonest !== undefined) {
+    const end = soonest.validTo.toISOString().slice(0, 10)
+    return (soonest.validTo.getTime() <= now ? failure : warning)(
       name,
-      `It is valid until ${until}, but this machine does not know who signed it (${certificate.issuer}).`,
-      'Clients need the certificate of its issuer: for docker in /etc/docker/certs.d/<host>/ca.crt.',
+      `${soonest.subject}, above it in the chain, ends on ${end}.`,
+      'Get the new certificate of that authority and put it into the chain, or renew the own one.',
     )
   }
+  if (!isTrusted) return distrusted(certificate, until)
   return ok(name, `It is valid until ${until}.`)
 }
 
-export function checkClock(name: string, otherMs: number | null, now: number): Check[] {
+function distrusted({ issuer, distrust, chain }: Certificate, until: string): Finding {
+  const sent = chain.length === 0 ? ' It comes alone, without the certificates above it.' : ''
+  return warning(
+    'certificate',
+    `It is valid until ${until}, but this machine does not know who signed it: ${issuer || 'nobody is named'} (${distrust ?? 'no reason'}).${sent}`,
+    'If an authority of your own signed it: clients need its certificate, for docker in /etc/docker/certs.d/<host>/ca.crt (entrepot doctor --ca FILE, or NODE_EXTRA_CA_CERTS, looks with it). Else let the proxy send the whole chain (fullchain.pem), the own certificate first.',
+  )
+}
+
+export function checkClock(name: string, otherMs: number | null, now: number): Finding[] {
   if (otherMs === null) return []
-  const seconds = Math.round((otherMs - now) / 1000)
-  if (Math.abs(otherMs - now) < maxClockSkewMs) return [ok(name, 'It agrees with this server.')]
+  const seconds = Math.round(Math.abs(otherMs - now) / 1000)
+  if (seconds * 1000 < maxClockSkewMs) return [ok(name, 'It agrees with this server.')]
+  const way = otherMs > now ? 'ahead of' : 'behind'
+  const report = seconds * 1000 < brokenClockSkewMs ? warning : failure
   return [
-    warning(
+    report(
       name,
-      `It is ${Math.abs(seconds)} seconds ${seconds > 0 ? 'ahead of' : 'behind'} this server.`,
-      'Let both machines set their clocks by the network (NTP): tokens and certificates depend on it.',
+      `It is ${formatSpan(seconds)} ${way} this server, whose clock says ${new Date(now).toISOString()}.`,
+      'Let both machines set their clocks by the network (NTP; timedatectl shows whether): tokens, certificates and signed requests depend on it.',
     ),
   ]
+}
+
+function formatSpan(seconds: number): string {
+  return seconds < 300 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`
 }

@@ -1,11 +1,21 @@
-import { formatBytes, formatShare, isNearlyFull } from '../../domain/quota.ts'
-import type { FeedUse } from '../../registry/quotas.ts'
-import { type Check, ok, warning } from './checks.ts'
+import { formatBytes, formatShare, isNearlyFull } from '../domain/quota.ts'
+import { type FeedUse, readFeedUses } from '../registry/quotas.ts'
+import { openSizeFolding } from '../registry/sizes.ts'
+import { type Finding, ok, warning } from './finding.ts'
+import { type Patient, withData } from './patient.ts'
 
 const maxNamed = 20
 
+/** The same, asked now. */
+export function lookAtQuotas(patient: Patient): Promise<Finding[]> {
+  return withData(patient, 'quotas', async ({ data: { db } }) => {
+    const uses = await readFeedUses({ db, sizeFolding: openSizeFolding(db) })
+    return checkQuotas(uses)
+  })
+}
+
 /** Registries that soon take no pushes any more; nothing where none has a quota. */
-export function checkQuotas(uses: readonly FeedUse[]): Check[] {
+export function checkQuotas(uses: readonly FeedUse[]): Finding[] {
   const name = 'quotas'
   if (uses.length === 0) return []
   const full = uses.filter(isNearlyFull)
