@@ -37,7 +37,7 @@ export class RepositoryImport {
   readonly #from: string
   readonly #to: RepositoryName
   readonly #trees = new Map<Digest, Promise<Tree>>()
-  readonly #subjects = new Map<Digest, Promise<void>>()
+  readonly #subjects = new Map<Digest, Promise<readonly Digest[]>>()
 
   constructor(deps: RepositoryDeps, from: string, to: RepositoryName) {
     this.#deps = deps
@@ -179,17 +179,18 @@ export class RepositoryImport {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       reached.push(next)
       const tree = await this.#trees.get(next)
-      await this.#bringReferrersTo(next)
-      for (const child of tree?.children ?? []) {
-        if (seen.has(child)) continue
-        seen.add(child)
-        waiting.push(child)
+      const referrers = await this.#bringReferrersTo(next)
+      for (const related of [...(tree?.children ?? []), ...referrers]) {
+        if (seen.has(related)) continue
+        seen.add(related)
+        waiting.push(related)
       }
     }
     return reached
   }
 
-  #bringReferrersTo(subject: Digest): Promise<void> {
+  /** Returns those that say so themselves. What refers to them is the caller's: nobody waits in a circle. */
+  #bringReferrersTo(subject: Digest): Promise<readonly Digest[]> {
     const known = this.#subjects.get(subject)
     if (known !== undefined) return known
     const bringing = this.#findReferrers(subject)
@@ -197,17 +198,18 @@ export class RepositoryImport {
     return bringing
   }
 
-  async #findReferrers(subject: Digest): Promise<void> {
+  async #findReferrers(subject: Digest): Promise<readonly Digest[]> {
     const { source, report } = this.#deps
+    const found: Digest[] = []
     try {
       for (const referrer of await source.referrers(this.#from, subject)) {
         const { manifest } = await this.#bringTree(referrer)
-        // A list that names others could lead in a circle; what a manifest says of itself cannot.
-        if (manifest?.manifest.subject === subject) await this.#bringReferrersOf(referrer)
+        if (manifest?.manifest.subject === subject) found.push(referrer)
       }
     } catch (error) {
       report.skipFor(error, { what: 'manifest', name: `what refers to ${this.#from}@${subject}` })
     }
+    return found
   }
 }
 
