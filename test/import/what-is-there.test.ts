@@ -1,0 +1,73 @@
+import path from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { openDatabase } from '../../server/db/database.ts'
+import { serve, tableOf } from '../backup/backups.ts'
+import { connect, puller } from '../connectors/stage.ts'
+import { descriptor, image, index } from '../support/content.ts'
+import { pushImage, pushManifest } from '../support/push.ts'
+import { startServer } from '../support/server.ts'
+import { makeTemporaryFolder } from '../support/temporary-folder.ts'
+import { send } from '../support/wire.ts'
+import { DistributionLayout } from './distribution-layout.ts'
+import { runImport, skippedOf } from './imports.ts'
+
+const folder = makeTemporaryFolder('import-there')
+const below = (name: string) => path.join(folder.path, name)
+
+afterAll(() => folder[Symbol.asyncDispose]())
+
+const openData = (dataDir: string) => openDatabase({ url: `sqlite:${dataDir}/entrepot.db` })
+
+test('what a connector brought becomes the own of the registry, with its tags; others stay', async () => {
+  const [same, other, here] = [image('same'), image('other'), image('here')]
+  const source = new DistributionLayout(below('cached'))
+  source.putImage('main/app', same, ['1'])
+  source.putImage('main/app', here, ['2'])
+  const server = await serve(below('cached-data'))
+  const upstream = await startServer()
+  await pushImage(tableOf(upstream), 'main/app', same, '1')
+  await pushImage(tableOf(upstream), 'main/app', other, '2')
+  const login = { username: 'Admin', password: upstream.adminPassword }
+  await connect(server, 'main', { name: 'old', url: upstream.url, ...login })
+  for (const tag of ['1', '2']) {
+    const { status } = await puller(server)('GET', `/v2/main/main/app/manifests/${tag}`)
+    expect(status).toBe(200)
+  }
+  for (const each of [server, upstream]) await each[Symbol.asyncDispose]()
+  const done = await runImport(server.config, { from: source.folder })
+  expect(skippedOf(done)).toEqual(['tag exists: main/app:2'])
+  await using db = await openData(below('cached-data'))
+  const tags = await db.read
+    .selectFrom('tags')
+    .innerJoin('manifests', 'manifests.id', 'tags.manifest_id')
+    .select(['name', 'digest', 'tags.connector_id as connectorId'])
+    .orderBy('name')
+    .execute()
+  expect(tags).toMatchObject([
+    { name: '1', digest: same.manifest.digest, connectorId: null },
+    { name: '2', digest: other.manifest.digest, connectorId: expect.any(Number) },
+  ])
+})
+
+test('what clean-up is about to take is put again', async () => {
+  const one = image('orphan')
+  const list = index([descriptor(one.manifest)])
+  const source = new DistributionLayout(below('orphan'))
+  source.putImage('app', one)
+  const server = await serve(below('orphan-data'))
+  await pushImage(tableOf(server), 'main/app', one)
+  await pushManifest(tableOf(server), 'main/app', list, '1')
+  const target = `/v2/main/app/manifests/${list.digest}`
+  const headers = { authorization: server.admin }
+  expect((await send(server.url, { method: 'DELETE', target, headers })).status).toBe(202)
+  await server[Symbol.asyncDispose]()
+  const orphans = async () => {
+    await using db = await openData(below('orphan-data'))
+    const query = db.read.selectFrom('manifests').select('digest')
+    return await query.where('orphaned_since', 'is not', null).execute()
+  }
+  expect(await orphans()).toEqual([{ digest: one.manifest.digest }])
+  const done = await runImport(server.config, { from: source.folder })
+  expect([skippedOf(done), done.counts]).toMatchObject([[], { manifests: 1, copied: 0, linked: 0 }])
+  expect(await orphans()).toEqual([])
+})
