@@ -1,9 +1,12 @@
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { api } from '../../contract/api.ts'
+import { call } from '../../contract/call.ts'
 import { openDatabase } from '../../server/db/database.ts'
 import { serve, tableOf } from '../backup/backups.ts'
 import { connect, puller } from '../connectors/stage.ts'
-import { descriptor, image, index } from '../support/content.ts'
+import { clientOf } from '../support/api-call.ts'
+import { blob, descriptor, image, index, manifestOf, mediaTypes } from '../support/content.ts'
 import { pushImage, pushManifest } from '../support/push.ts'
 import { startServer } from '../support/server.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
@@ -47,6 +50,35 @@ test('what a connector brought becomes the own of the registry, with its tags; o
     { name: '1', digest: same.manifest.digest, connectorId: null },
     { name: '2', digest: other.manifest.digest, connectorId: expect.any(Number) },
   ])
+})
+
+test('a full repository is refused its images, and leaves nothing behind; others get theirs', async () => {
+  const large = blob('large', 9 * 1024 * 1024)
+  const { config } = image('large')
+  const layers = [descriptor(large, mediaTypes.layer)]
+  const manifest = manifestOf({
+    ...{ schemaVersion: 2, mediaType: mediaTypes.image, layers },
+    config: descriptor(config, mediaTypes.config),
+  })
+  const source = new DistributionLayout(below('quota'))
+  source.putImage('large', { manifest, config, layers: [large], blobs: [config, large] }, ['1'])
+  source.putImage('small', image('small'), ['1'])
+  const server = await serve(below('quota-data'))
+  await call(clientOf(server.url, server.admin), api.feeds.update, {
+    ...{ params: { name: 'main' }, body: { repositoryQuotaBytes: 1_000_000 } },
+  })
+  await server[Symbol.asyncDispose]()
+  for (const mayLink of [false, true]) {
+    const done = await runImport(server.config, { from: source.folder, mayLink })
+    expect(done.failure).toBe(null)
+    expect(skippedOf(done)).toEqual([
+      ...['incomplete: large:1', `incomplete: large@${manifest.digest}`],
+      `refused: large@${large.digest}`,
+    ])
+  }
+  await using db = await openData(below('quota-data'))
+  expect(await db.read.selectFrom('uploads').select('id').execute()).toEqual([])
+  expect(await db.read.selectFrom('tags').select('name').execute()).toEqual([{ name: '1' }])
 })
 
 test('what clean-up is about to take is put again', async () => {
