@@ -1,3 +1,4 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
@@ -6,13 +7,13 @@ import { openDatabase } from '../../server/db/database.ts'
 import { serve, tableOf } from '../backup/backups.ts'
 import { connect, puller } from '../connectors/stage.ts'
 import { clientOf } from '../support/api-call.ts'
-import { blob, descriptor, image, index, manifestOf, mediaTypes } from '../support/content.ts'
+import { blob, contentOf, descriptor, image, index, manifestOf, mediaTypes } from '../support/content.ts'
 import { pushImage, pushManifest } from '../support/push.ts'
 import { startServer } from '../support/server.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { send } from '../support/wire.ts'
 import { DistributionLayout } from './distribution-layout.ts'
-import { runImport, skippedOf } from './imports.ts'
+import { makeDataFolder, runImport, skippedOf } from './imports.ts'
 
 const folder = makeTemporaryFolder('import-there')
 const below = (name: string) => path.join(folder.path, name)
@@ -79,6 +80,24 @@ test('a full repository is refused its images, and leaves nothing behind; others
   await using db = await openData(below('quota-data'))
   expect(await db.read.selectFrom('uploads').select('id').execute()).toEqual([])
   expect(await db.read.selectFrom('tags').select('name').execute()).toEqual([{ name: '1' }])
+})
+
+test("an index over blobs, as BuildKit's cache is, comes from a layout too", async () => {
+  const [small, large] = [blob('small'), blob('large', 5 * 1024 * 1024)]
+  const config = contentOf('{"layers":[]}')
+  const entries = [small, large].map((each) => descriptor(each, mediaTypes.gzipLayer))
+  const list = index([...entries, descriptor(config, mediaTypes.buildkitConfig)])
+  mkdirSync(below('layout/blobs/sha256'), { recursive: true })
+  for (const { digest, bytes } of [small, large, config, list]) {
+    writeFileSync(below(`layout/blobs/${digest.replace(':', '/')}`), bytes)
+  }
+  const annotations = { 'org.opencontainers.image.ref.name': '1' }
+  const manifests = [{ ...descriptor(list), annotations }]
+  writeFileSync(below('layout/oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
+  writeFileSync(below('layout/index.json'), JSON.stringify({ schemaVersion: 2, manifests }))
+  const place = await makeDataFolder(below('layout-data'))
+  const done = await runImport(place, { from: below('layout'), source: { as: 'cache' } })
+  expect([skippedOf(done), done.counts]).toMatchObject([[], { manifests: 1, tags: 1, linked: 3 }])
 })
 
 test('what clean-up is about to take is put again', async () => {

@@ -1,6 +1,6 @@
 import type { Digest } from '../../domain/digest.ts'
 import { isRefusal, RegistryError } from '../../domain/errors.ts'
-import type { Descriptor } from '../../domain/manifest.ts'
+import { type Descriptor, maxManifestBytes } from '../../domain/manifest.ts'
 import { dockerManifest, isIndex, ociManifest } from '../../domain/media-type.ts'
 import { parseTag, type RepositoryName, type Tag } from '../../domain/reference.ts'
 import type { BlobArrivals } from './blob-arrivals.ts'
@@ -157,18 +157,24 @@ export class RepositoryImport {
       await this.#bringTree(digest)
       return true
     }
-    if ((await this.#findStored(digest)) === undefined) {
-      const read = await this.#read(digest).catch((error: unknown) => {
-        if (isRefusal(error, 'MANIFEST_UNKNOWN')) return undefined
-        throw error
-      })
-      if (read === undefined) {
-        await this.#bringBlob(child, false)
-        return false
-      }
+    if ((await this.#findStored(digest)) === undefined && !(await this.#isManifest(child))) {
+      await this.#bringBlob(child, false)
+      return false
     }
     await this.#bringTree(digest)
     return true
+  }
+
+  /** A layout keeps both in one place: what cannot be a manifest is none there. */
+  async #isManifest({ digest, size }: Descriptor): Promise<boolean> {
+    if (size > maxManifestBytes) return false
+    try {
+      await this.#read(digest)
+      return true
+    } catch (error) {
+      if (isRefusal(error, 'MANIFEST_UNKNOWN') || isRefusal(error, 'MANIFEST_INVALID')) return false
+      throw error
+    }
   }
 
   /** Of a manifest and all that it lists; what refers to that, and so on. */
