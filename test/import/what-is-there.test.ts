@@ -7,7 +7,15 @@ import { openDatabase } from '../../server/db/database.ts'
 import { serve, tableOf } from '../backup/backups.ts'
 import { connect, puller } from '../connectors/stage.ts'
 import { clientOf } from '../support/api-call.ts'
-import { blob, contentOf, descriptor, image, index, manifestOf, mediaTypes } from '../support/content.ts'
+import {
+  blob,
+  contentOf,
+  descriptor,
+  image,
+  index,
+  manifestOf,
+  mediaTypes,
+} from '../support/content.ts'
 import { pushImage, pushManifest } from '../support/push.ts'
 import { startServer } from '../support/server.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
@@ -29,8 +37,8 @@ test('what a connector brought becomes the own of the registry, with its tags; o
   source.putImage('main/app', here, ['2'])
   const server = await serve(below('cached-data'))
   const upstream = await startServer()
-  await pushImage(tableOf(upstream), 'main/app', same, '1')
-  await pushImage(tableOf(upstream), 'main/app', other, '2')
+  await pushImage(tableOf(upstream), 'main/app', same, ['1'])
+  await pushImage(tableOf(upstream), 'main/app', other, ['2'])
   const login = { username: 'Admin', password: upstream.adminPassword }
   await connect(server, 'main', { name: 'old', url: upstream.url, ...login })
   for (const tag of ['1', '2']) {

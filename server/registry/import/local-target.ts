@@ -1,11 +1,7 @@
 import { findManifestOrigin, findTagOrigin } from '../../db/cached-content.ts'
 import type { Db } from '../../db/database.ts'
 import { listMountSources } from '../../db/links.ts'
-import {
-  findManifestByDigest,
-  findWholeManifest,
-  usesDamagedBlob,
-} from '../../db/manifests.ts'
+import { findManifestByDigest, findWholeManifest, usesDamagedBlob } from '../../db/manifests.ts'
 import { findRepository } from '../../db/repositories.ts'
 import { createTag } from '../../db/tags.ts'
 import type { Digest } from '../../domain/digest.ts'

@@ -1,6 +1,6 @@
 import type { Digest } from '../../domain/digest.ts'
 import { isRefusal, RegistryError } from '../../domain/errors.ts'
-import { type Descriptor, maxManifestBytes } from '../../domain/manifest.ts'
+import { type Descriptor, type Manifest, maxManifestBytes } from '../../domain/manifest.ts'
 import { dockerManifest, isIndex, ociManifest } from '../../domain/media-type.ts'
 import { parseTag, type RepositoryName, type Tag } from '../../domain/reference.ts'
 import type { BlobArrivals } from './blob-arrivals.ts'
@@ -126,10 +126,12 @@ export class RepositoryImport {
   async #put(found: SourceManifest, isThere: boolean): Promise<Tree> {
     const { target, report } = this.#deps
     const { manifest } = found
-    const blobs = [manifest.config ?? [], manifest.layers].flat()
+    let hasAll = false
     if (!isThere) {
-      await eachOf(unique(blobs), blobsAtOnce, (blob) => this.#bringBlob(blob, false))
-      await eachOf(unique(manifest.optional), blobsAtOnce, (blob) => this.#bringBlob(blob, true))
+      hasAll = await this.#bringBlobs(manifest)
+      await eachOf(unique(manifest.optional), blobsAtOnce, async (blob) => {
+        await this.#bringBlob(blob, true)
+      })
     }
     const children: Digest[] = []
     for (const child of unique(manifest.children)) {
@@ -138,13 +140,28 @@ export class RepositoryImport {
     }
     if (!isThere) {
       report.signal.throwIfAborted()
-      await target.putManifest(this.#to, found)
+      await target.putManifest(this.#to, found).catch(async (error: unknown) => {
+        if (!hasAll || !isRefusal(error, 'MANIFEST_BLOB_UNKNOWN')) throw error
+        // What came hours before the last layer may be clean-up's already.
+        await this.#bringBlobs(manifest)
+        await target.putManifest(this.#to, found)
+      })
       report.count('manifests')
     }
     return { manifest: found, children }
   }
 
-  #bringBlob(blob: Descriptor, isOptional: boolean): Promise<void> {
+  /** False: some are missing, and were named. */
+  async #bringBlobs({ config, layers }: Manifest): Promise<boolean> {
+    let hasAll = true
+    await eachOf(unique([config ?? [], layers].flat()), blobsAtOnce, async (blob) => {
+      const isHere = await this.#bringBlob(blob, false)
+      hasAll &&= isHere
+    })
+    return hasAll
+  }
+
+  #bringBlob(blob: Descriptor, isOptional: boolean): Promise<boolean> {
     return this.#deps.arrivals.bring({ from: this.#from, to: this.#to, blob, isOptional })
   }
 
