@@ -3,6 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { rmdirSync } from 'node:fs'
 import {
   chmod,
+  lstat,
   mkdir,
   readdir,
   readFile,
@@ -207,6 +208,13 @@ describe('a file of somebody else', () => {
       code: 'UNSUPPORTED',
     })
     await expect(store.link?.(location, file)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    // Somebody may put another file there after it was looked at.
+    for (const other of [file, `${file}-link`, `${file}-gone`]) {
+      const swapped = randomUUID()
+      await expect(store.link?.(swapped, other)).rejects.toMatchObject({ code: 'UNSUPPORTED' })
+      const place = path.join(root, 'blobs', swapped.slice(0, 2), swapped)
+      await expect(lstat(place)).rejects.toMatchObject({ code: 'ENOENT' })
+    }
     await rm(file)
     await rm(`${file}-link`)
   })

@@ -1,4 +1,6 @@
-import { link, lstat, open, stat } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { link, lstat, open, stat, unlink } from 'node:fs/promises'
+import path from 'node:path'
 import { RegistryError } from '../domain/errors.ts'
 import { systemCode, unlessMissing } from './file-errors.ts'
 
@@ -20,14 +22,7 @@ const refusals: Readonly<Record<string, string>> = {
  */
 export async function whyNotLinked(file: string, folder: string): Promise<string | null> {
   const [own, theirs] = [await stat(folder), await unlessMissing(lstat(file))]
-  if (theirs === undefined) return refusals.ENOENT ?? ''
-  if (!theirs.isFile()) return 'it is no plain file.'
-  if (theirs.dev !== own.dev) return refusals.EXDEV ?? ''
-  if (theirs.uid !== own.uid) {
-    return `its owner is the user ${theirs.uid}, and the store's is ${own.uid}: chown the folder first to have it linked.`
-  }
-  if ((theirs.mode & 0o022) !== 0) return 'others may write it: chmod go-w the folder first.'
-  return (theirs.mode & 0o400) === 0 ? 'its owner may not read it.' : null
+  return theirs === undefined ? (refusals.ENOENT ?? '') : faultOf(theirs, own)
 }
 
 /**
@@ -42,10 +37,26 @@ export async function linkFile(file: string, place: string): Promise<void> {
     if (refusal === undefined) throw cause
     throw new RegistryError('UNSUPPORTED', refusal, { cause })
   }
+  // What was looked at before may have been another file: this one cannot be swapped any more.
+  const fault = faultOf(await lstat(place), await stat(path.dirname(place)))
+  if (fault !== null) {
+    await unlink(place)
+    throw new RegistryError('UNSUPPORTED', fault)
+  }
   const handle = await open(place, 'r')
   try {
     await handle.sync()
   } finally {
     await handle.close()
   }
+}
+
+function faultOf(theirs: Stats, own: Stats): string | null {
+  if (!theirs.isFile()) return 'it is no plain file.'
+  if (theirs.dev !== own.dev) return refusals.EXDEV ?? ''
+  if (theirs.uid !== own.uid) {
+    return `its owner is the user ${theirs.uid}, and the store's is ${own.uid}: chown the folder first to have it linked.`
+  }
+  if ((theirs.mode & 0o022) !== 0) return 'others may write it: chmod go-w the folder first.'
+  return (theirs.mode & 0o400) === 0 ? 'its owner may not read it.' : null
 }

@@ -155,14 +155,23 @@ const cached = prepared((db, p: Params<CachedManifest>) =>
   db
     .selectFrom('manifests')
     .select(['id', 'media_type as mediaType', 'connector_id as connectorId'])
+    .select('orphaned_since as orphanedSince')
     .where('repository_id', '=', p.repositoryId)
     .where('digest', '=', p.digest),
 )
+
+export interface ManifestOrigin {
+  readonly id: number
+  readonly mediaType: string
+  readonly connectorId: number | null
+  /** Null: clean-up does not take it. */
+  readonly orphanedSince: number | null
+}
 
 /** The manifest's row and origin; `connectorId` null: it was pushed, with all that it refers to. */
 export function findManifestOrigin(
   db: Queries,
   key: CachedManifest,
-): Promise<{ id: number; mediaType: string; connectorId: number | null } | undefined> {
+): Promise<ManifestOrigin | undefined> {
   return cached.find(db, key)
 }

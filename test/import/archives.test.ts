@@ -240,6 +240,15 @@ test('an archive whose layers are packed, named twice or lead nowhere', async ()
   )
 })
 
+test('of two images that differ by their host only, the second one is named', async () => {
+  const hosts = ['one.example.test', 'two.example.test']
+  const images = hosts.map((host) => ({ name: `${host}/same/app:1`, layers: [], command: [host] }))
+  writeFileSync(below('hosts.tar'), formatDockerArchive(images))
+  const done = await runImport(config, { from: below('hosts.tar') })
+  expect(done.counts).toMatchObject({ manifests: 1, tags: 1 })
+  expect(skippedOf(done)).toEqual(['tag exists: two.example.test/same/app:1'])
+})
+
 test('a layer that is not what the configuration says is refused', async () => {
   const [right, wrong] = [formatTar({ a: 'a' }), formatTar({ a: 'b' })]
   const archive = formatDockerArchive([{ name: 'wrong:1', layers: [right], command: ['a'] }])

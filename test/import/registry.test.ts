@@ -60,6 +60,17 @@ test('a list of referrers that leads in a circle ends', async () => {
   expect(done.counts).toMatchObject({ manifests: 2, tags: 2 })
 })
 
+test('an index that refers to what it lists does not wait for itself', async () => {
+  const one = image('listed')
+  const list = index([descriptor(one.manifest)], { subject: descriptor(one.manifest) })
+  const images = { a: { '1': one, '2': { ...one, manifest: list, blobs: [] } } }
+  const referrers = [list.digest]
+  await using paged = await openPagedRegistry({ images, answersAToken: 999, busy: 0, referrers })
+  const config = await makeDataFolder(below('itself'))
+  const done = await runImport(config, { from: paged.url })
+  expect([skippedOf(done), done.counts]).toMatchObject([[], { manifests: 2, tags: 2 }])
+})
+
 test('what only the list of referrers knows comes along, and of whom they are', async () => {
   await using source = await startServer()
   const table = tableOf(source)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { Pace } from '../../server/registry/backup/pace.ts'
@@ -9,6 +9,7 @@ import { clientOptions, openSource } from '../../server/registry/import/open-sou
 import { RemoteTarget } from '../../server/registry/import/remote-target.ts'
 import { readSelection } from '../../server/registry/import/selection.ts'
 import { listen, tableOf } from '../backup/backups.ts'
+import { fileOf } from '../cleanup/stored-files.ts'
 import { blob, image, seededBytes } from '../support/content.ts'
 import { postgresDatabases } from '../support/databases.ts'
 import { openFaultProxy } from '../support/fault-proxy.ts'
@@ -108,6 +109,58 @@ test('what the server does not take is named in its words', async () => {
   expect(done.reasons).toEqual({ damaged: 2, incomplete: 4 })
   expect(done.faults.join('\n')).toMatch(/refers to sha256:[0-9a-f]+, not in this repository/)
   expect(done.counts.tags).toBe(1)
+})
+
+test('a tag stays where it is although what it points at is damaged', async () => {
+  const [here, there] = [image('damaged here'), image('there')]
+  await pushImage(tableOf(server), 'main/hurt', here, ['1'])
+  const [layer] = here.layers
+  rmSync(fileOf(server.config.dataDir, layer?.digest ?? ''))
+  const headers = { authorization: server.admin }
+  const asked = (name: string) => fetch(`${server.url}/v2/main/hurt/${name}`, { headers })
+  expect((await asked(`blobs/${layer?.digest}`)).status).toBe(404)
+  const source = new DistributionLayout(path.join(folder.path, 'hurt'))
+  source.putImage('hurt', there, ['1'])
+  const to = { url: server.url, access: admin() }
+  const done = await runImport(server.config, { from: source.folder, server: to })
+  expect(skippedOf(done)).toEqual(['tag exists: hurt:1'])
+  const tag = await asked('manifests/1')
+  expect(tag.headers.get('docker-content-digest')).toBe(here.manifest.digest)
+})
+
+test('what clean-up took while other layers were on their way is brought again', async () => {
+  const source = new DistributionLayout(path.join(folder.path, 'slow'))
+  const each = image('slow')
+  source.putImage('slow', each, ['1'])
+  const report = new ImportReport(listen())
+  const options = clientOptions('--url', server.url, admin())
+  await using target = new RemoteTarget({ ...options, feedKey: 'main' }, report)
+  const from = { from: source.folder, as: null, access: anonymous }
+  await using opened = await openSource(from, report)
+  const asked: string[] = []
+  const openBlob: typeof opened.openBlob = async (repository, wanted) => {
+    // As clean-up does when the lease of the first one has run out.
+    if (asked.push(wanted.digest) === 3) {
+      const request = { method: 'DELETE', headers: { authorization: server.admin } }
+      const gone = await fetch(`${server.url}/v2/main/slow/blobs/${asked[0]}`, request)
+      expect(gone.status).toBe(202)
+    }
+    return await opened.openBlob(repository, wanted)
+  }
+  const slow = new Proxy(opened, {
+    get(of, key) {
+      const value = Reflect.get(of, key)
+      return key === 'openBlob' ? openBlob : typeof value === 'function' ? value.bind(of) : value
+    },
+  })
+  const nothing = { repositories: [], include: [], exclude: [], tags: [], excludeTags: [] }
+  const order = { feed: 'main', prefix: '', overwriteTags: false, atOnce: 1 }
+  const done = await importImages(
+    { source: slow, target, report, pace: new Pace(0) },
+    { ...order, selection: readSelection(nothing) },
+  )
+  expect([skippedOf(done), done.counts]).toMatchObject([[], { manifests: 1, tags: 1, copied: 4 }])
+  await expectBlobs(server, 'main/slow', each.blobs)
 })
 
 test('a layer goes in parts, and goes on where the server says that it is', async () => {

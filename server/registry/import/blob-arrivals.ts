@@ -35,17 +35,19 @@ export class BlobArrivals {
     this.#deps = deps
   }
 
-  /** Returns once the repository has it, or once it is named as one that it lacks. */
-  async bring(wanted: WantedBlob): Promise<void> {
+  /** Returns once the repository has it, or once it is named as one that it lacks: false. */
+  async bring(wanted: WantedBlob): Promise<boolean> {
     const { target, report } = this.#deps
     const { digest } = wanted.blob
     report.signal.throwIfAborted()
     try {
-      if (await target.hasBlob(wanted.to, digest)) return report.count('alreadyThere')
-      await this.#alone(digest, () => this.#mountOrPut(wanted))
+      if (await target.hasBlob(wanted.to, digest)) report.count('alreadyThere')
+      else await this.#alone(digest, () => this.#mountOrPut(wanted))
+      return true
     } catch (error) {
-      if (wanted.isOptional && isRefusal(error, 'BLOB_UNKNOWN')) return report.count('elsewhere')
-      report.skipFor(error, { what: 'blob', name: `${wanted.from}@${digest}` })
+      if (wanted.isOptional && isRefusal(error, 'BLOB_UNKNOWN')) report.count('elsewhere')
+      else report.skipFor(error, { what: 'blob', name: `${wanted.from}@${digest}` })
+      return false
     }
   }
 

@@ -12,6 +12,8 @@ export class BlobCursor implements AsyncDisposable {
   /** What came with the last piece, beyond what was wanted. */
   #rest: Uint8Array = new Uint8Array(0)
   #at = 0
+  /** Somebody waits for a piece, perhaps in vain: where that ends is not known yet. */
+  #isWaiting = false
 
   constructor(blob: SourceBlob, signal: AbortSignal) {
     this.#blob = blob
@@ -20,7 +22,8 @@ export class BlobCursor implements AsyncDisposable {
 
   /** So many bytes from there on. Throws DIGEST_INVALID when the blob ends before. */
   async *take(start: number, bytes: number): AsyncGenerator<Uint8Array> {
-    if (this.#pieces === undefined || this.#at !== start) await this.#seek(start)
+    const isThere = this.#pieces !== undefined && this.#at === start && !this.#isWaiting
+    if (!isThere) await this.#seek(start)
     for (let left = bytes; left > 0; ) {
       const piece = await this.#next(left)
       // A request that is shorter than it announced keeps the server waiting.
@@ -47,12 +50,21 @@ export class BlobCursor implements AsyncDisposable {
 
   async #next(most: number): Promise<Uint8Array | undefined> {
     if (this.#rest.byteLength === 0) {
-      const next = await this.#pieces?.next()
+      const next = await this.#nextPiece()
       if (next === undefined || next.done === true) return undefined
       this.#rest = next.value
     }
     const piece = this.#rest.subarray(0, most)
     this.#rest = this.#rest.subarray(piece.byteLength)
     return piece
+  }
+
+  async #nextPiece(): Promise<IteratorResult<Uint8Array> | undefined> {
+    this.#isWaiting = true
+    try {
+      return await this.#pieces?.next()
+    } finally {
+      this.#isWaiting = false
+    }
   }
 }

@@ -53,8 +53,10 @@ export class DockerArchive implements Source {
     for (const entry of await readEntries(tree)) {
       try {
         const digest = await addImage(tree, entry, contents)
-        for (const name of namesOf(entry, as, report)) {
-          contents.images.add(name.repository, name.tag, digest)
+        for (const { repository, tag, shown } of namesOf(entry, as, report)) {
+          if (contents.images.add(repository, tag, digest)) continue
+          const message = 'the archive has the name twice, for two images: the first one counts.'
+          report.skip({ what: 'tag', name: shown, reason: 'tag exists', message })
         }
       } catch (error) {
         report.skipFor(error, { what: 'manifest', name: entry.names[0] ?? entry.config })
@@ -133,8 +135,8 @@ function broken(tree: FileTree, what: string): RegistryError {
 }
 
 function namesOf({ names, config }: Entry, as: string | null, report: ImportReport) {
-  if (names.length > 0) return names.map(parseImageName)
-  if (as !== null) return [{ repository: as, tag: null }]
+  if (names.length > 0) return names.map((shown) => ({ ...parseImageName(shown), shown }))
+  if (as !== null) return [{ repository: as, tag: null, shown: as }]
   const message = 'the archive has no name for it: give --as NAME.'
   report.skip({ what: 'manifest', name: config, reason: 'name', message })
   return []

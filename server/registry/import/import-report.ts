@@ -36,6 +36,7 @@ const reasons: Partial<Record<ErrorCode, SkipReason>> = {
   CONFLICT: 'tag exists',
   MANIFEST_BLOB_UNKNOWN: 'incomplete',
   DENIED: 'refused',
+  QUOTA_EXCEEDED: 'refused',
   UPSTREAM_FAILED: 'unreadable',
 }
 

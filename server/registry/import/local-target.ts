@@ -1,15 +1,11 @@
-import { findManifestOrigin } from '../../db/cached-content.ts'
+import { findManifestOrigin, findTagOrigin } from '../../db/cached-content.ts'
 import type { Db } from '../../db/database.ts'
 import { listMountSources } from '../../db/links.ts'
-import {
-  findManifestByDigest,
-  findManifestByTag,
-  findWholeManifest,
-  usesDamagedBlob,
-} from '../../db/manifests.ts'
+import { findManifestByDigest, findWholeManifest, usesDamagedBlob } from '../../db/manifests.ts'
 import { findRepository } from '../../db/repositories.ts'
+import { createTag } from '../../db/tags.ts'
 import type { Digest } from '../../domain/digest.ts'
-import { isRefusal } from '../../domain/errors.ts'
+import { isRefusal, RegistryError } from '../../domain/errors.ts'
 import type { RepositoryName, Tag } from '../../domain/reference.ts'
 import type { Pace } from '../backup/pace.ts'
 import { headBlob, mount } from '../blobs.ts'
@@ -60,14 +56,15 @@ export class LocalTarget implements ImportTarget {
     const { feed } = this.#options
     const found = await findManifestByDigest(db.read, { feedId: feed.id, repository, digest })
     if (found === undefined || (await usesDamagedBlob(db.read, found.id))) return undefined
-    if (await this.#isCached(repository, digest)) return undefined
+    if (await this.#isPassing(repository, digest)) return undefined
     return await findWholeManifest(db.read, found.id)
   }
 
+  /** Undefined also for a connector's: it is to become the registry's own. */
   async findTag(repository: RepositoryName, tag: Tag): Promise<string | undefined> {
     const { feed } = this.#options
-    const key = { feedId: feed.id, repository, tag }
-    return (await findManifestByTag(this.#deps.db.read, key))?.digest
+    const found = await findTagOrigin(this.#deps.db.read, { feedId: feed.id, repository, tag })
+    return found?.connectorId === null ? found.digest : undefined
   }
 
   async hasBlob(repository: RepositoryName, digest: Digest): Promise<boolean> {
@@ -118,20 +115,28 @@ export class LocalTarget implements ImportTarget {
   }
 
   async putTag({ repository, tag, manifest, mayMove }: TagPush): Promise<void> {
-    await pushManifest(this.#deps, {
-      ...{ feed: this.#options.feed, repository, by, content: manifest.content },
-      reference: { kind: 'digest', digest: manifest.digest },
-      ...{ contentType: manifest.manifest.mediaType, tags: [tag], mayOverwrite: mayMove },
-    })
+    const { db } = this.#deps
+    const { digest } = manifest
+    const row = await findRepository(db.read, this.#options.feed.id, repository)
+    const key = row && { repositoryId: row.id, tag, digest }
+    try {
+      const put = key && (await db.write(createTag, { ...key, mayOverwrite: mayMove, mayMove, by }))
+      if (put !== undefined) return
+    } catch (error) {
+      if (!isRefusal(error, 'CONFLICT')) throw error
+      const message = 'the tag is there and points at another image: --overwrite-tags moves it.'
+      throw new RegistryError('CONFLICT', message, { cause: error })
+    }
+    throw new RegistryError('MANIFEST_UNKNOWN', `${digest} was deleted here meanwhile.`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  /** What came through a connector may lack what it lists. */
-  async #isCached(repository: RepositoryName, digest: Digest): Promise<boolean> {
+  /** What came through a connector may lack what it lists; an orphan is clean-up's to take. */
+  async #isPassing(repository: RepositoryName, digest: Digest): Promise<boolean> {
     const { db } = this.#deps
     const row = await findRepository(db.read, this.#options.feed.id, repository)
-    const origin = row && (await findManifestOrigin(db.read, { repositoryId: row.id, digest }))
-    return origin?.connectorId !== null && origin?.connectorId !== undefined
+    const found = row && (await findManifestOrigin(db.read, { repositoryId: row.id, digest }))
+    return found === undefined || found.connectorId !== null || found.orphanedSince !== null
   }
 }

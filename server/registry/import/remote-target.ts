@@ -61,8 +61,12 @@ export class RemoteTarget implements ImportTarget {
     return got && { content: got.content, mediaType: got.mediaType ?? '' }
   }
 
-  findTag(repository: RepositoryName, tag: Tag): Promise<string | undefined> {
-    return this.#head(repository, tag)
+  /** To who pushes, HEAD denies an image with a damaged blob, so that it is mended: its tag is there. */
+  async findTag(repository: RepositoryName, tag: Tag): Promise<string | undefined> {
+    const said = await this.#head(repository, tag)
+    if (said !== undefined) return said
+    const name = this.#name(repository)
+    return (await this.#orMissing(() => this.#reader.getManifest(name, tag)))?.digest
   }
 
   async hasBlob(repository: RepositoryName, digest: Digest): Promise<boolean> {

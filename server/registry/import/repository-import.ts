@@ -1,6 +1,6 @@
 import type { Digest } from '../../domain/digest.ts'
 import { isRefusal, RegistryError } from '../../domain/errors.ts'
-import type { Descriptor } from '../../domain/manifest.ts'
+import { type Descriptor, type Manifest, maxManifestBytes } from '../../domain/manifest.ts'
 import { dockerManifest, isIndex, ociManifest } from '../../domain/media-type.ts'
 import { parseTag, type RepositoryName, type Tag } from '../../domain/reference.ts'
 import type { BlobArrivals } from './blob-arrivals.ts'
@@ -37,7 +37,7 @@ export class RepositoryImport {
   readonly #from: string
   readonly #to: RepositoryName
   readonly #trees = new Map<Digest, Promise<Tree>>()
-  readonly #subjects = new Map<Digest, Promise<void>>()
+  readonly #subjects = new Map<Digest, Promise<readonly Digest[]>>()
 
   constructor(deps: RepositoryDeps, from: string, to: RepositoryName) {
     this.#deps = deps
@@ -126,10 +126,12 @@ export class RepositoryImport {
   async #put(found: SourceManifest, isThere: boolean): Promise<Tree> {
     const { target, report } = this.#deps
     const { manifest } = found
-    const blobs = [manifest.config ?? [], manifest.layers].flat()
+    let hasAll = false
     if (!isThere) {
-      await eachOf(unique(blobs), blobsAtOnce, (blob) => this.#bringBlob(blob, false))
-      await eachOf(unique(manifest.optional), blobsAtOnce, (blob) => this.#bringBlob(blob, true))
+      hasAll = await this.#bringBlobs(manifest)
+      await eachOf(unique(manifest.optional), blobsAtOnce, async (blob) => {
+        await this.#bringBlob(blob, true)
+      })
     }
     const children: Digest[] = []
     for (const child of unique(manifest.children)) {
@@ -138,13 +140,28 @@ export class RepositoryImport {
     }
     if (!isThere) {
       report.signal.throwIfAborted()
-      await target.putManifest(this.#to, found)
+      await target.putManifest(this.#to, found).catch(async (error: unknown) => {
+        if (!hasAll || !isRefusal(error, 'MANIFEST_BLOB_UNKNOWN')) throw error
+        // What came hours before the last layer may be clean-up's already.
+        await this.#bringBlobs(manifest)
+        await target.putManifest(this.#to, found)
+      })
       report.count('manifests')
     }
     return { manifest: found, children }
   }
 
-  #bringBlob(blob: Descriptor, isOptional: boolean): Promise<void> {
+  /** False: some are missing, and were named. */
+  async #bringBlobs({ config, layers }: Manifest): Promise<boolean> {
+    let hasAll = true
+    await eachOf(unique([config ?? [], layers].flat()), blobsAtOnce, async (blob) => {
+      const isHere = await this.#bringBlob(blob, false)
+      hasAll &&= isHere
+    })
+    return hasAll
+  }
+
+  #bringBlob(blob: Descriptor, isOptional: boolean): Promise<boolean> {
     return this.#deps.arrivals.bring({ from: this.#from, to: this.#to, blob, isOptional })
   }
 
@@ -157,18 +174,24 @@ export class RepositoryImport {
       await this.#bringTree(digest)
       return true
     }
-    if ((await this.#findStored(digest)) === undefined) {
-      const read = await this.#read(digest).catch((error: unknown) => {
-        if (isRefusal(error, 'MANIFEST_UNKNOWN')) return undefined
-        throw error
-      })
-      if (read === undefined) {
-        await this.#bringBlob(child, false)
-        return false
-      }
+    if ((await this.#findStored(digest)) === undefined && !(await this.#isManifest(child))) {
+      await this.#bringBlob(child, false)
+      return false
     }
     await this.#bringTree(digest)
     return true
+  }
+
+  /** A layout keeps both in one place: what cannot be a manifest is none there. */
+  async #isManifest({ digest, size }: Descriptor): Promise<boolean> {
+    if (size > maxManifestBytes) return false
+    try {
+      await this.#read(digest)
+      return true
+    } catch (error) {
+      if (isRefusal(error, 'MANIFEST_UNKNOWN') || isRefusal(error, 'MANIFEST_INVALID')) return false
+      throw error
+    }
   }
 
   /** Of a manifest and all that it lists; what refers to that, and so on. */
@@ -179,17 +202,18 @@ export class RepositoryImport {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       reached.push(next)
       const tree = await this.#trees.get(next)
-      await this.#bringReferrersTo(next)
-      for (const child of tree?.children ?? []) {
-        if (seen.has(child)) continue
-        seen.add(child)
-        waiting.push(child)
+      const referrers = await this.#bringReferrersTo(next)
+      for (const related of [...(tree?.children ?? []), ...referrers]) {
+        if (seen.has(related)) continue
+        seen.add(related)
+        waiting.push(related)
       }
     }
     return reached
   }
 
-  #bringReferrersTo(subject: Digest): Promise<void> {
+  /** Returns those that say so themselves. What refers to them is the caller's: nobody waits in a circle. */
+  #bringReferrersTo(subject: Digest): Promise<readonly Digest[]> {
     const known = this.#subjects.get(subject)
     if (known !== undefined) return known
     const bringing = this.#findReferrers(subject)
@@ -197,17 +221,18 @@ export class RepositoryImport {
     return bringing
   }
 
-  async #findReferrers(subject: Digest): Promise<void> {
+  async #findReferrers(subject: Digest): Promise<readonly Digest[]> {
     const { source, report } = this.#deps
+    const found: Digest[] = []
     try {
       for (const referrer of await source.referrers(this.#from, subject)) {
         const { manifest } = await this.#bringTree(referrer)
-        // A list that names others could lead in a circle; what a manifest says of itself cannot.
-        if (manifest?.manifest.subject === subject) await this.#bringReferrersOf(referrer)
+        if (manifest?.manifest.subject === subject) found.push(referrer)
       }
     } catch (error) {
       report.skipFor(error, { what: 'manifest', name: `what refers to ${this.#from}@${subject}` })
     }
+    return found
   }
 }
 

@@ -66,8 +66,9 @@ async function send(
     }
     await uploads.commit(upload, push.digest, { body: nothing, range: null })
   } catch (error) {
-    // Bytes that are wrong are no beginning of anything.
-    if (isRefusal(error, 'DIGEST_INVALID')) await uploads.cancel(upload).catch(() => undefined)
+    // Bytes that are wrong are no beginning of anything; those that do not fit would fill the disk.
+    const isUseless = isRefusal(error, 'DIGEST_INVALID') || isRefusal(error, 'QUOTA_EXCEEDED')
+    if (isUseless) await uploads.cancel(upload).catch(() => undefined)
     throw error
   }
 }
