@@ -4,6 +4,7 @@ import type { PartBuffers } from './part-buffers.ts'
 import type { PartLedger } from './part-ledger.ts'
 import type { PartMemory } from './part-memory.ts'
 import type { PartSizes } from './part-sizes.ts'
+import type { PassedBytes } from './passed-bytes.ts'
 
 /** What all uploads to one store share. */
 export interface CloudParts {
@@ -13,4 +14,5 @@ export interface CloudParts {
   readonly partSizes: PartSizes
   readonly memory: PartMemory
   readonly buffers: PartBuffers
+  readonly passed: PassedBytes
 }

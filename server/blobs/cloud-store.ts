@@ -14,6 +14,7 @@ import { PartBuffers } from './part-buffers.ts'
 import { emptyState, type PartLedger, type StagedState, type Staging } from './part-ledger.ts'
 import { PartMemory } from './part-memory.ts'
 import type { PartSizes } from './part-sizes.ts'
+import { PassedBytes } from './passed-bytes.ts'
 import { cutOff, sumOf } from './staged-state.ts'
 
 /** Of all parts on their way, in a store. */
@@ -50,8 +51,8 @@ class CloudStore implements BlobStore {
     this.#keys = cloudKeys(prefix)
     this.#ledger = ledger
     const memory = new PartMemory(partMemoryBytes)
-    const buffers = new PartBuffers()
-    this.#cloud = { bucket, keys: this.#keys, ledger, partSizes, memory, buffers }
+    const [buffers, passed] = [new PartBuffers(), new PassedBytes()]
+    this.#cloud = { bucket, keys: this.#keys, ledger, partSizes, memory, buffers, passed }
   }
 
   async startUpload(location: string): Promise<void> {
@@ -128,10 +129,10 @@ class CloudStore implements BlobStore {
       await this.#verify()
       return undefined
     }
-    const bucket = this.#bucket
+    const { bucket, passed } = this.#cloud
     return {
       sizeBytes,
-      read: (start, end) => readRange(bucket, key, { start, end }),
+      read: (start, end) => passed.through(readRange(bucket, key, { start, end })),
       [Symbol.asyncDispose]: async () => {},
     }
   }

@@ -74,6 +74,7 @@ export class CloudUploadWriter implements UploadWriter {
   async write(chunk: Uint8Array): Promise<void> {
     this.#requireOpen()
     if (chunk.length === 0) return
+    this.#cloud.passed.add(chunk.length)
     try {
       await this.#gather(chunk)
     } catch (error) {
