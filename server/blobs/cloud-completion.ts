@@ -1,12 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bucket } from './bucket.ts'
 import { findSizeSoon } from './cloud-marker.ts'
-import type { StagedPart } from './part-ledger.ts'
+import type { StagedPart, StagedState } from './part-ledger.ts'
 import { isCloudFault } from './retries.ts'
 import { sumOf } from './staged-state.ts'
 
 const lookAgainMs = 300
 const tailsAtOnce = 1000
+
+/** What `finish` has to complete. */
+export interface Assembled {
+  readonly state: StagedState
+  /** The object at the key is the blob already. */
+  readonly isWhole: boolean
+}
 
 /** Completes the parts; done before, with an answer that was lost, is done. */
 export async function completeOnce(

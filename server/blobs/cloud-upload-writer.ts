@@ -1,5 +1,5 @@
 import type { UploadWriter } from './blob-store.ts'
-import { completeOnce } from './cloud-completion.ts'
+import { type Assembled, completeOnce } from './cloud-completion.ts'
 import type { CloudParts } from './cloud-parts.ts'
 import { readRange } from './cloud-range.ts'
 import { GrowingBuffer } from './growing-buffer.ts'
@@ -16,13 +16,6 @@ export interface OpenedUpload {
   /** The ledger's count. */
   readonly writer: number
   readonly state: StagedState
-}
-
-/** What `finish` has to complete. */
-export interface Assembled {
-  readonly state: StagedState
-  /** The object at the key is the blob already. */
-  readonly isWhole: boolean
 }
 
 /**
