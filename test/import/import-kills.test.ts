@@ -122,11 +122,16 @@ test('the command line: what is misused, called off, refused and skipped', {
   expect(skipped.stdout).toMatch(/Imported from 1 repository\n[\s\S]*1 skipped: 1 unfinished/)
   expect(skipped.stderr).toContain('One thing was skipped, named above with the reason')
   rmSync(path.join(layout.root, 'repositories/large/_uploads'), { recursive: true })
-  const program = `${process.execPath} ${main} import ${layout.folder} --feed main --copy --rate 5kB`
   const env = { PATH: process.env.PATH ?? '', ENTREPOT_DATA_DIR: own }
-  const calledOff = await runCommand('timeout', ['-s', 'INT', '2', ...program.split(' ')], {
-    ...{ env, cwd: '/' },
+  const slow = [main, 'import', layout.folder, '--feed', 'main', '--copy', '--rate', '5kB']
+  const interrupt = new AbortController()
+  const before = storedFiles(own).length
+  const running = runCommand(process.execPath, slow, {
+    ...{ env, cwd: '/', signal: interrupt.signal, killSignal: 'SIGINT' },
   })
+  await expect.poll(() => storedFiles(own).length, { timeout: 30_000 }).toBeGreaterThan(before)
+  interrupt.abort()
+  const calledOff = await running
   expect(calledOff.stderr).toContain('The import was called off: the same command goes on with it.')
   expect(calledOff.stdout).toContain('Imported from')
   await using server = await startProcess({ dataDir: own })

@@ -15,6 +15,8 @@ export interface CommandOptions {
   readonly timeoutSeconds?: number
   /** Kills it, as a user does who has no more patience: its code is null then. */
   readonly signal?: AbortSignal
+  /** What it hears then; usually SIGKILL. */
+  readonly killSignal?: NodeJS.Signals
 }
 
 /** Runs a program to its end. A failure is a result, not an error; not being found is an error. */
@@ -38,7 +40,7 @@ export function runCommand(
         printed.output += text
       })
     }
-    options.signal?.addEventListener('abort', () => child.kill('SIGKILL'))
+    options.signal?.addEventListener('abort', () => child.kill(options.killSignal ?? 'SIGKILL'))
     // A program that reads nothing may be gone before its input is written.
     child.stdin.on('error', () => {})
     child.stdin.end(options.input ?? '')
