@@ -6,6 +6,7 @@ import { parse, parseAllDocuments } from 'yaml'
 import { settingNames } from '../../server/config/settings.ts'
 import { projectFolder } from '../support/build.ts'
 import { runCommand } from '../support/command.ts'
+import { mallocSettings } from '../support/process.ts'
 import { needs } from '../support/require.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 
@@ -44,6 +45,13 @@ test('settings in the files for containers and services are settings', () => {
   const ownOfCompose = ['ENTREPOT_IMAGE', 'ENTREPOT_PORT']
   expect(named.filter((name) => !variables.has(name) && !ownOfCompose.includes(name))).toEqual([])
   expect(named).toContain('ENTREPOT_DATA_DIR')
+})
+
+test('whatever starts it tells glibc to give memory back', () => {
+  const wanted = Object.entries(mallocSettings).map((setting) => setting.join('='))
+  for (const file of ['Dockerfile', 'deploy/entrepot.service', 'package.json', 'docs/running.md']) {
+    for (const setting of wanted) expect(read(file), file).toContain(setting)
+  }
 })
 
 test('the objects for Kubernetes belong together', () => {

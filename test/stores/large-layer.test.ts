@@ -17,8 +17,6 @@ const gib = Number(process.env.ENTREPOT_TEST_LARGE_LAYER_GIB ?? 1 / 8)
 /** RGW has its objects in memory here; what does not fit there goes to Swift, which has a disk. */
 const service = gib > 4 ? 'Swift' : 'RGW'
 const mostMemoryBytes = 250_000_000
-/** As the image, the unit of systemd and `npm start` have it. */
-const malloc = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' }
 const authorization = basic('Admin', adminPassword)
 const cloudKind = clouds.find(({ name }) => name === service)
 const missing = cloudKind?.missing ?? service

@@ -36,6 +36,8 @@ export interface ServerProcess extends AsyncDisposable {
   readonly stop: () => Promise<number | NodeJS.Signals>
 }
 
+/** What `npm start`, the image and the unit of systemd tell glibc. */
+export const mallocSettings = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072' } as const
 export const adminPassword = 'correct horse battery staple'
 
 /** Starts the built server and waits until it answers. It never outlives the thread that asks. */
@@ -49,6 +51,7 @@ export async function startProcess(options: ProcessOptions): Promise<ServerProce
     args: [...(options.nodeOptions ?? []), main, 'serve'],
     env: {
       ...withoutOwnSettings(process.env),
+      ...mallocSettings,
       ENTREPOT_LISTEN: `127.0.0.1:${port}`,
       ENTREPOT_DATA_DIR: options.dataDir,
       ENTREPOT_ADMIN_PASSWORD: adminPassword,
