@@ -51,6 +51,7 @@ const transientCodes = new Set([
   'OperationTimedOut',
   'RequestTimeout',
   'ServerBusy',
+  'ServiceUnavailable',
   'SlowDown',
   'Throttling',
   'ThrottlingException',

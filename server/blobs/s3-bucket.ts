@@ -12,6 +12,7 @@ import {
   ListPartsCommand,
   PutObjectCommand,
   type S3Client,
+  type _Error as S3KeyError,
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
@@ -28,7 +29,7 @@ import type {
 } from './bucket.ts'
 import type { StagedPart } from './part-ledger.ts'
 import { copySizes, minPartBytes } from './part-sizes.ts'
-import { cloudError, isCloudFault, withRetries } from './retries.ts'
+import { isCloudFault, withRetries } from './retries.ts'
 import { md5, openS3Client } from './s3-client.ts'
 import type { S3Settings } from './s3-settings.ts'
 
@@ -236,11 +237,11 @@ class S3Bucket implements Bucket {
       ...this.#where,
       Delete: { Quiet: true, Objects: keys.map((Key) => ({ Key })) },
     })
-    const { Errors = [] } = await withRetries(() => this.#client.send(command))
-    const failed = Errors.find(({ Code }) => Code !== 'NoSuchKey')
-    if (failed === undefined) return
-    const { Code: code = 'unknown', Message: message = '' } = failed
-    throw cloudError({ status: 200, code, message })
+    await withRetries(async () => {
+      const { Errors = [] } = await this.#client.send(command)
+      const failed = Errors.find(({ Code }) => Code !== 'NoSuchKey')
+      if (failed !== undefined) throw keyFault(failed)
+    })
   }
 
   async #copyPart(
@@ -289,4 +290,10 @@ async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
 
 function broken(what: string): RegistryError {
   return new RegistryError('UNAVAILABLE', `The blob store answered with ${what}.`)
+}
+
+/** What an answer that is good as a whole says of one key. */
+function keyFault({ Code: code = 'unknown', Message: message = '' }: S3KeyError): Error {
+  const statusCode = code === 'AccessDenied' ? 403 : 400
+  return Object.assign(new Error(message), { code, statusCode })
 }

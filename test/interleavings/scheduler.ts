@@ -1,4 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises'
+import { setImmediate as letOthers, setTimeout as wait } from 'node:timers/promises'
 import type { Outcome } from '../support/content-model.ts'
 import { Gate } from './gate.ts'
 import type { Schedule } from './schedule.ts'
@@ -44,11 +44,18 @@ export async function play(
     taken.push(next)
     await round.settle()
     marks.push(gate.state === 'parked' ? 'parked' : gate.ends > ends ? 'ended' : 'ran')
+    if (gate.ends > ends) await untilClockMoves()
   }
   const outcomes = await round.outcomes
   const retries = round.gates.reduce((sum, gate) => sum + gate.retries, 0)
   const steps = round.gates.map((gate) => gate.steps)
   return { outcomes, taken, marks, steps, retries, waits: round.waits }
+}
+
+/** What a transaction made due at once is due to the next: only what is older than now is. */
+async function untilClockMoves(): Promise<void> {
+  const at = Date.now()
+  while (Date.now() === at) await letOthers()
 }
 
 /** The next of the schedule who can take a step, or the first who can. */

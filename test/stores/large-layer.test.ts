@@ -32,10 +32,7 @@ test.skipIf(missing !== '')(
       ReturnType<NonNullable<typeof cloudKind>['start']>
     >
     await using seen = await openRecordingService(cloud.service.port)
-    await using server = await startProcess({
-      dataDir: path.join(folder.path, 'data'),
-      env: malloc,
-    })
+    await using server = await startProcess({ dataDir: path.join(folder.path, 'data') })
     const { id, properties } = await cloud.newPlace(seen.url)
     const set = await askApi(server.url, {
       ...{ target: '/api/storage?feed=main', headers: { authorization }, json: { id, properties } },
