@@ -49,18 +49,34 @@ export async function listBlobsToCheck(
     .execute()
 }
 
+interface BlobPage {
+  readonly storeId: number
+  readonly after: string
+  readonly limit: number
+}
+
 /** Blobs of a store after the location `after`. */
-export async function listBlobLocations(
+export function listBlobLocations(db: Queries, page: BlobPage): Promise<CheckedBlob[]> {
+  return listBy('location', db, page)
+}
+
+/** Blobs of a store after the digest `after`. */
+export function listBlobDigests(db: Queries, page: BlobPage): Promise<CheckedBlob[]> {
+  return listBy('digest', db, page)
+}
+
+async function listBy(
+  column: 'digest' | 'location',
   db: Queries,
-  page: { readonly storeId: number; readonly after: string; readonly limit: number },
+  { storeId, after, limit }: BlobPage,
 ): Promise<CheckedBlob[]> {
   return db
     .selectFrom('blobs')
     .select(columns)
-    .where('store_id', '=', page.storeId)
-    .where('location', '>', page.after)
-    .orderBy('location')
-    .limit(page.limit)
+    .where('store_id', '=', storeId)
+    .where(column, '>', after)
+    .orderBy(column)
+    .limit(limit)
     .execute()
 }
 

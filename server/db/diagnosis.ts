@@ -1,30 +1,6 @@
 import { sql } from 'kysely'
-import type { CheckedBlob } from './blob-checks.ts'
 import type { Queries } from './database.ts'
 import type { Schema } from './schema.ts'
-
-const blobColumns = [
-  'store_id as storeId',
-  'digest',
-  'location',
-  'size_bytes as sizeBytes',
-  'state',
-] as const
-
-/** Blobs of a store after the digest `after`, in the order of digests. */
-export async function listBlobPage(
-  db: Queries,
-  page: { readonly storeId: number; readonly after: string; readonly limit: number },
-): Promise<CheckedBlob[]> {
-  return db
-    .selectFrom('blobs')
-    .select(blobColumns)
-    .where('store_id', '=', page.storeId)
-    .where('digest', '>', page.after)
-    .orderBy('digest')
-    .limit(page.limit)
-    .execute()
-}
 
 /** Whether an upload has a writer can be told from its epoch; undefined: there is no such upload. */
 export async function findUploadEpoch(db: Queries, id: string): Promise<number | undefined> {

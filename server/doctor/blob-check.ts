@@ -1,8 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { BlobStore } from '../blobs/blob-store.ts'
-import { type BlobImage, type CheckedBlob, listBlobImages } from '../db/blob-checks.ts'
+import {
+  type BlobImage,
+  type CheckedBlob,
+  listBlobDigests,
+  listBlobImages,
+} from '../db/blob-checks.ts'
 import { markDamaged } from '../db/blobs.ts'
-import { listBlobPage } from '../db/diagnosis.ts'
 import { listStores } from '../db/stores.ts'
 import { formatImage } from '../registry/backup/each-blob.ts'
 import { formatSize } from './disk-check.ts'
@@ -53,7 +57,7 @@ async function findMarked(
   for (const { id: storeId } of await listStores(data.db.read)) {
     for (let after: string | undefined = ''; after !== undefined; ) {
       if (performance.now() > endsAt - quickMs / 2) return false
-      const page: CheckedBlob[] = await listBlobPage(data.db.read, {
+      const page: CheckedBlob[] = await listBlobDigests(data.db.read, {
         ...{ storeId, after, limit: pageRows },
       })
       for (const blob of page.filter(({ state }) => state === 'damaged')) {
@@ -105,7 +109,7 @@ async function* blobsAfter(
 ): AsyncIterable<CheckedBlob> {
   const limit = 100
   for (let after: string | undefined = start; after !== undefined; ) {
-    const page: CheckedBlob[] = await listBlobPage(data.db.read, { storeId, after, limit })
+    const page: CheckedBlob[] = await listBlobDigests(data.db.read, { storeId, after, limit })
     yield* page
     after = page.length === limit ? page.at(-1)?.digest : undefined
   }
