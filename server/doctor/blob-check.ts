@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import {
   type BlobImage,
@@ -9,6 +9,7 @@ import {
 import { markDamaged } from '../db/blobs.ts'
 import { listStores } from '../db/stores.ts'
 import { formatImage } from '../registry/backup/each-blob.ts'
+import { findBlobFault } from '../registry/blob-fault.ts'
 import { formatSize } from './disk-check.ts'
 import { type Finding, failure, ok, reasonOf, skipped } from './finding.ts'
 import { type Patient, type PatientWithData, withData } from './patient.ts'
@@ -123,31 +124,13 @@ function isEnough({ isDeep }: PatientWithData, tally: Tally, endsAt: number): bo
 
 async function look(store: BlobStore, blob: CheckedBlob, tally: Tally): Promise<void> {
   try {
-    const reason = await findDamage(store, blob)
-    if (reason !== null) tally.damaged.push({ blob, reason })
+    const reason = await findBlobFault(store, blob, (pieces) => pieces)
+    if (reason !== undefined) tally.damaged.push({ blob, reason })
   } catch (error) {
     tally.unread.push(`${blob.digest}: ${reasonOf(error)}`)
   }
   tally.checked += 1
   tally.bytes += blob.sizeBytes
-}
-
-async function findDamage(
-  store: BlobStore,
-  { location, sizeBytes, digest }: CheckedBlob,
-): Promise<string | null> {
-  await using reader = await store.open(location)
-  if (reader === undefined) return 'its bytes are missing'
-  if (reader.sizeBytes !== sizeBytes) {
-    return `it has ${reader.sizeBytes} bytes instead of ${sizeBytes}`
-  }
-  const [algorithm = ''] = digest.split(':')
-  const hash = createHash(algorithm)
-  if (sizeBytes > 0) {
-    for await (const piece of reader.read(0, sizeBytes - 1)) hash.update(piece)
-  }
-  const found = `${algorithm}:${hash.digest('hex')}`
-  return found === digest ? null : `its bytes are others, with the digest ${found}`
 }
 
 async function report(

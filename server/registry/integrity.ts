@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { BlobReader, BlobStore } from '../blobs/blob-store.ts'
 import { type CheckedBlob, listBlobsToCheck, markLive } from '../db/blob-checks.ts'
 import type { Db } from '../db/database.ts'
 import { listStores } from '../db/stores.ts'
 import { reportDamage } from './blob-damage.ts'
+import { findBlobFault } from './blob-fault.ts'
 import type { CleanupReport } from './cleanup-report.ts'
 import type { Stores } from './stores.ts'
 
@@ -59,7 +58,7 @@ async function checkPage(
 async function checkBlob(deps: IntegrityDeps, blob: CheckedBlob): Promise<void> {
   const { db, stores, report } = deps
   report.progress(`blob ${blob.digest}`)
-  const fault = await findFault(deps, stores.get(blob.storeId), blob)
+  const fault = await findBlobFault(stores.get(blob.storeId), blob, (all) => paced(deps, all))
   if (report.signal.aborted) return
   report.count('checked', 1)
   report.count('bytesChecked', blob.sizeBytes)
@@ -71,41 +70,17 @@ async function checkBlob(deps: IntegrityDeps, blob: CheckedBlob): Promise<void> 
   }
 }
 
-/** What is wrong with the bytes; undefined: nothing. */
-async function findFault(
-  deps: IntegrityDeps,
-  store: BlobStore,
-  blob: CheckedBlob,
-): Promise<string | undefined> {
-  const reader = await store.open(blob.location)
-  if (reader === undefined) return 'its bytes are missing'
-  try {
-    if (reader.sizeBytes !== blob.sizeBytes) {
-      return `it has ${reader.sizeBytes} bytes instead of ${blob.sizeBytes}`
-    }
-    const found = await hash(deps, reader, blob)
-    return found === blob.digest ? undefined : `its bytes are others, with the digest ${found}`
-  } finally {
-    await reader[Symbol.asyncDispose]()
-  }
-}
-
-async function hash(
+/** No faster than it may be, and no further once it is called off. */
+async function* paced(
   { bytesPerSecond, report }: IntegrityDeps,
-  reader: BlobReader,
-  { digest, sizeBytes }: CheckedBlob,
-): Promise<string> {
-  const [algorithm = ''] = digest.split(':')
-  const hash = createHash(algorithm)
-  if (sizeBytes > 0) {
-    for await (const piece of reader.read(0, sizeBytes - 1)) {
-      const startedAt = performance.now()
-      hash.update(piece)
-      await restUntil(startedAt, piece.byteLength, bytesPerSecond())
-      if (report.signal.aborted) return digest
-    }
+  pieces: AsyncIterable<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  for await (const piece of pieces) {
+    const startedAt = performance.now()
+    yield piece
+    await restUntil(startedAt, piece.byteLength, bytesPerSecond())
+    if (report.signal.aborted) return
   }
-  return `${algorithm}:${hash.digest('hex')}`
 }
 
 /** As long as so many bytes may take. */
