@@ -80,6 +80,20 @@ async function listBy(
     .execute()
 }
 
+/** Blobs that are marked damaged, in any store. */
+export async function listDamagedBlobs(db: Queries, limit: number): Promise<CheckedBlob[]> {
+  return (
+    db
+      .selectFrom('blobs')
+      .select(columns)
+      // No parameter: the index is of these alone.
+      .where('state', '=', sql.lit('damaged'))
+      .orderBy('digest')
+      .limit(limit)
+      .execute()
+  )
+}
+
 /** What was damaged and hashes right is live again, if its row still names the location. */
 export async function markLive(
   trx: Queries,

@@ -12,9 +12,13 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { image } from '../support/content.ts'
-import { pushImage } from '../support/push.ts'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { openPatient } from '../../server/administration/doctor.ts'
+import type { BlobReader, BlobStore } from '../../server/blobs/blob-store.ts'
+import { checkBlobs } from '../../server/doctor/blob-check.ts'
+import type { Patient } from '../../server/doctor/patient.ts'
+import { contentOf, image } from '../support/content.ts'
+import { pushBlob, pushImage } from '../support/push.ts'
 import type { TestServer } from '../support/server.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { examine, faultsOf, startPatient } from './stage.ts'
@@ -62,6 +66,37 @@ describe('the doctor', () => {
     expect(marked.join()).toMatch(/it is marked damaged.*main\/hurt:1/)
     await pushImage(tableOf(server), 'main/hurt', damaged, ['1'])
     expect(faultsOf(await examine(server, { only: ['blobs'] }))).toEqual([])
+  })
+
+  test('marks all that is damaged, however few it names', async () => {
+    const many = Array.from({ length: 12 }, (_, at) => contentOf(`layer ${at} of many`))
+    for (const each of many) await pushBlob(tableOf(server), 'main/many', each)
+    const blobs = path.join(server.config.dataDir, 'store/blobs')
+    for (const { bytes } of many) writeFileSync(findFileWith(blobs, bytes), 'short')
+    const faults = faultsOf(await examine(server, { only: ['blobs'], isDeep: true }))
+    expect(faults).toHaveLength(11)
+    expect(faults.at(-1)).toMatch(/^error blobs: 2 more blobs are damaged/)
+    using raw = new DatabaseSync(path.join(server.config.dataDir, 'entrepot.db'))
+    expect(raw.prepare("select 1 from blobs where state = 'damaged'").all()).toHaveLength(12)
+    const marked = faultsOf(await examine(server, { only: ['blobs'] }))
+    expect(marked).toHaveLength(11)
+    expect(marked.at(-1)).toMatch(/^error blobs: 2 more blobs are damaged/)
+    for (const each of many) await pushBlob(tableOf(server), 'main/many', each)
+    expect(faultsOf(await examine(server, { only: ['blobs'] }))).toEqual([])
+  })
+
+  test('ends a quick look in the middle of a layer that takes long', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] })
+    try {
+      await using opened = await openPatient(server.config, {
+        ...{ url: null, ca: null, bodyBytes: 1, isDeep: false },
+      })
+      const faults = faultsOf(await checkBlobs(withSlowStores(opened.patient)))
+      expect(faults).toHaveLength(1)
+      expect(faults[0]).toMatch(/^skipped blobs: The first one takes longer .*--deep/)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   test('names a clock that is an hour off: of the proxy, and of what was noted before', async () => {
@@ -141,6 +176,35 @@ function mountSmall(target: string): boolean {
     return true
   } catch {
     return false
+  }
+}
+
+/** Each piece takes a second, and there are a hundred. */
+function withSlowStores(patient: Patient): Patient {
+  if (!('db' in patient.data)) throw new Error('it has no database')
+  const { stores } = patient.data
+  const slow = (store: BlobStore): BlobStore =>
+    Object.assign(Object.create(store) as BlobStore, {
+      check: () => Promise.resolve(),
+      async open(location: string): Promise<BlobReader | undefined> {
+        const reader = await store.open(location)
+        if (reader === undefined) return undefined
+        const { sizeBytes } = reader
+        return {
+          sizeBytes,
+          read: readSlowly,
+          [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+        }
+      },
+    })
+  const data = { ...patient.data, stores: { ...stores, get: (id: number) => slow(stores.get(id)) } }
+  return { ...patient, data }
+}
+
+async function* readSlowly() {
+  for (let second = 0; second < 100; second += 1) {
+    vi.advanceTimersByTime(1000)
+    yield Buffer.from('.')
   }
 }
 
