@@ -1,7 +1,6 @@
-import { Worker } from 'node:worker_threads'
 import { SqliteConnection } from './sqlite.ts'
 import { copySqlite } from './sqlite-copy.ts'
-import { type PlainError, packError, unpackError } from './sqlite-messages.ts'
+import { type Answer, answer, runInThread } from './sqlite-errand.ts'
 
 /** What a database has. */
 export interface DatabaseContent {
@@ -19,37 +18,17 @@ export interface CopyOrder {
   readonly target: string
 }
 
-export type CopyAnswer =
-  | { readonly ok: true; readonly content: DatabaseContent }
-  | { readonly ok: false; readonly error: PlainError }
-
 /** Copies a database while this thread serves. Throws as `copySqlite`. */
 export function copyInThread(order: CopyOrder): Promise<DatabaseContent> {
-  const worker = new Worker(threadModule(), { name: 'sqlite-copy', workerData: order })
-  return new Promise((resolve, reject) => {
-    worker.on('message', (answer: CopyAnswer) => {
-      if (answer.ok) resolve(answer.content)
-      else reject(unpackError(answer.error))
-    })
-    worker.on('error', reject)
-    worker.on('exit', () => reject(new Error('The thread that copies the database has ended.')))
-  })
-}
-
-/** Built code is run as it is; source goes through a loader. */
-function threadModule(): URL {
-  const name = import.meta.url.endsWith('.ts') ? 'sqlite-copy-source.mjs' : 'sqlite-copy-thread.js'
-  return new URL(name, import.meta.url)
+  return runInThread('sqlite-copy', order)
 }
 
 /** What the thread does. */
-export function answerCopy({ file, target }: CopyOrder): CopyAnswer {
-  try {
+export function answerCopy({ file, target }: CopyOrder): Answer<DatabaseContent> {
+  return answer(() => {
     copySqlite(file, target)
-    return { ok: true, content: countContent(target) }
-  } catch (error) {
-    return { ok: false, error: packError(error) }
-  }
+    return countContent(target)
+  })
 }
 
 /** Reads whole tables: not for a thread that serves. */

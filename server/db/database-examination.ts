@@ -1,6 +1,5 @@
-import { Worker } from 'node:worker_threads'
 import { SqliteConnection } from './sqlite.ts'
-import { type PlainError, packError, unpackError } from './sqlite-messages.ts'
+import { type Answer, answer, runInThread } from './sqlite-errand.ts'
 
 /** What was seen of a database's own health. */
 export interface Examination {
@@ -26,43 +25,20 @@ export interface FileExamination extends ExaminationOrder {
   readonly file: string
 }
 
-export type ExaminationAnswer =
-  | { readonly ok: true; readonly examination: Examination }
-  | { readonly ok: false; readonly error: PlainError }
-
 /** Reads the file while this thread serves. Throws UNAVAILABLE when it cannot be opened. */
 export function examineInThread(order: FileExamination): Promise<Examination> {
-  const worker = new Worker(threadModule(), { name: 'sqlite-examination', workerData: order })
-  return new Promise((resolve, reject) => {
-    worker.on('message', (answer: ExaminationAnswer) => {
-      if (answer.ok) resolve(answer.examination)
-      else reject(unpackError(answer.error))
-    })
-    worker.on('error', reject)
-    worker.on('exit', () => reject(new Error('The thread that examines the database has ended.')))
-  })
-}
-
-/** Built code is run as it is; source goes through a loader. */
-function threadModule(): URL {
-  const isSource = import.meta.url.endsWith('.ts')
-  const name = isSource ? 'sqlite-examination-source.mjs' : 'sqlite-examination-thread.js'
-  return new URL(name, import.meta.url)
+  return runInThread('sqlite-examination', order)
 }
 
 /** What the thread does. */
-export function answerExamination(order: FileExamination): ExaminationAnswer {
-  try {
-    return { ok: true, examination: examineFile(order) }
-  } catch (error) {
-    return { ok: false, error: packError(error) }
-  }
+export function answerExamination(order: FileExamination): Answer<Examination> {
+  return answer(() => examineFile(order))
 }
 
 const mostProblems = 100
 
 /** It blocks: not for a thread that serves. */
-export function examineFile({ file, maxBytes, isDeep }: FileExamination): Examination {
+function examineFile({ file, maxBytes, isDeep }: FileExamination): Examination {
   using connection = new SqliteConnection({ file, mode: 'read', journal: 'any' })
   const read = <R>(sql: string) => connection.query<R>(sql).rows
   const [version] = read<{ version: string }>('select sqlite_version() as version')

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { RegistryError } from '../domain/errors.ts'
 import type { DatabaseLog } from './database.ts'
+import { threadModule } from './sqlite-errand.ts'
 import {
   type Answer,
   compact,
@@ -22,21 +23,13 @@ export interface SqliteWriterOptions {
  */
 export async function openSqliteWriter(options: SqliteWriterOptions): Promise<SqliteWriter> {
   const { file, writesModule, log } = options
-  const worker = new Worker(threadModule(), {
+  const worker = new Worker(threadModule('sqlite-writer'), {
     name: 'sqlite-writer',
     workerData: { file, writesModule } satisfies WriterData,
   })
   const writer = new SqliteWriter(worker, log)
   await writer.started
   return writer
-}
-
-/** Built code is run as it is; source goes through a loader. */
-function threadModule(): URL {
-  const name = import.meta.url.endsWith('.ts')
-    ? 'sqlite-writer-source.mjs'
-    : 'sqlite-writer-thread.js'
-  return new URL(name, import.meta.url)
 }
 
 interface Pending {
