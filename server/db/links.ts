@@ -90,6 +90,11 @@ const storeOf = prepared((db, p: Params<LinkKey>) =>
     .where('digest', '=', p.digest),
 )
 
+/** Whether the repository has the blob, whole or damaged. */
+export async function isLinked(db: Queries, key: LinkKey): Promise<boolean> {
+  return (await storeOf.find(db, key)) !== undefined
+}
+
 /** The blob that a link led to, in the store that it left, may be garbage there. */
 export async function noteLeft(trx: Queries, storeId: number, digest: string): Promise<void> {
   await noteCandidates(trx, { kind: 'blob', scopeId: storeId, digests: [digest], dueInMs: 0 })

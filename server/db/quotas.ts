@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { type QuotaUse, quotaRefusal } from '../domain/quota.ts'
 import type { Queries } from './database.ts'
+import { isLinked } from './links.ts'
 import { type Params, prepared } from './prepared.ts'
 
 /** A repository, and how much it and its feed may have; null: any number of bytes. */
@@ -156,14 +157,6 @@ export function listFeedUses(
   return feedUses.list(db, {})
 }
 
-const linked = prepared((db, p: Params<{ repositoryId: number; digest: string }>) =>
-  db
-    .selectFrom('links')
-    .select('digest')
-    .where('repository_id', '=', p.repositoryId)
-    .where('digest', '=', p.digest),
-)
-
 /**
  * Whether the repository has a blob whose bytes are damaged: an upload may be what mends it, and costs
  * nothing then.
@@ -203,14 +196,14 @@ export async function findRoom(
   }
   const found = await uses.find(db, { feedId, repositoryId, storeId, digest: digest ?? '' })
   if (found === undefined) throw new Error('a SELECT without its row')
-  const link = digest === null ? undefined : await linked.find(db, { repositoryId, digest })
+  const isInRepository = digest !== null && (await isLinked(db, { repositoryId, digest }))
   return {
     uses: [
       ...figuresOf('repository', repositoryQuotaBytes, found.repositoryBytes),
       ...figuresOf('registry', feedQuotaBytes, found.feedBytes),
     ],
-    isInRepository: link !== undefined,
-    isInFeed: link !== undefined || found.linksOfBlob > 0,
+    isInRepository,
+    isInFeed: isInRepository || found.linksOfBlob > 0,
   }
 }
 
