@@ -44,6 +44,17 @@ export function parseBaseUrl(text: string): PublicAddress | undefined {
   return formatAddress(match?.[1]?.toLowerCase() === 'https' ? 'https' : 'http', authority)
 }
 
+const everywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+
+/** Where a client on the same machine finds who listens there. */
+export function formatOwnUrl(
+  scheme: 'http' | 'https',
+  listening: { readonly host: string; readonly port: number },
+): string {
+  const host = everywhere[listening.host] ?? listening.host
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${listening.port}`
+}
+
 function isHost(host: string): boolean {
   return host.startsWith('[') ? URL.canParse(`http://${host}`) : namePattern.test(host)
 }

@@ -2,6 +2,7 @@ import http, { type Server } from 'node:http'
 import https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Config } from '../config.ts'
+import { formatOwnUrl } from '../domain/base-url.ts'
 import { RegistryError } from '../domain/errors.ts'
 import type { CertificatePair } from './certificate.ts'
 
@@ -67,7 +68,5 @@ export function urlOf(
   listening: Config['listen'],
 ): string {
   const { port } = server.address() as AddressInfo
-  const wildcards: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
-  const host = wildcards[listening.host] ?? listening.host
-  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return formatOwnUrl(scheme, { host: listening.host, port })
 }
