@@ -6,7 +6,7 @@ import { openConnectors } from './app/connectors.ts'
 import { openFiles } from './app/files.ts'
 import { openIdentity } from './app/identity.ts'
 import { type JobTimes, type OpenJobs, openJobs } from './app/jobs.ts'
-import { lockData, openAllStores, openUsedFolders, trialsOf, watchStores } from './app/stores.ts'
+import { lockData, openAllStores, openUsedFolders, watchStores } from './app/stores.ts'
 import { startSweeping } from './app/sweeping.ts'
 import type { Authenticator } from './auth/authenticate.ts'
 import { openEncryption } from './auth/encrypted.ts'
@@ -14,6 +14,7 @@ import { createFirstAdministrator, type FirstAdministrator } from './auth/first-
 import { openPasswords, type Passwords } from './auth/password.ts'
 import { openSecretKey } from './auth/secret-key.ts'
 import { createCloud } from './blobs/cloud.ts'
+import { trialsOf } from './blobs/trial-store.ts'
 import { readVersion } from './config/version.ts'
 import type { Config } from './config.ts'
 import { type Db, openDatabase } from './db/database.ts'
@@ -226,7 +227,7 @@ async function openServer(
     secrets: foundation.secrets,
     storageRoots: config.storageRoots,
     createCloud,
-    openTrial: trialsOf(config),
+    openTrial: trialsOf(config.diskReserveBytes),
     defaultStoreId: stores.defaultStoreId,
     wakeJobs: () => foundation.jobs.wake(),
   }

@@ -1,7 +1,7 @@
 import { stat, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { openCloudTrial, openDiskTrial } from '../blobs/trial-store.ts'
+import { trialsOf } from '../blobs/trial-store.ts'
 import { ownUrlOf } from '../config/own-url.ts'
 import { secretsOf, showSettings } from '../config/shown-settings.ts'
 import { readVersion } from '../config/version.ts'
@@ -158,11 +158,7 @@ async function openData(config: Config): Promise<PatientData | Finding> {
       const isKeyed = secretKey !== null || (await exists(path.join(dataDir, 'secret.key')))
       const secrets = isKeyed ? await openSecrets(config) : unreadable
       const stores = await openForReading(config, db, secrets)
-      const openTrial = {
-        disk: (folder: string) => openDiskTrial(folder, diskReserveBytes),
-        cloud: openCloudTrial,
-      }
-      return { db, stores, secrets, openTrial }
+      return { db, stores, secrets, openTrial: trialsOf(diskReserveBytes) }
     } catch (error) {
       await db[Symbol.asyncDispose]()
       throw error

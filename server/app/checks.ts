@@ -1,3 +1,4 @@
+import { trialsOf } from '../blobs/trial-store.ts'
 import type { Config } from '../config.ts'
 import { findDatabaseTime } from '../db/clock.ts'
 import type { Db } from '../db/database.ts'
@@ -7,7 +8,7 @@ import type { SelfTestDeps } from '../doctor/self-test.ts'
 import { readBackupState } from '../registry/backup/backup-health.ts'
 import type { Settings } from '../registry/settings.ts'
 import type { Secrets, Stores } from '../registry/stores.ts'
-import { listUsedFolders, trialsOf } from './stores.ts'
+import { listUsedFolders } from './stores.ts'
 
 export interface CheckDeps {
   readonly config: Config
@@ -41,7 +42,7 @@ export function openChecks(deps: CheckDeps) {
   // Of all addresses the server asks only the one that is configured, whoever calls.
   const patient = (): Patient => ({
     ...{ config, now, ca: null, bodyBytes: defaultBodyBytes, isDeep: false },
-    data: { db, stores, secrets, openTrial: trialsOf(config) },
+    data: { db, stores, secrets, openTrial: trialsOf(config.diskReserveBytes) },
     ...{ ownUrl: own.url, baseUrl: configuredBaseUrl(), configuredBaseUrl: configuredBaseUrl() },
     serverUid: process.getuid?.() ?? null,
   })

@@ -5,7 +5,6 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import { openCachedStore } from '../blobs/cached-store.ts'
 import { openCloud } from '../blobs/cloud.ts'
 import { openFileStore } from '../blobs/file-store.ts'
-import { openCloudTrial, openDiskTrial } from '../blobs/trial-store.ts'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/database.ts'
 import { lockFolder, type ProcessLock } from '../db/process-lock.ts'
@@ -127,14 +126,6 @@ export function watchStores(stores: Stores, log: Log): () => void {
   const timer = setInterval(look, lookMs)
   timer.unref()
   return () => clearInterval(timer)
-}
-
-/** What opens a place to try it out. */
-export function trialsOf({ diskReserveBytes }: Pick<Config, 'diskReserveBytes'>) {
-  return {
-    disk: (folder: string) => openDiskTrial(folder, diskReserveBytes),
-    cloud: openCloudTrial,
-  }
 }
 
 export async function lockData(dataDir: string): Promise<ProcessLock> {

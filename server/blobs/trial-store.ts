@@ -12,7 +12,15 @@ export interface TrialStore extends AsyncDisposable {
   readonly store: BlobStore
 }
 
-export async function openCloudTrial(place: CloudPlace): Promise<TrialStore> {
+/** What opens a place to try it out; a folder's disk must keep so many bytes free. */
+export function trialsOf(reserveBytes: number) {
+  return {
+    disk: (folder: string) => openDiskTrial(folder, reserveBytes),
+    cloud: openCloudTrial,
+  }
+}
+
+async function openCloudTrial(place: CloudPlace): Promise<TrialStore> {
   const prefix = `${place.settings.prefix}entrepot-test-${randomUUID()}/`
   const inside = withPrefix(place, prefix)
   const id = await createCloud(inside)
@@ -33,7 +41,7 @@ function withPrefix(place: CloudPlace, prefix: string): CloudPlace {
     : { type: 'azure', settings: { ...place.settings, prefix } }
 }
 
-export async function openDiskTrial(folder: string, reserveBytes: number): Promise<TrialStore> {
+async function openDiskTrial(folder: string, reserveBytes: number): Promise<TrialStore> {
   const root = path.join(folder, `entrepot-test-${randomUUID()}`)
   const store = await openFileStore({ root, reserveBytes })
   return {

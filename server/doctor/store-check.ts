@@ -1,10 +1,8 @@
 import { listStores, type StoreRecord } from '../db/stores.ts'
-import { isRefusal } from '../domain/errors.ts'
 import { listFeeds } from '../registry/feeds.ts'
-import { cloudPlaceOf, isTrue, type StoreParts } from '../registry/store-properties.ts'
-import { testStore } from '../registry/store-test.ts'
-import { fetchRange } from '../registry/store-trial.ts'
-import { type KnownStore, partsOf } from '../registry/stores.ts'
+import type { StoreParts } from '../registry/store-properties.ts'
+import { tryPlace } from '../registry/store-trial.ts'
+import { isServedElsewhere, type KnownStore, partsOf } from '../registry/stores.ts'
 import { askAsClient } from './client-view.ts'
 import { type Finding, failure, ok, reasonOf, skipped } from './finding.ts'
 import { type Patient, type PatientWithData, withData } from './patient.ts'
@@ -56,12 +54,12 @@ async function checkStore(patient: PatientWithData, looked: Looked): Promise<Fin
   )
   if (isServedElsewhere(refused)) return skipped(name, `Another process serves it (${users}).`)
   if (refused !== null) return fail('It cannot be used', reasonOf(refused))
-  const failed = await within(tryIt(patient, { known, parts }).then((step) => step, reasonOf))
-  if (failed === null) return ok(name, `Writing, reading, listing and deleting work (${users}).`)
-  if (typeof failed === 'object' && 'step' in failed) {
-    return fail(`The step "${failed.step}" fails`, failed.reason)
-  }
-  return fail('It cannot be tried', reasonOf(failed))
+  const trial = tryPlace(patient.data.openTrial, parts, known.name)
+  const steps = await within(trial.catch(reasonOf))
+  if (!Array.isArray(steps)) return fail('It cannot be tried', reasonOf(steps))
+  const failed = steps.find(({ reason }) => reason !== null)
+  if (failed !== undefined) return fail(`The step "${failed.step}" fails`, failed.reason ?? '')
+  return ok(name, `Writing, reading, listing and deleting work (${users}).`)
 }
 
 function readParts(
@@ -94,25 +92,6 @@ async function findUnreachable(parts: StoreParts): Promise<string | null> {
   if (endpoint === null) return null
   const { status, problem } = await askAsClient(endpoint)
   return status === null ? `${endpoint} does not answer: ${problem ?? 'no reason is known'}` : null
-}
-
-async function tryIt(
-  { data }: PatientWithData,
-  { known, parts }: { readonly known: KnownStore; readonly parts: StoreParts },
-): Promise<{ readonly step: string; readonly reason: string } | null> {
-  const isDisk = parts.type === 'disk'
-  await using trial = isDisk
-    ? await data.openTrial.disk(known.name)
-    : await data.openTrial.cloud(cloudPlaceOf(parts))
-  const redirects = isTrue(parts.options.RedirectDownloads)
-  const steps = await testStore(trial.store, { isDisk, redirects, fetchRange })
-  const failed = steps.find(({ reason }) => reason !== null)
-  return failed === undefined ? null : { step: failed.step, reason: failed.reason ?? '' }
-}
-
-function isServedElsewhere(error: unknown): boolean {
-  if (!isRefusal(error, 'UNAVAILABLE')) return false
-  return (error.detail as { servedElsewhere?: unknown } | undefined)?.servedElsewhere === true
 }
 
 /** Clients of the cloud try again for long; who looks does not wait for that. */

@@ -2,7 +2,7 @@ import path from 'node:path'
 import type { CloudPlace } from '../blobs/cloud.ts'
 import type { TrialStore } from '../blobs/trial-store.ts'
 import { describeStore, type FeedStorageDeps } from './feed-storage.ts'
-import { cloudPlaceOf, isTrue } from './store-properties.ts'
+import { cloudPlaceOf, isTrue, type StoreParts } from './store-properties.ts'
 import { reasonOf, type StoreStep, testStore } from './store-test.ts'
 
 export interface StoreTrialDeps extends FeedStorageDeps {
@@ -21,23 +21,30 @@ export async function tryStore(
   given: { readonly id: string; readonly properties: Readonly<Record<string, unknown>> },
 ): Promise<{ readonly steps: readonly StoreStep[]; readonly works: boolean }> {
   const { parts } = await describeStore(deps, given)
-  const isDisk = parts.type === 'disk'
-  const open = () =>
-    isDisk
-      ? deps.openTrial.disk(path.resolve(deps.dataDir, parts.place.StoragePath ?? ''))
-      : deps.openTrial.cloud(cloudPlaceOf(parts))
+  const folder = path.resolve(deps.dataDir, parts.place.StoragePath ?? '')
   try {
-    await using trial = await open()
-    const redirects = isTrue(parts.options.RedirectDownloads)
-    const steps = await testStore(trial.store, { isDisk, redirects, fetchRange })
+    const steps = await tryPlace(deps.openTrial, parts, folder)
     return { steps, works: steps.every(({ reason }) => reason === null) }
   } catch (error) {
     return { steps: [{ step: 'open', reason: reasonOf(error) }], works: false }
   }
 }
 
-/** The status, and how many bytes came, for the first kilobyte of an address. */
-export async function fetchRange(address: string) {
+/** The same for what is described already. Throws what opening it throws. */
+export async function tryPlace(
+  openTrial: StoreTrialDeps['openTrial'],
+  parts: StoreParts,
+  folder: string,
+): Promise<StoreStep[]> {
+  const isDisk = parts.type === 'disk'
+  await using trial = isDisk
+    ? await openTrial.disk(folder)
+    : await openTrial.cloud(cloudPlaceOf(parts))
+  const redirects = isTrue(parts.options.RedirectDownloads)
+  return await testStore(trial.store, { isDisk, redirects, fetchRange })
+}
+
+async function fetchRange(address: string) {
   const response = await fetch(address, {
     headers: { range: `bytes=0-${rangeBytes - 1}` },
     redirect: 'error',
