@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { CallError, type Client, call } from '../../contract/call.ts'
+import { openDatabase } from '../../server/db/database.ts'
+import { hasSizeChanges } from '../../server/db/sizes.ts'
 import { clientOf } from '../support/api-call.ts'
 import { image } from '../support/content.ts'
 import { addPerson, tasks, untilRulesAreNew } from '../support/people.ts'
@@ -41,6 +43,14 @@ const statusOf = async (promise: Promise<unknown>) =>
   )
 const blobBytes = app.blobs.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
 const manifestBytes = app.manifest.bytes.byteLength
+
+test('the metrics add up nothing where no registry has a quota', async () => {
+  await using db = await openDatabase({ url: server.config.databaseUrl })
+  expect(await hasSizeChanges(db.read)).toBe(true)
+  const headers = { authorization: server.admin }
+  await send(server.url, { method: 'GET', target: '/metrics', headers })
+  expect(await hasSizeChanges(db.read)).toBe(true)
+})
 
 test('a registry tells its quota and what it has, each blob once', async () => {
   expect(await call(admin, api.registries.get, { query: { feed: 'team' } })).toMatchObject({
