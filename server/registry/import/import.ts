@@ -1,11 +1,12 @@
 import { RegistryError } from '../../domain/errors.ts'
 import { parseRepositoryPath, type RepositoryName } from '../../domain/reference.ts'
+import { eachOf } from '../at-once.ts'
 import type { Pace } from '../backup/pace.ts'
 import { BlobArrivals } from './blob-arrivals.ts'
 import type { CountName, ImportReport, SkippedItem, SkipReason } from './import-report.ts'
 import { RepositoryImport } from './repository-import.ts'
 import type { Selection } from './selection.ts'
-import { eachOf, Slots } from './slots.ts'
+import { Slots } from './slots.ts'
 import type { Source } from './source.ts'
 import type { ImportTarget } from './target.ts'
 
