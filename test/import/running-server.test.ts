@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { parseDigest } from '../../server/domain/digest.ts'
+import { parseRepositoryName, parseTag } from '../../server/domain/reference.ts'
 import { Pace } from '../../server/registry/backup/pace.ts'
 import { importImages } from '../../server/registry/import/import.ts'
 import { ImportReport } from '../../server/registry/import/import-report.ts'
@@ -204,6 +206,20 @@ test('a tag that is there is moved only when that is asked for', async () => {
   const order = { overwriteTags: true }
   expect(skippedOf(await runImport(server.config, { ...input, order }))).toEqual([])
   await expectPulled(server, [{ name: 'main/moved', reference: '1', manifest: there.manifest }])
+})
+
+test('a tag comes also when its manifest came long before', async () => {
+  const each = image('long before')
+  await pushImage(tableOf(server), 'main/before', each)
+  const options = clientOptions('--url', server.url, admin())
+  await using target = new RemoteTarget({ ...options, feedKey: 'main' }, new ImportReport(listen()))
+  const [repository, tag] = [parseRepositoryName('before'), parseTag('1')]
+  const { digest } = each.manifest
+  const put = { repository, tag, digest: parseDigest(digest), mayMove: false }
+  await target.putTag(put)
+  await expectPulled(server, [{ name: 'main/before', reference: '1', manifest: each.manifest }])
+  const gone = parseDigest(image('never pushed').manifest.digest)
+  await expect(target.putTag({ ...put, digest: gone })).rejects.toThrow('has no')
 })
 
 describe.skipIf(inject('postgresMissing') !== '')(

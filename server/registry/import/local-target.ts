@@ -114,9 +114,8 @@ export class LocalTarget implements ImportTarget {
     })
   }
 
-  async putTag({ repository, tag, manifest, mayMove }: TagPush): Promise<void> {
+  async putTag({ repository, tag, digest, mayMove }: TagPush): Promise<void> {
     const { db } = this.#deps
-    const { digest } = manifest
     const row = await findRepository(db.read, this.#options.feed.id, repository)
     const key = row && { repositoryId: row.id, tag, digest }
     try {

@@ -6,6 +6,8 @@ import { PushClient, type RemoteUpload } from '../../upstream/push-client.ts'
 import { BlobCursor } from './blob-cursor.ts'
 import type { ImportReport } from './import-report.ts'
 import { Patience } from './patience.ts'
+import { readManifest } from './read-manifest.ts'
+import { RecentManifests } from './recent-manifests.ts'
 import type { SourceBlob, SourceManifest } from './source.ts'
 import type { BlobPush, ImportTarget, StoredManifest, TagPush } from './target.ts'
 
@@ -13,6 +15,8 @@ import type { BlobPush, ImportTarget, StoredManifest, TagPush } from './target.t
 const usualPartBytes = 64 * 1024 * 1024
 /** What is sent at once, from memory. */
 const smallBytes = 1024 * 1024
+/** Of manifests whose tags may follow. */
+const recentBytes = 32 * 1024 * 1024
 
 /** Who may see nothing there hears that there is nothing. */
 const unseen = 'DENIED'
@@ -33,6 +37,7 @@ export class RemoteTarget implements ImportTarget {
   readonly #partBytes: number
   /** Begun when a mount was asked for in vain. */
   readonly #begun = new Map<string, RemoteUpload>()
+  readonly #recent = new RecentManifests(recentBytes)
 
   constructor(options: RemoteOptions, report: ImportReport) {
     this.#feedKey = options.feedKey
@@ -56,9 +61,7 @@ export class RemoteTarget implements ImportTarget {
     digest: Digest,
   ): Promise<StoredManifest | undefined> {
     if ((await this.#head(repository, digest)) === undefined) return undefined
-    const name = this.#name(repository)
-    const got = await this.#orMissing(() => this.#reader.getManifest(name, digest))
-    return got && { content: got.content, mediaType: got.mediaType ?? '' }
+    return await this.#orMissing(() => this.#fetch(repository, digest))
   }
 
   /** To who pushes, HEAD denies an image with a damaged blob, so that it is mended: its tag is there. */
@@ -101,12 +104,19 @@ export class RemoteTarget implements ImportTarget {
     return 'copied'
   }
 
-  async putManifest(repository: RepositoryName, manifest: SourceManifest): Promise<void> {
-    await this.#put(repository, manifest.digest, manifest)
+  async putManifest(
+    repository: RepositoryName,
+    { digest, content, manifest }: SourceManifest,
+  ): Promise<void> {
+    const stored = { content, mediaType: manifest.mediaType }
+    await this.#put(repository, digest, stored)
+    this.#recent.keep(digest, stored)
   }
 
-  async putTag({ repository, tag, manifest }: TagPush): Promise<void> {
-    await this.#put(repository, tag, manifest)
+  async putTag({ repository, tag, digest }: TagPush): Promise<void> {
+    const recent = this.#recent.find(digest)
+    const stored = recent ?? (await this.#patience.run(() => this.#fetch(repository, digest)))
+    await this.#put(repository, tag, stored)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -177,17 +187,22 @@ export class RemoteTarget implements ImportTarget {
     return upload
   }
 
+  /** Throws DIGEST_INVALID for other bytes: a tag would name those. */
+  async #fetch(repository: RepositoryName, digest: Digest): Promise<StoredManifest> {
+    const { content, mediaType } = await this.#reader.getManifest(this.#name(repository), digest)
+    const { manifest } = readManifest({ content, mediaType, digest })
+    const stored = { content, mediaType: manifest.mediaType }
+    this.#recent.keep(digest, stored)
+    return stored
+  }
+
   async #put(
     repository: RepositoryName,
     reference: string,
-    { content, manifest }: SourceManifest,
+    manifest: StoredManifest,
   ): Promise<void> {
-    const { mediaType } = manifest
     const name = this.#name(repository)
-    await this.#patience.run(
-      () => this.#pusher.putManifest(name, reference, { mediaType, content }),
-      unseen,
-    )
+    await this.#patience.run(() => this.#pusher.putManifest(name, reference, manifest), unseen)
   }
 }
 

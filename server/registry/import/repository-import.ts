@@ -21,10 +21,11 @@ export interface RepositoryDeps {
 /** Of one manifest; fewer may be on their way at once. */
 const blobsAtOnce = 16
 
-/** A manifest that was dealt with, and what it lists. */
+/** A manifest that was dealt with; not itself, since one repository may have a hundred thousand. */
 interface Tree {
-  /** Undefined: it is not in the target, and it was named why. */
-  readonly manifest: SourceManifest | undefined
+  /** False: it is not in the target, and it was named why. */
+  readonly isHere: boolean
+  readonly subject: Digest | null
   readonly children: readonly Digest[]
 }
 
@@ -54,13 +55,14 @@ export class RepositoryImport {
       const digest = await source.findTag(this.#from, tag)
       const reference = { kind: 'tag', tag } as const
       const read = digest ?? (await source.getManifest(this.#from, reference))
-      const { manifest } = await this.#bringTree(read)
+      const { isHere } = await this.#bringTree(read)
       const root = typeof read === 'string' ? read : read.digest
       const reached = await this.#bringReferrersOf(root)
-      if (manifest === undefined) {
+      if (isHere) await this.#tag(tag, root)
+      else {
         const message = `its manifest ${root} could not be imported, as named above.`
         report.skip({ ...of, reason: 'incomplete', message })
-      } else await this.#tag(tag, manifest)
+      }
       return reached
     } catch (error) {
       report.skipFor(error, of)
@@ -73,17 +75,17 @@ export class RepositoryImport {
     await this.#bringReferrersOf(digest)
   }
 
-  async #tag(tag: Tag, manifest: SourceManifest): Promise<void> {
+  async #tag(tag: Tag, digest: Digest): Promise<void> {
     const { target, report, overwriteTags: mayMove } = this.#deps
     const current = await target.findTag(this.#to, tag)
-    if (current === manifest.digest) return report.count('tagsThere')
+    if (current === digest) return report.count('tagsThere')
     if (current !== undefined && !mayMove) {
       throw new RegistryError(
         'CONFLICT',
-        `the tag is there and points at ${current}, not at ${manifest.digest}: --overwrite-tags moves it.`,
+        `the tag is there and points at ${current}, not at ${digest}: --overwrite-tags moves it.`,
       )
     }
-    await target.putTag({ repository: this.#to, tag, manifest, mayMove })
+    await target.putTag({ repository: this.#to, tag, digest, mayMove })
     report.count('tags')
   }
 
@@ -108,7 +110,7 @@ export class RepositoryImport {
       return await this.#put(manifest, stored !== undefined)
     } catch (error) {
       report.skipFor(error, { what: 'manifest', name: `${this.#from}@${digest}` })
-      return { manifest: undefined, children: [] }
+      return { isHere: false, subject: null, children: [] }
     }
   }
 
@@ -148,7 +150,7 @@ export class RepositoryImport {
       })
       report.count('manifests')
     }
-    return { manifest: found, children }
+    return { isHere: true, subject: manifest.subject, children }
   }
 
   /** False: some are missing, and were named. */
@@ -226,8 +228,8 @@ export class RepositoryImport {
     const found: Digest[] = []
     try {
       for (const referrer of await source.referrers(this.#from, subject)) {
-        const { manifest } = await this.#bringTree(referrer)
-        if (manifest?.manifest.subject === subject) found.push(referrer)
+        const tree = await this.#bringTree(referrer)
+        if (tree.subject === subject) found.push(referrer)
       }
     } catch (error) {
       report.skipFor(error, { what: 'manifest', name: `what refers to ${this.#from}@${subject}` })

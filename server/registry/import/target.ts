@@ -35,7 +35,7 @@ export interface BlobPush {
 export interface TagPush {
   readonly repository: RepositoryName
   readonly tag: Tag
-  readonly manifest: SourceManifest
+  readonly digest: Digest
   /** Whether it may be another image's now. */
   readonly mayMove: boolean
 }
