@@ -1,3 +1,4 @@
+import { isDigest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { parseRepositoryPath, type RepositoryName } from '../../domain/reference.ts'
 import { eachOf } from '../at-once.ts'
@@ -90,13 +91,13 @@ async function importRepository(
     const bringing = new RepositoryImport({ ...deps, overwriteTags }, name, to)
     const tags = await tagsOf(source, name, selection)
     report.count('tagsLeftOut', tags.others.length)
-    const brought = new Set<string>(tags.wanted)
+    const about = byWhatTheyAreAbout(tags.others)
     await eachOf(tags.wanted, atOnce, async (tag) => {
-      const reached = await bringing.bringTag(tag)
-      for (const related of tagsAbout(reached, tags.others)) {
-        if (brought.has(related)) continue
-        brought.add(related)
-        await bringing.bringTag(related)
+      for (const digest of await bringing.bringTag(tag)) {
+        const related = about.get(digest) ?? []
+        // Each once.
+        about.delete(digest)
+        for (const other of related) await bringing.bringTag(other)
       }
     })
     if (selection.wantsUntagged) {
@@ -141,8 +142,11 @@ async function tagsOf(source: Source, name: string, selection: Selection): Promi
  * Where a registry lists no referrers, they hang on tags made of the digest: `sha256-<hex>` (OCI
  * distribution-spec, "Referrers Tag Schema"), and `.sig`, `.att`, `.sbom` behind it (cosign).
  */
-function tagsAbout(digests: readonly string[], tags: readonly string[]): string[] {
-  if (tags.length === 0) return []
-  const beginnings = new Set(digests.map((digest) => digest.replace(':', '-')))
-  return tags.filter((tag) => beginnings.has(tag.replace(/\.[a-z]+$/, '')))
+function byWhatTheyAreAbout(tags: readonly string[]): Map<string, string[]> {
+  const about = new Map<string, string[]>()
+  for (const tag of tags) {
+    const digest = tag.replace('-', ':').replace(/\.[a-z]+$/, '')
+    if (isDigest(digest)) about.set(digest, [...(about.get(digest) ?? []), tag])
+  }
+  return about
 }
