@@ -40,9 +40,12 @@ export class BlobArrivals {
     const { target, report } = this.#deps
     const { digest } = wanted.blob
     report.signal.throwIfAborted()
+    const isComing = this.#arriving.has(digest)
     try {
       if (await target.hasBlob(wanted.to, digest)) report.count('alreadyThere')
-      else await this.#alone(digest, () => this.#mountOrPut(wanted))
+      else {
+        await this.#alone(digest, (hasWaited) => this.#mountOrPut(wanted, isComing || hasWaited))
+      }
       return true
     } catch (error) {
       if (wanted.isOptional && isRefusal(error, 'BLOB_UNKNOWN')) report.count('elsewhere')
@@ -51,13 +54,15 @@ export class BlobArrivals {
     }
   }
 
-  async #alone(digest: Digest, work: () => Promise<void>): Promise<void> {
+  async #alone(digest: Digest, work: (hasWaited: boolean) => Promise<void>): Promise<void> {
+    let hasWaited = false
     for (;;) {
       const other = this.#arriving.get(digest)
       if (other === undefined) break
+      hasWaited = true
       await other.catch(() => undefined)
     }
-    const arriving = this.#deps.slots.run(work)
+    const arriving = this.#deps.slots.run(() => work(hasWaited))
     this.#arriving.set(digest, arriving)
     try {
       await arriving
@@ -66,12 +71,12 @@ export class BlobArrivals {
     }
   }
 
-  async #mountOrPut({ from, to, blob }: WantedBlob): Promise<void> {
+  async #mountOrPut({ from, to, blob }: WantedBlob, mayBeThere: boolean): Promise<void> {
     const { source, target, report } = this.#deps
     const { digest } = blob
     report.signal.throwIfAborted()
-    // Another image of this repository may have brought it while this one waited.
-    if (await target.hasBlob(to, digest)) return report.count('alreadyThere')
+    // Another image of this repository may have brought it meanwhile.
+    if (mayBeThere && (await target.hasBlob(to, digest))) return report.count('alreadyThere')
     if (await target.mountBlob(to, digest)) return report.count('shared')
     const found = await source.openBlob(from, blob)
     const paced = this.#paced(found)

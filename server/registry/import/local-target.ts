@@ -1,6 +1,5 @@
 import { findManifestOrigin, findTagOrigin } from '../../db/cached-content.ts'
 import type { Db } from '../../db/database.ts'
-import { listMountSources } from '../../db/links.ts'
 import { findManifestByDigest, findWholeManifest, usesDamagedBlob } from '../../db/manifests.ts'
 import { findRepository } from '../../db/repositories.ts'
 import { createTag } from '../../db/tags.ts'
@@ -80,11 +79,7 @@ export class LocalTarget implements ImportTarget {
 
   /** Who imports has the data folder: there is nothing that may not be seen. */
   async mountBlob(repository: RepositoryName, digest: Digest): Promise<boolean> {
-    const { db } = this.#deps
     const { feed } = this.#options
-    const { storeId } = feed
-    const [known] = await listMountSources(db.read, { storeId, digest, limit: 1 })
-    if (known === undefined) return false
     const mayPull = () => true
     return await mount(this.#deps, { feed, repository, digest, from: null, mayPull })
   }
