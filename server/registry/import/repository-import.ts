@@ -176,22 +176,24 @@ export class RepositoryImport {
       await this.#bringTree(digest)
       return true
     }
-    if ((await this.#findStored(digest)) === undefined && !(await this.#isManifest(child))) {
+    const isStored = (await this.#findStored(digest)) !== undefined
+    const manifest = isStored ? digest : await this.#readIfManifest(child)
+    if (manifest === undefined) {
       await this.#bringBlob(child, false)
       return false
     }
-    await this.#bringTree(digest)
+    await this.#bringTree(manifest)
     return true
   }
 
   /** A layout keeps both in one place: what cannot be a manifest is none there. */
-  async #isManifest({ digest, size }: Descriptor): Promise<boolean> {
-    if (size > maxManifestBytes) return false
+  async #readIfManifest({ digest, size }: Descriptor): Promise<SourceManifest | undefined> {
+    if (size > maxManifestBytes) return undefined
     try {
-      await this.#read(digest)
-      return true
+      return await this.#read(digest)
     } catch (error) {
-      if (isRefusal(error, 'MANIFEST_UNKNOWN') || isRefusal(error, 'MANIFEST_INVALID')) return false
+      if (isRefusal(error, 'MANIFEST_UNKNOWN') || isRefusal(error, 'MANIFEST_INVALID'))
+        return undefined
       throw error
     }
   }
