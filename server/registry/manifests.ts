@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Db } from '../db/database.ts'
 import { listBlobUsers } from '../db/links.ts'
 import { deleteManifest } from '../db/manifest-deletion.ts'
@@ -14,12 +13,13 @@ import {
   usesDamagedBlob,
 } from '../db/manifests.ts'
 import { findRepository } from '../db/repositories.ts'
-import { algorithmOf, type Digest, formatDigest } from '../domain/digest.ts'
+import { algorithmOf, type Digest } from '../domain/digest.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { type Manifest, parseManifest } from '../domain/manifest.ts'
 import type { Reference, RepositoryName, Tag } from '../domain/reference.ts'
 import type { Feed } from './feeds.ts'
 import type { ManifestContent, ManifestContents } from './manifest-contents.ts'
+import { digestOfBytes } from './running-hash.ts'
 import type { Settings } from './settings.ts'
 
 export interface ManifestTarget {
@@ -115,7 +115,7 @@ export function rowOf(manifest: Manifest) {
 /** OCI distribution-spec, "Pushing Manifests": the digest in the address must be the content's. */
 function checkDigest(content: Uint8Array, reference: Reference): Digest {
   const algorithm = reference.kind === 'digest' ? algorithmOf(reference.digest) : 'sha256'
-  const digest = formatDigest(algorithm, createHash(algorithm).update(content).digest('hex'))
+  const digest = digestOfBytes(algorithm, content)
   if (reference.kind === 'tag' || reference.digest === digest) return digest
   throw new RegistryError(
     'DIGEST_INVALID',

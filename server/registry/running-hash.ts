@@ -16,6 +16,11 @@ export function digestOf({ algorithm, hash }: RunningHash): Digest {
   return formatDigest(algorithm, hash.copy().digest('hex'))
 }
 
+/** The digest of all of it. */
+export function digestOfBytes(algorithm: DigestAlgorithm, content: Uint8Array): Digest {
+  return formatDigest(algorithm, createHash(algorithm).update(content).digest('hex'))
+}
+
 /**
  * Hashes of uploads between two requests, each at the offset that its row vouches for. A cache: an
  * upload that goes on elsewhere, or after a restart, has its bytes read again.

@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto'
 import type { Db } from '../../db/database.ts'
 import { cacheManifest } from '../../db/manifest-push.ts'
-import { algorithmOf, type Digest, formatDigest } from '../../domain/digest.ts'
+import { algorithmOf, type Digest } from '../../domain/digest.ts'
 import { isRefusal, RegistryError } from '../../domain/errors.ts'
 import { type Manifest, parseManifest } from '../../domain/manifest.ts'
 import { formatReference } from '../../domain/reference.ts'
 import type { UpstreamManifest } from '../../upstream/client.ts'
 import { UpstreamError } from '../../upstream/upstream-error.ts'
 import { decodeManifest, type ManifestTarget, rowOf } from '../manifests.ts'
+import { digestOfBytes } from '../running-hash.ts'
 import type { Settings } from '../settings.ts'
 import type { Attached } from './attached-connectors.ts'
 
@@ -128,7 +128,7 @@ function verified(
 ): { readonly digest: Digest; readonly manifest: Manifest } {
   const wanted = reference.kind === 'digest' ? reference.digest : undefined
   const algorithm = wanted === undefined ? 'sha256' : algorithmOf(wanted)
-  const digest = formatDigest(algorithm, createHash(algorithm).update(content).digest('hex'))
+  const digest = digestOfBytes(algorithm, content)
   const said = announced?.startsWith(`${algorithm}:`) ? announced : undefined
   const expected = wanted ?? said
   if (expected !== undefined && expected !== digest) {

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
-import { algorithmOf, type Digest, formatDigest } from '../../domain/digest.ts'
+import { algorithmOf, type Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { type Manifest, parseManifest } from '../../domain/manifest.ts'
 import { ociIndex, ociManifest } from '../../domain/media-type.ts'
 import { decodeManifest } from '../manifests.ts'
+import { digestOfBytes } from '../running-hash.ts'
 import type { SourceManifest } from './source.ts'
 
 export interface FoundManifest {
@@ -17,7 +17,7 @@ export interface FoundManifest {
 /** Throws DIGEST_INVALID for other bytes, MANIFEST_INVALID for what no registry here would take. */
 export function readManifest({ content, mediaType, digest }: FoundManifest): SourceManifest {
   const algorithm = digest === undefined ? 'sha256' : algorithmOf(digest)
-  const found = formatDigest(algorithm, createHash(algorithm).update(content).digest('hex'))
+  const found = digestOfBytes(algorithm, content)
   if (digest !== undefined && found !== digest) {
     throw new RegistryError('DIGEST_INVALID', `The manifest is damaged: it hashes to ${found}.`)
   }
