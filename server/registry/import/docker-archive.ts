@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
-import { type Digest, formatDigest, isDigest } from '../../domain/digest.ts'
+import { type Digest, isDigest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { maxManifestBytes } from '../../domain/manifest.ts'
 import { dockerManifest } from '../../domain/media-type.ts'
 import type { Reference } from '../../domain/reference.ts'
+import { digestOf, digestOfBytes, startHash } from '../running-hash.ts'
 import { type FileTree, readJsonFile, readSmallFile } from './file-tree.ts'
 import { parseImageName } from './image-name.ts'
 import type { ImportReport } from './import-report.ts'
@@ -20,6 +20,8 @@ interface Contents {
   readonly manifests: Map<Digest, SourceManifest>
   /** Names of files. */
   readonly blobs: Map<Digest, string>
+  /** By name, what packed layers hash to; null: it is plain. Images share most of theirs. */
+  readonly packed: Map<string, Digest | null>
 }
 
 interface Entry {
@@ -49,7 +51,9 @@ export class DockerArchive implements Source {
     tree: FileTree,
     { as, report }: { readonly as: string | null; readonly report: ImportReport },
   ): Promise<DockerArchive> {
-    const contents: Contents = { images: new NamedImages(), manifests: new Map(), blobs: new Map() }
+    const contents: Contents = {
+      ...{ images: new NamedImages(), manifests: new Map(), blobs: new Map(), packed: new Map() },
+    }
     for (const entry of await readEntries(tree)) {
       try {
         const digest = await addImage(tree, entry, contents)
@@ -149,11 +153,11 @@ async function addImage(tree: FileTree, entry: Entry, contents: Contents): Promi
   const diffIds = diffIdsOf(config, entry)
   const layers = []
   for (const [at, name] of entry.layers.entries()) {
-    const layer = await describeLayer(tree, name, diffIds[at])
+    const layer = await describeLayer(tree, contents, { name, diffId: diffIds[at] })
     contents.blobs.set(layer.digest, name)
     layers.push(layer)
   }
-  const configDigest = sha256(config)
+  const configDigest = digestOfBytes('sha256', config)
   contents.blobs.set(configDigest, entry.config)
   const content = Buffer.from(
     JSON.stringify({
@@ -189,12 +193,27 @@ function parse(config: Buffer): { rootfs?: { diff_ids?: unknown } } | null {
 }
 
 /** A plain archive is what the configuration says; one that is packed has a digest of its own. */
-async function describeLayer(tree: FileTree, name: string, diffId: Digest | undefined) {
+async function describeLayer(
+  tree: FileTree,
+  { packed }: Contents,
+  { name, diffId }: { readonly name: string; readonly diffId: Digest | undefined },
+) {
   const found = await tree.find(name)
   if (found === undefined || diffId === undefined) throw missing(name)
   const size = found.sizeBytes
-  if (!(await isGzip(found))) return { mediaType: layerType, size, digest: diffId }
-  return { mediaType: `${layerType}.gzip`, size, digest: await hashOf(found) }
+  const known = packed.get(name)
+  const digest = known === undefined ? await hashPacked(found) : known
+  packed.set(name, digest)
+  if (digest === null) return { mediaType: layerType, size, digest: diffId }
+  return { mediaType: `${layerType}.gzip`, size, digest }
+}
+
+/** Null: it is not. */
+async function hashPacked(blob: SourceBlob): Promise<Digest | null> {
+  if (!(await isGzip(blob))) return null
+  const running = startHash('sha256')
+  for await (const piece of blob.chunks(0, new AbortController().signal)) running.hash.update(piece)
+  return digestOf(running)
 }
 
 async function isGzip(blob: SourceBlob): Promise<boolean> {
@@ -202,16 +221,6 @@ async function isGzip(blob: SourceBlob): Promise<boolean> {
     return piece[0] === 0x1f && piece[1] === 0x8b
   }
   return false
-}
-
-async function hashOf(blob: SourceBlob): Promise<Digest> {
-  const hash = createHash('sha256')
-  for await (const piece of blob.chunks(0, new AbortController().signal)) hash.update(piece)
-  return formatDigest('sha256', hash.digest('hex'))
-}
-
-function sha256(content: Uint8Array): Digest {
-  return formatDigest('sha256', createHash('sha256').update(content).digest('hex'))
 }
 
 function missing(name: string): RegistryError {
