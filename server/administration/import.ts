@@ -1,5 +1,3 @@
-import { openEncryption } from '../auth/encrypted.ts'
-import { openSecretKey } from '../auth/secret-key.ts'
 import { openCloud } from '../blobs/cloud.ts'
 import { openFileStore } from '../blobs/file-store.ts'
 import type { Config } from '../config.ts'
@@ -27,7 +25,7 @@ import { openPartLedger } from '../registry/part-ledger.ts'
 import { openSettings } from '../registry/settings.ts'
 import { openStores, type Stores } from '../registry/stores.ts'
 import { Uploads } from '../registry/uploads.ts'
-import { openPlace } from './place.ts'
+import { openPlace, openSecrets } from './place.ts'
 
 type Place = Pick<Config, 'dataDir' | 'databaseUrl' | 'secretKey' | 'diskReserveBytes'>
 
@@ -91,26 +89,13 @@ async function openTarget(
   }
   const db = use(await openPlace(config))
   if (sqliteFileOf(config.databaseUrl) !== undefined) use(await lockData(config.dataDir))
-  const stores = use(await openForWriting(config, db, use(new HeldLocks())))
+  const stores = use(await openForWriting(config, db))
   const settings = await openSettings(db)
   const uploads = use(new Uploads({ db, stores, settings }))
   const feed = await getFeed(db, order.feed)
   // A store that somebody else has is known before anything is read.
   await stores.get(feed.storeId).check()
   return new LocalTarget({ db, stores, settings, uploads, report, pace }, { feed, mayLink })
-}
-
-/** Of disk stores, until nobody writes any more. */
-class HeldLocks implements AsyncDisposable {
-  readonly #locks: ProcessLock[] = []
-
-  keep(lock: ProcessLock): void {
-    this.#locks.push(lock)
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const lock of this.#locks) await lock[Symbol.asyncDispose]()
-  }
 }
 
 const instead = 'give the address of the server that runs (--url https://…), or stop it first.'
@@ -122,25 +107,18 @@ async function lockData(dataDir: string): Promise<ProcessLock> {
   throw new RegistryError('UNAVAILABLE', `A server has the data folder ${dataDir}: ${instead}`)
 }
 
-async function openForWriting(config: Place, db: Db, held: HeldLocks): Promise<Stores> {
-  const { dataDir, secretKey, diskReserveBytes: reserveBytes } = config
-  const key = await openSecretKey({ dataDir, configured: secretKey })
+async function openForWriting(config: Place, db: Db): Promise<Stores> {
+  const { dataDir, diskReserveBytes: reserveBytes } = config
   return openStores({
-    ...{ db, dataDir, secrets: openEncryption(key.deriveKey('stored-credentials')) },
+    ...{ db, dataDir, secrets: await openSecrets(config) },
     async openDisk(root, expectedId) {
       const lock = await lockFolder(root, 'store')
       if (!lock) {
         throw new RegistryError('UNAVAILABLE', `A server has the disk store ${root}: ${instead}`)
       }
-      try {
-        const expected = expectedId !== null && { expectedId }
-        const store = await openFileStore({ root, reserveBytes, ...expected })
-        held.keep(lock)
-        return { id: store.id, store }
-      } catch (error) {
-        await lock[Symbol.asyncDispose]()
-        throw error
-      }
+      const expected = expectedId !== null && { expectedId }
+      const store = await openFileStore({ root, reserveBytes, lock, ...expected })
+      return { id: store.id, store }
     },
     openCloud: (storeId, { place, id }) =>
       openCloud(place, { id, ledger: openPartLedger(db, storeId) }),

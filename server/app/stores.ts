@@ -69,19 +69,9 @@ async function openDisk(of: {
   const { folder, expectedId, reserveBytes, metrics } = of
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const lock = await lockStore(folder)
-  try {
-    const expected = expectedId !== null && { expectedId }
-    const store = await openFileStore({ root: folder, reserveBytes, ...expected })
-    const close = async () => {
-      await store[Symbol.asyncDispose]()
-      await lock[Symbol.asyncDispose]()
-    }
-    const measured = measureStore(store, metrics)
-    return { id: store.id, store: { ...measured, [Symbol.asyncDispose]: close } }
-  } catch (error) {
-    await lock[Symbol.asyncDispose]()
-    throw error
-  }
+  const expected = expectedId !== null && { expectedId }
+  const store = await openFileStore({ root: folder, reserveBytes, lock, ...expected })
+  return { id: store.id, store: measureStore(store, metrics) }
 }
 
 /**

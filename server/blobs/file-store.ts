@@ -1,4 +1,4 @@
-import { lstat, open, readdir, rename, unlink } from 'node:fs/promises'
+import { lstat, open, readdir, rename } from 'node:fs/promises'
 import { RegistryError } from '../domain/errors.ts'
 import type { BlobReader, BlobStore, StoredLocation, UploadWriter } from './blob-store.ts'
 import { BufferPool } from './buffer-pool.ts'
@@ -19,12 +19,11 @@ import { Folder, makeFolder, Subfolders, syncFolder } from './folder.ts'
 import { linkFile, whyNotLinked } from './linked-files.ts'
 import { requireLocation } from './location.ts'
 import { requireOneDisk } from './one-disk.ts'
+import { unlinkFiles } from './removals.ts'
 import { createStaged, openStaged, sizeOf, syncStaged } from './staged-files.ts'
 import { openMarker, type StoreMarker } from './store-marker.ts'
 import { WriteBehind } from './write-behind.ts'
 
-/** Removals at once: the rest of the process needs threads for its files too. */
-const removalsAtOnce = 32
 const poolLimits = { maxLarge: 48, maxKept: 16 }
 
 export interface FileStoreOptions {
@@ -37,6 +36,8 @@ export interface FileStoreOptions {
    * (its disk is not mounted) is UNAVAILABLE instead of becoming a new, empty store.
    */
   readonly expectedId?: string
+  /** That nobody else has the folder: let go of with the store, also when that cannot be opened. */
+  readonly lock?: AsyncDisposable
 }
 
 /** Bytes in a folder. */
@@ -46,7 +47,16 @@ export interface FileStore extends BlobStore {
 }
 
 /** Opens the store in a folder, or makes one. Throws UNAVAILABLE or STORAGE_FULL. */
-export function openFileStore(options: FileStoreOptions): Promise<FileStore> {
+export async function openFileStore(options: FileStoreOptions): Promise<FileStore> {
+  try {
+    return await openStore(options)
+  } catch (error) {
+    await options.lock?.[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+function openStore(options: FileStoreOptions): Promise<FileStore> {
   return atStore(async () => {
     const layout = layoutOf(options.root)
     const marker = await openMarker(layout, options.expectedId)
@@ -58,7 +68,7 @@ export function openFileStore(options: FileStoreOptions): Promise<FileStore> {
     await syncFolder(layout.blobs)
     await syncFolder(layout.root)
     const space = new DiskSpace(layout.root, options.reserveBytes)
-    return new DiskStore({ layout, marker, space, shards: known })
+    return new DiskStore({ layout, marker, space, shards: known, lock: options.lock })
   })
 }
 
@@ -68,6 +78,7 @@ interface DiskStoreParts {
   readonly space: DiskSpace
   /** Names of the shard folders that are there and durable. */
   readonly shards: readonly string[]
+  readonly lock: AsyncDisposable | undefined
 }
 
 class DiskStore implements FileStore {
@@ -75,6 +86,7 @@ class DiskStore implements FileStore {
   readonly #layout: FileLayout
   readonly #marker: StoreMarker
   readonly #space: DiskSpace
+  readonly #lock: AsyncDisposable | undefined
   readonly #uploads: Folder
   readonly #shards: Subfolders
   /** Of the last writer of each staged file: `finish` need not fsync again what was just synced. */
@@ -84,11 +96,12 @@ class DiskStore implements FileStore {
   readonly #readPool = new BufferPool(poolLimits)
   readonly #behind = new WriteBehind()
 
-  constructor({ layout, marker, space, shards }: DiskStoreParts) {
+  constructor({ layout, marker, space, shards, lock }: DiskStoreParts) {
     this.id = marker.id
     this.#layout = layout
     this.#marker = marker
     this.#space = space
+    this.#lock = lock
     this.#uploads = new Folder(layout.uploads)
     this.#shards = new Subfolders(new Folder(layout.blobs), shards)
   }
@@ -206,7 +219,9 @@ class DiskStore implements FileStore {
   }
 
   /** Writers and readers that are open go on: each owns its file. */
-  async [Symbol.asyncDispose](): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lock?.[Symbol.asyncDispose]()
+  }
 
   #at<T>(location: string, work: () => Promise<T>): Promise<T> {
     return atStore(() => {
@@ -256,16 +271,8 @@ class DiskStore implements FileStore {
   }
 
   async #unlinkAll(files: readonly string[]): Promise<void> {
-    let missing = false
-    for (let at = 0; at < files.length; at += removalsAtOnce) {
-      const some = files.slice(at, at + removalsAtOnce)
-      const gone = await Promise.all(some.map(unlinkFile))
-      missing ||= gone.includes(false)
-    }
-    if (missing) {
-      // Not to be taken for removed while the disk is elsewhere.
-      await this.#marker.verify()
-    }
+    // Not to be taken for removed while the disk is elsewhere.
+    if (!(await unlinkFiles(files))) await this.#marker.verify()
   }
 
   async #tryOut(): Promise<void> {
@@ -274,7 +281,7 @@ class DiskStore implements FileStore {
     const probe = `${this.#layout.uploads}/.probe`
     const handle = await open(probe, 'w', 0o600)
     await handle.close()
-    await unlinkFile(probe)
+    await unlinkFiles([probe])
     await this.#space.requireRoom(0)
   }
 
@@ -285,10 +292,4 @@ class DiskStore implements FileStore {
   #finished(location: string): string {
     return finishedPath(this.#layout, location)
   }
-}
-
-/** Whether the file was there. */
-async function unlinkFile(file: string): Promise<boolean> {
-  const done = await unlessMissing(unlink(file).then(() => true))
-  return done === true
 }
