@@ -222,6 +222,13 @@ test('a tag comes also when its manifest came long before', async () => {
   await expect(target.putTag({ ...put, digest: gone })).rejects.toThrow('has no')
 })
 
+test('the address of the server has no path', async () => {
+  const to = { url: `${server.url}/main`, access: admin() }
+  await expect(runImport(server.config, { from: layout.folder, server: to })).rejects.toThrow(
+    'has a path: give the address of the server alone',
+  )
+})
+
 describe.skipIf(inject('postgresMissing') !== '')(
   `beside a server on PostgreSQL ${inject('postgresMissing')}`,
   () => {
