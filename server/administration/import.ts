@@ -79,6 +79,7 @@ async function openTarget(
   if (server !== null) {
     const { key: feedKey } = parseFeedName(order.feed)
     const options = clientOptions('--url', server.url, server.access)
+    requireNoPath(options.url)
     const target = new RemoteTarget({ ...options, feedKey }, report)
     await target.ping()
     return target
@@ -96,6 +97,15 @@ async function openTarget(
   // A store that somebody else has is known before anything is read.
   await stores.get(feed.storeId).check()
   return new LocalTarget({ db, stores, settings, uploads, report, pace }, { feed, mayLink })
+}
+
+/** The registry is said by `--feed`. */
+function requireNoPath({ href, pathname, origin }: URL): void {
+  if (pathname === '/') return
+  throw new RegistryError(
+    'REQUEST_INVALID',
+    `--url: ${href} has a path: give the address of the server alone, ${origin}.`,
+  )
 }
 
 const instead = 'give the address of the server that runs (--url https://…), or stop it first.'

@@ -76,6 +76,7 @@ export async function readFeedUses({
   readonly db: Db
   readonly sizeFolding: SizeFolding
 }): Promise<FeedUse[]> {
+  if ((await listFeedUses(db.read)).length === 0) return []
   await sizeFolding.freshen()
   return listFeedUses(db.read)
 }
