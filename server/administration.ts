@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { openPlace } from './administration/place.ts'
 import {
   type ApiKeyInfo,
   type ApiKeyLabel,
@@ -29,14 +29,12 @@ import {
   type UserInfo,
   updateUser,
 } from './auth/users.ts'
-import { readVersion } from './config/version.ts'
 import type { Config } from './config.ts'
-import { type Db, openDatabase } from './db/database.ts'
+import type { Db } from './db/database.ts'
 import { findRepository } from './db/repositories.ts'
 import type { Actor } from './domain/actor.ts'
 import { RegistryError } from './domain/errors.ts'
 import { getRun, listJobInfos, runJob, stopRun } from './jobs/jobs.ts'
-import { refuseHalfRestored } from './registry/backup/restoring.ts'
 import type { FeedChanges, NewFeed } from './registry/feed-changes.ts'
 import {
   changeFeed,
@@ -125,12 +123,9 @@ const pageSize = 500
 export async function openAdministration(
   config: Pick<Config, 'dataDir' | 'databaseUrl'>,
 ): Promise<Administration> {
-  const { dataDir } = config
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  await refuseHalfRestored(dataDir)
-  const db = await openDatabase({ url: config.databaseUrl, version: readVersion() })
+  const db = await openPlace(config)
   return {
-    ...administrationOf(db, dataDir),
+    ...administrationOf(db, config.dataDir),
     [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
   }
 }

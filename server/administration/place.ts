@@ -17,15 +17,18 @@ export type Place = Pick<Config, 'dataDir' | 'databaseUrl' | 'secretKey'>
 
 /**
  * Its database, for a command beside a server that runs or not. Throws UNAVAILABLE, and makes
- * nothing, where there is none: an empty one would be backed up as whole.
+ * nothing, where there is none: an empty one would be backed up as whole, or told a password of.
  */
-export async function openPlace({ dataDir, databaseUrl }: Place): Promise<Db> {
+export async function openPlace({
+  dataDir,
+  databaseUrl,
+}: Pick<Place, 'dataDir' | 'databaseUrl'>): Promise<Db> {
   await refuseHalfRestored(dataDir)
   const file = sqliteFileOf(databaseUrl)
   if (file !== undefined && (await unlessMissing(stat(file))) === undefined) {
     throw new RegistryError(
       'UNAVAILABLE',
-      `There is no database ${file}: say where the server keeps its data, with --data-dir or ENTREPOT_DATA_DIR (--database-url or ENTREPOT_DATABASE_URL if its database is elsewhere).`,
+      `There is no database ${file}: say where the server keeps its data, with --data-dir or ENTREPOT_DATA_DIR (--database-url or ENTREPOT_DATABASE_URL if its database is elsewhere). The first start of a server makes one, or entrepot migrate.`,
     )
   }
   return openDatabase({ url: databaseUrl, version: readVersion() })

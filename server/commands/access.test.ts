@@ -29,6 +29,7 @@ const done = { code: 0 }
 test('users, groups and permissions are kept on the command line', async () => {
   await using folder = makeTemporaryFolder('access')
   const run = commandsFor(path.join(folder.path, 'data'))
+  await run('migrate')
   const json = async (words: string) => JSON.parse((await run(`${words} --json`)).stdout)
 
   expect(await run('group add', { rest: ['Build team', '--description', 'who builds'] })).toEqual(
@@ -86,6 +87,7 @@ test('users, groups and permissions are kept on the command line', async () => {
 test('keys of every kind, and a rotation', async () => {
   await using folder = makeTemporaryFolder('keys')
   const run = commandsFor(path.join(folder.path, 'data'))
+  await run('migrate')
   await run('feed create team')
   await run('user add ann')
   const create = (options: string) => run(`key create ${options}`)

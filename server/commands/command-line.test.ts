@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import http from 'node:http'
 import https from 'node:https'
 import path from 'node:path'
@@ -204,6 +204,7 @@ test('feeds are created, listed, changed and deleted', async () => {
     expect(result).toMatchObject({ code: 0, stderr: '' })
     return result.stdout
   }
+  await run('migrate')
   await run('feed create Team --description ours --alternate-name crew --tag-deletion on')
   const list = async () => JSON.parse(await run('feed list --json'))
   expect(await list()).toEqual([
@@ -249,9 +250,18 @@ test('feeds are created, listed, changed and deleted', async () => {
   expect(again.stderr.trim().split('\n')).toHaveLength(1)
 })
 
+test('where no server keeps its data, a command says so, and makes nothing', async () => {
+  await using folder = makeTemporaryFolder('nowhere')
+  const refused = await entrepot('feed create team', { folder })
+  expect(refused).toMatchObject({ code: 1, stdout: '' })
+  expect(refused.stderr).toMatch(/There is no database .*entrepot\.db: say where .*--data-dir/)
+  expect(await readdir(folder.path)).toEqual([])
+})
+
 test('keys are created, listed and revoked; the secret is on the standard output alone', async () => {
   await using folder = makeTemporaryFolder('keys')
   const run = (line: string) => entrepot(line, { folder })
+  await run('migrate')
   await run('feed create team')
   const created = await run('key create --feed team --permission view --permission add --name ci')
   expect(created.code).toBe(0)
