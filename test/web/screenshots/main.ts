@@ -4,7 +4,7 @@ import type { Browser, BrowserContextOptions } from 'playwright-core'
 import { projectFolder } from '../../support/build.ts'
 import { findChromium, launchChromium } from '../../support/chromium.ts'
 import { startServer, type TestServer } from '../../support/server.ts'
-import { seed, seedCleanUp, seedImages } from './seed.ts'
+import { seed, seedCleanUp, seedImages, seedQuota } from './seed.ts'
 import { seedConnectors } from './seed-connectors.ts'
 import { type Shot, shots } from './shots.ts'
 
@@ -30,6 +30,7 @@ const webFolder = path.join(projectFolder, 'dist/web')
 await using server = await startServer({}, { webFolder })
 await seed(server)
 await seedImages(server)
+await seedQuota(server)
 await seedCleanUp(server)
 await using upstream = await startServer()
 await seedConnectors(server, upstream)

@@ -69,6 +69,16 @@ export async function seedImages({ url, admin }: TestServer): Promise<void> {
   await pushImage(table, 'main/other', demo.older, ['1'])
 }
 
+/** A registry that is nearly full. */
+export async function seedQuota({ url, admin }: TestServer): Promise<void> {
+  const client = clientOf(url, admin)
+  const { older } = await makeDemoImages()
+  await pushImage({ url, callers: { admin } }, 'payment/api', older, ['1.3'])
+  const sizes = [older.manifest, ...older.blobs].map(({ bytes }) => bytes.byteLength)
+  const quotaBytes = Math.round(sizes.reduce((sum, size) => sum + size) / 0.87)
+  await call(client, api.feeds.update, { params: { name: 'payment' }, body: { quotaBytes } })
+}
+
 /** Rules of a registry, and a run of its clean-up that says what they would take. */
 export async function seedCleanUp({ url, admin }: TestServer): Promise<void> {
   const client = clientOf(url, admin)

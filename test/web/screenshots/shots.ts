@@ -34,6 +34,7 @@ export const shots: readonly Shot[] = [
     },
   },
   { name: 'registry', address: '/containers/main', until: 'tbody a' },
+  { name: 'registry-quota', address: '/containers/payment?tab=properties', until: 'form' },
   { name: 'registry-permissions', address: '/containers/main?tab=permissions' },
   { name: 'registry-storage', address: '/containers/main?tab=storage', until: '.treemap' },
   {
