@@ -17,7 +17,8 @@ export type Place = Pick<Config, 'dataDir' | 'databaseUrl' | 'secretKey'>
 
 /**
  * Its database, for a command beside a server that runs or not. Throws UNAVAILABLE, and makes
- * nothing, where there is none: an empty one would be backed up as whole, or told a password of.
+ * nothing, where there is none: an empty one would be backed up as whole, or told a password of. An
+ * older one is not upgraded either: a server of its version may run.
  */
 export async function openPlace({
   dataDir,
@@ -31,7 +32,7 @@ export async function openPlace({
       `There is no database ${file}: say where the server keeps its data, with --data-dir or ENTREPOT_DATA_DIR (--database-url or ENTREPOT_DATABASE_URL if its database is elsewhere). The first start of a server makes one, or entrepot migrate.`,
     )
   }
-  return openDatabase({ url: databaseUrl, version: readVersion() })
+  return openDatabase({ url: databaseUrl, version: readVersion(), mayUpgrade: false })
 }
 
 /** A running server may have them open, too: nothing is locked, and nothing written. */

@@ -11,6 +11,8 @@ import { runCommand } from '../../test/support/command.ts'
 import { type Daemon, logTail, startDaemon, waitUntilReady } from '../../test/support/daemon.ts'
 import { needs } from '../../test/support/require.ts'
 import { makeTemporaryFolder, type TemporaryFolder } from '../../test/support/temporary-folder.ts'
+import { migrationsUpTo } from '../../test/support/upgrades.ts'
+import { openDatabase } from '../db/database.ts'
 import { runCommandLine } from './command-line.ts'
 
 let main = ''
@@ -256,6 +258,18 @@ test('where no server keeps its data, a command says so, and makes nothing', asy
   expect(refused).toMatchObject({ code: 1, stdout: '' })
   expect(refused.stderr).toMatch(/There is no database .*entrepot\.db: say where .*--data-dir/)
   expect(await readdir(folder.path)).toEqual([])
+})
+
+test('a database of an older version is left to its server, until migrate is told', async () => {
+  await using folder = makeTemporaryFolder('older')
+  const url = `sqlite:${folder.path}/data/entrepot.db`
+  const older = await openDatabase({ url, migrations: migrationsUpTo('012-backups') })
+  const refused = await entrepot('feed list', { folder })
+  expect(refused.stderr).toMatch(/is at 012-backups, of an older version.*entrepot migrate/)
+  expect(refused.code).toBe(1)
+  await older[Symbol.asyncDispose]()
+  expect(await entrepot('migrate', { folder })).toMatchObject({ code: 0 })
+  expect(await entrepot('feed list', { folder })).toMatchObject({ code: 0 })
 })
 
 test('keys are created, listed and revoked; the secret is on the standard output alone', async () => {

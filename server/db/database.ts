@@ -58,12 +58,14 @@ export interface DatabaseOptions {
   readonly version?: string
   /** Other tables than the server's own: for tests of this room. */
   readonly migrations?: MigrationTable
+  /** False: an older database is refused, not upgraded, for a server of its version may run. */
+  readonly mayUpgrade?: boolean
 }
 
 /**
  * Opens a database and brings its tables up to date; an SQLite file and its folder (mode 0700) are
  * made if missing. Throws UNAVAILABLE, saying why, when it cannot be reached, is no database, is
- * another program's or comes from a newer version.
+ * another program's, comes from a newer version or may not be upgraded.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Db> {
   const { url, log = silent, writes = serverWrites } = options
@@ -107,8 +109,10 @@ export function sqliteFileOf(url: string): string | undefined {
 function upgradeOf({
   version,
   migrations,
-}: Pick<DatabaseOptions, 'version' | 'migrations'>): Upgrade {
+  mayUpgrade = true,
+}: Pick<DatabaseOptions, 'version' | 'migrations' | 'mayUpgrade'>): Upgrade {
   return {
+    mayRun: mayUpgrade,
     ...(version !== undefined && { version }),
     ...(migrations !== undefined && { migrations }),
   }

@@ -8,6 +8,8 @@ import { kyselyOn } from './sqlite-dialect.ts'
 const applicationId = 0x456e7472
 
 export interface Upgrade {
+  /** False: a database that is not up to date is refused. */
+  readonly mayRun: boolean
   /** Of the program: what a database is told to have been upgraded by. */
   readonly version?: string
   /** Other tables than the server's own: for tests of this room. */
@@ -29,7 +31,7 @@ export interface UpgradeSteps {
 /**
  * Brings the tables up to date in one transaction, so that a failure or a kill leaves them as they
  * were (docs/decisions/0010); of several processes that start together one does it and the others
- * wait. Throws UNAVAILABLE for a database of a newer version.
+ * wait. Throws UNAVAILABLE for a database of a newer version, and for one that may not be upgraded.
  */
 export async function migratePostgres(
   db: Kysely<unknown>,
@@ -80,6 +82,7 @@ async function migrate(
   const known = (upgrade.migrations ?? ownMigrations)(dialect)
   const steps = await listSteps(db, dialect, upgrade)
   if (steps.pending.length === 0) return steps
+  if (!upgrade.mayRun) throw older(steps)
   if (steps.from !== null) upgrade.keepCopy?.(steps.from)
   const migrator = new Migrator({ db, provider: { getMigrations: async () => known } })
   const { error, results = [] } = await migrator.migrateToLatest()
@@ -90,6 +93,14 @@ async function migrate(
   }
   await noteUpgrade(db, results, upgrade)
   return steps
+}
+
+function older({ from, pending }: UpgradeSteps): RegistryError {
+  const state = from === null ? 'has no tables yet' : `is at ${from}, of an older version`
+  return new RegistryError(
+    'UNAVAILABLE',
+    `The database ${state}, and this program needs ${pending.at(-1)}: use the program of the server that runs, or upgrade it (the start of a newer server does, and entrepot migrate).`,
+  )
 }
 
 /** Says which one it was: what had run before it is undone with it. */

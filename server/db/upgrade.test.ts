@@ -53,6 +53,22 @@ describeDatabases('an upgrade', (databases) => {
     expect(await hasLaterTables(db)).toBe(false)
   })
 
+  test('is not made by who may not: the version that has the database goes on with it', async () => {
+    const url = await fill(await databases.newUrl())
+    const migrations = laterMigrations({})
+    await expect(openDatabase({ url, migrations, mayUpgrade: false })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringMatching(
+        /is at \d+-\w+, of an older version, and this program needs 999-view: .*entrepot migrate/,
+      ),
+    })
+    await using before = await openDatabase({ url, mayUpgrade: false })
+    expect(await settingsOf(before)).toEqual(['kept'])
+    expect(await hasLaterTables(before)).toBe(false)
+    const fresh = openDatabase({ url: await databases.newUrl(), mayUpgrade: false })
+    await expect(fresh).rejects.toThrow('has no tables yet')
+  })
+
   test('is refused to an older version, which is told by which one it was made', async () => {
     const url = await databases.newUrl()
     await using _ = await openDatabase({ url, migrations: laterMigrations({}), version: '9.0.0' })
