@@ -1,8 +1,11 @@
+import { mkdir } from 'node:fs/promises'
 import { readVersion } from '../config/version.ts'
 import type { Config } from '../config.ts'
-import { openDatabase, previewUpgrade } from '../db/database.ts'
+import { openDatabase, previewUpgrade, sqliteFileOf } from '../db/database.ts'
+import { lockFolder, type ProcessLock } from '../db/process-lock.ts'
+import { RegistryError } from '../domain/errors.ts'
 
-type Place = Pick<Config, 'databaseUrl'>
+type Place = Pick<Config, 'dataDir' | 'databaseUrl'>
 
 export interface UpgradePlan {
   /** The last migration that the database has; null: it is new. */
@@ -17,8 +20,11 @@ export function planUpgrade({ databaseUrl }: Place): Promise<UpgradePlan> {
   return previewUpgrade({ url: databaseUrl, version: readVersion() })
 }
 
-/** Brings the tables up to date, as a start does; in words, what was done. */
-export async function upgradeNow({ databaseUrl: url }: Place): Promise<string> {
+/**
+ * Brings the tables up to date, as a start does; in words, what was done. Throws UNAVAILABLE while a
+ * server has the data folder, with SQLite: it would go on with tables that are no longer its own.
+ */
+export async function upgradeNow({ dataDir, databaseUrl: url }: Place): Promise<string> {
   let told = 'The database is up to date.'
   const log = {
     info(facts: { readonly pending?: readonly string[]; readonly copy?: string | null }) {
@@ -28,6 +34,17 @@ export async function upgradeNow({ databaseUrl: url }: Place): Promise<string> {
     },
     warn: () => {},
   }
-  await using _ = await openDatabase({ url, version: readVersion(), log })
+  await using _lock = sqliteFileOf(url) === undefined ? null : await lockData(dataDir)
+  await using _db = await openDatabase({ url, version: readVersion(), log })
   return told
+}
+
+async function lockData(dataDir: string): Promise<ProcessLock> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  const lock = await lockFolder(dataDir, 'serve')
+  if (lock !== undefined) return lock
+  throw new RegistryError(
+    'UNAVAILABLE',
+    `A server has the data folder ${dataDir}: stop it, then upgrade.`,
+  )
 }

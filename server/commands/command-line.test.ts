@@ -335,6 +335,8 @@ test('a password is reset beside the running server', async () => {
   await waitForStatus(() => askToken(url, 'a password of my own'), 200)
   expect((await askToken(url, password)).status).toBe(401)
   expect((await askToken(url, 'the first password')).status).toBe(401)
+  const upgraded = await entrepot('migrate', { folder })
+  expect(upgraded.stderr).toMatch(/A server has the data folder .*: stop it, then upgrade/)
   const empty = await entrepot('user reset-password Admin --password-stdin', { folder })
   expect(empty.code).toBe(1)
   expect((await entrepot('user reset-password nobody', { folder })).code).toBe(1)
