@@ -103,9 +103,10 @@ class AzureBucket implements Bucket {
   }
 
   /** Committed blocks can be listed again beside new ones: nothing is copied. */
-  async takeUp({ key, lengthBytes }: TakingUp): Promise<TakenUp> {
+  async takeUp({ key, lengthBytes, reserve }: TakingUp): Promise<TakenUp> {
     const list = () => this.#blob(key).getBlockList('committed')
     const { committedBlocks = [] } = await withRetries(list)
+    await passNumbersOf(committedBlocks, reserve)
     const parts: StagedPart[] = []
     let left = lengthBytes
     for (const { name, size } of committedBlocks) {
@@ -201,6 +202,23 @@ class AzureListings {
 /** Ids of one blob have to be equally long. */
 function blockId(number: number): string {
   return Buffer.from(String(number).padStart(9, '0')).toString('base64')
+}
+
+/**
+ * Who counts from the first again, since a crash came between completing the blob and writing that
+ * down, must not get the number of a block that stays: a new block of that id would take its place.
+ */
+async function passNumbersOf(
+  blocks: readonly { readonly name: string }[],
+  reserve: TakingUp['reserve'],
+): Promise<void> {
+  const last = Math.max(0, ...blocks.map(({ name }) => numberOf(name)))
+  const next = last === 0 ? 1 : await reserve(1)
+  if (next < last) await reserve(last - next)
+}
+
+function numberOf(blockId: string): number {
+  return Number(Buffer.from(blockId, 'base64').toString()) || 0
 }
 
 function md5(bytes: Uint8Array): Uint8Array {

@@ -294,6 +294,17 @@ function continuing(openTwice: OpenTwice): void {
     expect(await restarted.finish(location)).toEqual({ sizeBytes: 18 })
     expect(await contentOf(restarted, location)).toEqual(Buffer.from('finished, and more'))
   })
+
+  test('goes on in the middle of large finished bytes whose row was never written', async () => {
+    const { store, later } = await openTwice()
+    const content = randomBytes(16 * mebibyte)
+    const location = await storeBlob(store, content)
+    const restarted = await later()
+    const start = 10 * mebibyte
+    await append(restarted, location, start, content.subarray(start))
+    expect(await restarted.finish(location)).toEqual({ sizeBytes: content.length })
+    expect(sha256(await contentOf(restarted, location))).toBe(sha256(content))
+  })
 }
 
 function reading(openStore: OpenStore): void {
