@@ -5,11 +5,11 @@ import { readRange } from './cloud-range.ts'
 import { GrowingBuffer } from './growing-buffer.ts'
 import { PartFlights } from './part-flights.ts'
 import type { StagedState, StagedTail } from './part-ledger.ts'
+import { PartNumbers } from './part-numbers.ts'
 import { sendGathered, stoppedError } from './part-sending.ts'
 import { lastTail, sumOf } from './staged-state.ts'
 
 const partsInFlight = 3
-const numbersAtOnce = 8
 
 export interface OpenedUpload {
   readonly location: string
@@ -32,12 +32,12 @@ export class CloudUploadWriter implements UploadWriter {
   readonly #stop = new AbortController()
   readonly #buffer: GrowingBuffer
   readonly #flights = new PartFlights(partsInFlight)
+  readonly #numbers: PartNumbers
   #state: StagedState
   #offsetBytes: number
   #loading: Promise<void> | undefined
   /** Readable bytes that have to become parts again before others can follow. */
   #baseBytes = 0
-  #numbers: { next: number; readonly end: number } = { next: 0, end: 0 }
   #assembled: Assembled | undefined
   #failure: unknown
 
@@ -47,6 +47,7 @@ export class CloudUploadWriter implements UploadWriter {
     this.#location = location
     this.#key = cloud.keys.blob(location)
     this.#writer = writer
+    this.#numbers = new PartNumbers(writer, (count) => this.#reserveRun(count))
     this.#state = state
     this.#offsetBytes = state.sizeBytes
   }
@@ -192,7 +193,7 @@ export class CloudUploadWriter implements UploadWriter {
   async #sendPart(): Promise<void> {
     const { bucket, memory } = this.#cloud
     this.#land(await this.#flights.room())
-    const number = await this.#reserve()
+    const number = await this.#numbers.part()
     const multipartId = await this.#begin()
     const { lengthBytes } = this.#buffer
     await memory.take(lengthBytes)
@@ -224,16 +225,6 @@ export class CloudUploadWriter implements UploadWriter {
     return begun
   }
 
-  async #reserve(): Promise<number> {
-    if (this.#numbers.next === this.#numbers.end) {
-      const next = await this.#reserveRun(numbersAtOnce)
-      this.#numbers = { next, end: next + numbersAtOnce }
-    }
-    const number = this.#numbers.next
-    this.#numbers.next += 1
-    return number
-  }
-
   #reserveRun(count: number): Promise<number> {
     return this.#cloud.ledger.reserve(this.#location, this.#writer, count)
   }
@@ -241,7 +232,7 @@ export class CloudUploadWriter implements UploadWriter {
   async #putTail(): Promise<StagedTail | undefined> {
     const bytes = this.#buffer.view()
     if (bytes.length === 0) return undefined
-    const number = await this.#reserve()
+    const number = this.#numbers.tail()
     await this.#cloud.bucket.put(this.#cloud.keys.tail(this.#location, number), bytes)
     return { number, startBytes: this.#offsetBytes - bytes.length, sizeBytes: bytes.length }
   }
@@ -260,7 +251,7 @@ export class CloudUploadWriter implements UploadWriter {
     const multipartId = await this.#begin()
     const rest = []
     if (bytes.length > 0) {
-      const part = { key: this.#key, multipartId, number: await this.#reserve(), bytes }
+      const part = { key: this.#key, multipartId, number: await this.#numbers.part(), bytes }
       rest.push(await this.#cloud.bucket.putPart({ ...part, signal: this.#stop.signal }))
     }
     const parts = [...this.#state.parts, ...rest]
