@@ -116,7 +116,7 @@ export class CloudUploadWriter implements UploadWriter {
   async syncBytes(): Promise<number> {
     this.#requireOpen()
     if (this.#assembled !== undefined) return this.#offsetBytes
-    if (this.#isReadable()) {
+    if (await this.#isReadable()) {
       this.#assembled = { state: this.#state, isWhole: true }
       return this.#offsetBytes
     }
@@ -146,11 +146,12 @@ export class CloudUploadWriter implements UploadWriter {
     this.#buffer.take().dropped()
   }
 
-  /** Nothing came, and all that is staged can be read at the key. */
-  #isReadable(): boolean {
+  /** Nothing came, and the object at the key is all that is staged, and no more. */
+  async #isReadable(): Promise<boolean> {
     const { sealedBytes, sizeBytes, multipartId } = this.#state
-    const isWhole = sealedBytes === sizeBytes && sizeBytes > 0 && multipartId === null
-    return isWhole && this.#offsetBytes === sizeBytes
+    const isThere = sealedBytes === sizeBytes && sizeBytes > 0 && multipartId === null
+    if (!isThere || this.#offsetBytes !== sizeBytes) return false
+    return (await this.#cloud.bucket.findSize(this.#key)) === sizeBytes
   }
 
   /** Brings what is staged behind the last whole part into the buffer; once. */
