@@ -122,6 +122,8 @@ class AzureBucket implements Bucket {
     const found = await unlessMissing(withRetries(() => this.#blob(key).getBlockList('all')))
     if ((found?.uncommittedBlocks ?? []).length === 0) return
     const committed = found?.committedBlocks ?? []
+    // A blob that came whole has none: its bytes would go with them. They stay for a week.
+    if (committed.length === 0 && (await this.findSize(key)) !== undefined) return
     const tags = committed.map(({ name }) => name)
     await withRetries(() => this.#blob(key).commitBlockList(tags))
     if (committed.length === 0) await this.delete([key])
