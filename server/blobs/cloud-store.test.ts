@@ -11,9 +11,16 @@ import { growingParts } from './part-sizes.ts'
 const mebibyte = 1024 * 1024
 
 async function openStore(bucket: Bucket): Promise<BlobStore> {
+  const [store] = await openProcesses(bucket)
+  return store
+}
+
+/** The same store in two processes. */
+async function openProcesses(bucket: Bucket): Promise<[BlobStore, BlobStore]> {
   const id = await createCloudMarker(bucket, 'entrepot-store.json')
   const ledger = openMemoryLedger()
-  return openCloudStore({ bucket, ledger, prefix: '', partSizes: growingParts, id })
+  const options = { bucket, ledger, prefix: '', partSizes: growingParts, id }
+  return [openCloudStore(options), openCloudStore(options)]
 }
 
 async function append(store: BlobStore, location: string, at: number, bytes: Uint8Array) {
@@ -42,4 +49,20 @@ test('a layer may come in many chunks, though S3 has 10,000 numbers for parts', 
   await append(store, location, chunks, content.subarray(chunks))
   expect(await store.finish(location)).toEqual({ sizeBytes: content.length })
   expect((await contentOf(store, location)).equals(content)).toBe(true)
+})
+
+test('who was overtaken by another process does not finish the upload under its successor', async () => {
+  const [former, later] = await openProcesses(openMemoryS3())
+  const location = randomUUID()
+  await former.startUpload(location)
+  await using first = await former.openUpload(location, 0)
+  await first?.write(randomBytes(7 * mebibyte))
+  await first?.syncBytes()
+  const content = randomBytes(7 * mebibyte)
+  await using second = await later.openUpload(location, 0)
+  await second?.write(content)
+  await second?.syncBytes()
+  await expect(former.finish(location)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  expect(await later.finish(location)).toEqual({ sizeBytes: content.length })
+  expect((await contentOf(later, location)).equals(content)).toBe(true)
 })

@@ -28,7 +28,8 @@ export class CloudUploadWriter implements UploadWriter {
   readonly #cloud: CloudParts
   readonly #location: string
   readonly #key: string
-  readonly #writer: number
+  /** The ledger's count. */
+  readonly writer: number
   readonly #stop = new AbortController()
   readonly #buffer: GrowingBuffer
   readonly #flights = new PartFlights(partsInFlight)
@@ -46,7 +47,7 @@ export class CloudUploadWriter implements UploadWriter {
     this.#buffer = new GrowingBuffer(cloud.buffers)
     this.#location = location
     this.#key = cloud.keys.blob(location)
-    this.#writer = writer
+    this.writer = writer
     this.#numbers = new PartNumbers(writer, (count) => this.#reserveRun(count))
     this.#state = state
     this.#offsetBytes = state.sizeBytes
@@ -227,7 +228,7 @@ export class CloudUploadWriter implements UploadWriter {
   }
 
   #reserveRun(count: number): Promise<number> {
-    return this.#cloud.ledger.reserve(this.#location, this.#writer, count)
+    return this.#cloud.ledger.reserve(this.#location, this.writer, count)
   }
 
   async #putTail(): Promise<StagedTail | undefined> {
@@ -257,12 +258,12 @@ export class CloudUploadWriter implements UploadWriter {
     }
     const parts = [...this.#state.parts, ...rest]
     const state = { ...this.#state, parts, sizeBytes: this.#offsetBytes }
-    await this.#cloud.ledger.record(this.#location, this.#writer, state)
+    await this.#cloud.ledger.record(this.#location, this.writer, state)
     this.#assembled = { state, isWhole: false }
   }
 
   async #record(state: StagedState): Promise<void> {
-    await this.#cloud.ledger.record(this.#location, this.#writer, state)
+    await this.#cloud.ledger.record(this.#location, this.writer, state)
     this.#state = state
   }
 
