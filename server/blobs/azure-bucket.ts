@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { BlockBlobClient, ContainerClient } from '@azure/storage-blob'
 import { openAzureContainer } from './azure-client.ts'
 import { presignAzure } from './azure-presign.ts'
@@ -14,6 +14,7 @@ import type {
   TakingUp,
 } from './bucket.ts'
 import type { StagedPart } from './part-ledger.ts'
+import { rangeBody } from './range-body.ts'
 import { isCloudFault, withRetries } from './retries.ts'
 
 const deletionsAtOnce = 16
@@ -56,9 +57,7 @@ class AzureBucket implements Bucket {
   async get(key: string, { start, end }: ByteSpan): Promise<Readable | undefined> {
     const download = () => this.#blob(key).download(start, end - start + 1, { maxRetryRequests: 0 })
     const found = await unlessMissing(withRetries(download))
-    const body = found?.readableStreamBody
-    if (body === undefined || body instanceof Readable) return body
-    throw new TypeError('a body that is no stream of Node')
+    return rangeBody(found?.readableStreamBody, { contentRange: found?.contentRange, start })
   }
 
   async delete(keys: readonly string[]): Promise<void> {
