@@ -46,6 +46,8 @@ const leaks: readonly (readonly [string, object])[] = [
   ],
   ['a password with an @ in a URL', { url: `postgres://u:${secret}@${secret}@db/x` }],
   ['a query', { url: `/v2/_auth?service=x&refresh_token=${secret}&y=1` }],
+  ['a signed address', { url: `https://a.blob.core.windows.net/c?sv=1&sig=${secret}&se=2` }],
+  ['a connection string', { said: `AccountName=a;AccountKey=${secret}` }],
   ['a text', { said: `sent "Bearer ${secret}" and password=${secret}` }],
   ['an error', { err: new Error(`login with postgres://u:${secret}@db failed`) }],
   ['an error without name', { whatever: new Error('x', { cause: new Error(`Bearer ${secret}`) }) }],

@@ -294,6 +294,30 @@ function continuing(openTwice: OpenTwice): void {
     expect(await restarted.finish(location)).toEqual({ sizeBytes: 18 })
     expect(await contentOf(restarted, location)).toEqual(Buffer.from('finished, and more'))
   })
+
+  test('what comes after finished bytes whose row was never written takes the place of theirs', async () => {
+    const { store, later } = await openTwice()
+    for (const start of [0, 4]) {
+      const location = await storeBlob(store, Buffer.from('finished'))
+      const restarted = await later()
+      const content = Buffer.from('finished'.slice(0, start).padEnd(8, '!'))
+      await append(restarted, location, start, content.subarray(start))
+      expect(await collect(restarted.readStaged(location, 8))).toEqual(content)
+      expect(await restarted.finish(location)).toEqual({ sizeBytes: 8 })
+      expect(await contentOf(restarted, location)).toEqual(content)
+    }
+  })
+
+  test('goes on in the middle of large finished bytes whose row was never written', async () => {
+    const { store, later } = await openTwice()
+    const content = randomBytes(16 * mebibyte)
+    const location = await storeBlob(store, content)
+    const restarted = await later()
+    const start = 10 * mebibyte
+    await append(restarted, location, start, content.subarray(start))
+    expect(await restarted.finish(location)).toEqual({ sizeBytes: content.length })
+    expect(sha256(await contentOf(restarted, location))).toBe(sha256(content))
+  })
 }
 
 function reading(openStore: OpenStore): void {

@@ -13,6 +13,7 @@ import { requireLocation } from './location.ts'
 import { PartBuffers } from './part-buffers.ts'
 import { emptyState, type PartLedger, type StagedState, type Staging } from './part-ledger.ts'
 import { PartMemory } from './part-memory.ts'
+import { stoppedError } from './part-sending.ts'
 import type { PartSizes } from './part-sizes.ts'
 import { PassedBytes } from './passed-bytes.ts'
 import { cutOff, sumOf } from './staged-state.ts'
@@ -240,8 +241,10 @@ class CloudStore implements BlobStore {
   async #finish(location: string): Promise<{ sizeBytes: number } | undefined> {
     const staging = await this.#ledger.find(location)
     if (staging === undefined) return this.#finishAgain(location)
-    const { assembled } = this.#writers.get(location) ?? {}
-    const { state, isWhole } = assembled ?? (await this.#assemble(location, staging)) ?? {}
+    const own = this.#writers.get(location)
+    // Another process goes on with it.
+    if (own !== undefined && own.writer !== staging.writer) throw stoppedError()
+    const { state, isWhole } = own?.assembled ?? (await this.#assemble(location, staging)) ?? {}
     if (state === undefined) return undefined
     const { multipartId, parts, sizeBytes } = state
     const key = this.#keys.blob(location)

@@ -5,11 +5,11 @@ import { readRange } from './cloud-range.ts'
 import { GrowingBuffer } from './growing-buffer.ts'
 import { PartFlights } from './part-flights.ts'
 import type { StagedState, StagedTail } from './part-ledger.ts'
+import { PartNumbers } from './part-numbers.ts'
 import { sendGathered, stoppedError } from './part-sending.ts'
 import { lastTail, sumOf } from './staged-state.ts'
 
 const partsInFlight = 3
-const numbersAtOnce = 8
 
 export interface OpenedUpload {
   readonly location: string
@@ -28,16 +28,17 @@ export class CloudUploadWriter implements UploadWriter {
   readonly #cloud: CloudParts
   readonly #location: string
   readonly #key: string
-  readonly #writer: number
+  /** The ledger's count. */
+  readonly writer: number
   readonly #stop = new AbortController()
   readonly #buffer: GrowingBuffer
   readonly #flights = new PartFlights(partsInFlight)
+  readonly #numbers: PartNumbers
   #state: StagedState
   #offsetBytes: number
   #loading: Promise<void> | undefined
   /** Readable bytes that have to become parts again before others can follow. */
   #baseBytes = 0
-  #numbers: { next: number; readonly end: number } = { next: 0, end: 0 }
   #assembled: Assembled | undefined
   #failure: unknown
 
@@ -46,7 +47,8 @@ export class CloudUploadWriter implements UploadWriter {
     this.#buffer = new GrowingBuffer(cloud.buffers)
     this.#location = location
     this.#key = cloud.keys.blob(location)
-    this.#writer = writer
+    this.writer = writer
+    this.#numbers = new PartNumbers(writer, (count) => this.#reserveRun(count))
     this.#state = state
     this.#offsetBytes = state.sizeBytes
   }
@@ -115,7 +117,7 @@ export class CloudUploadWriter implements UploadWriter {
   async syncBytes(): Promise<number> {
     this.#requireOpen()
     if (this.#assembled !== undefined) return this.#offsetBytes
-    if (this.#isReadable()) {
+    if (await this.#isReadable()) {
       this.#assembled = { state: this.#state, isWhole: true }
       return this.#offsetBytes
     }
@@ -145,11 +147,12 @@ export class CloudUploadWriter implements UploadWriter {
     this.#buffer.take().dropped()
   }
 
-  /** Nothing came, and all that is staged can be read at the key. */
-  #isReadable(): boolean {
+  /** Nothing came, and the object at the key is all that is staged, and no more. */
+  async #isReadable(): Promise<boolean> {
     const { sealedBytes, sizeBytes, multipartId } = this.#state
-    const isWhole = sealedBytes === sizeBytes && sizeBytes > 0 && multipartId === null
-    return isWhole && this.#offsetBytes === sizeBytes
+    const isThere = sealedBytes === sizeBytes && sizeBytes > 0 && multipartId === null
+    if (!isThere || this.#offsetBytes !== sizeBytes) return false
+    return (await this.#cloud.bucket.findSize(this.#key)) === sizeBytes
   }
 
   /** Brings what is staged behind the last whole part into the buffer; once. */
@@ -192,7 +195,7 @@ export class CloudUploadWriter implements UploadWriter {
   async #sendPart(): Promise<void> {
     const { bucket, memory } = this.#cloud
     this.#land(await this.#flights.room())
-    const number = await this.#reserve()
+    const number = await this.#numbers.part()
     const multipartId = await this.#begin()
     const { lengthBytes } = this.#buffer
     await memory.take(lengthBytes)
@@ -224,24 +227,14 @@ export class CloudUploadWriter implements UploadWriter {
     return begun
   }
 
-  async #reserve(): Promise<number> {
-    if (this.#numbers.next === this.#numbers.end) {
-      const next = await this.#reserveRun(numbersAtOnce)
-      this.#numbers = { next, end: next + numbersAtOnce }
-    }
-    const number = this.#numbers.next
-    this.#numbers.next += 1
-    return number
-  }
-
   #reserveRun(count: number): Promise<number> {
-    return this.#cloud.ledger.reserve(this.#location, this.#writer, count)
+    return this.#cloud.ledger.reserve(this.#location, this.writer, count)
   }
 
   async #putTail(): Promise<StagedTail | undefined> {
     const bytes = this.#buffer.view()
     if (bytes.length === 0) return undefined
-    const number = await this.#reserve()
+    const number = this.#numbers.tail()
     await this.#cloud.bucket.put(this.#cloud.keys.tail(this.#location, number), bytes)
     return { number, startBytes: this.#offsetBytes - bytes.length, sizeBytes: bytes.length }
   }
@@ -260,17 +253,17 @@ export class CloudUploadWriter implements UploadWriter {
     const multipartId = await this.#begin()
     const rest = []
     if (bytes.length > 0) {
-      const part = { key: this.#key, multipartId, number: await this.#reserve(), bytes }
+      const part = { key: this.#key, multipartId, number: await this.#numbers.part(), bytes }
       rest.push(await this.#cloud.bucket.putPart({ ...part, signal: this.#stop.signal }))
     }
     const parts = [...this.#state.parts, ...rest]
     const state = { ...this.#state, parts, sizeBytes: this.#offsetBytes }
-    await this.#cloud.ledger.record(this.#location, this.#writer, state)
+    await this.#cloud.ledger.record(this.#location, this.writer, state)
     this.#assembled = { state, isWhole: false }
   }
 
   async #record(state: StagedState): Promise<void> {
-    await this.#cloud.ledger.record(this.#location, this.#writer, state)
+    await this.#cloud.ledger.record(this.#location, this.writer, state)
     this.#state = state
   }
 

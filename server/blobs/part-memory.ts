@@ -5,7 +5,7 @@
 export class PartMemory {
   readonly #maxBytes: number
   #takenBytes = 0
-  #waiting: (() => void)[] = []
+  readonly #waiting: { readonly bytes: number; readonly go: () => void }[] = []
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
@@ -13,14 +13,24 @@ export class PartMemory {
 
   /** Resolves when there is room for so many bytes, in turn; the caller gives them back. */
   async take(bytes: number): Promise<void> {
-    while (this.#takenBytes > 0 && this.#takenBytes + bytes > this.#maxBytes) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    }
-    this.#takenBytes += bytes
+    await new Promise<void>((go) => {
+      this.#waiting.push({ bytes, go })
+      this.#letGo()
+    })
   }
 
   give(bytes: number): void {
     this.#takenBytes -= bytes
-    for (const wake of this.#waiting.splice(0)) wake()
+    this.#letGo()
+  }
+
+  /** Nobody passes the one who has waited longest: a large part would never find room. */
+  #letGo(): void {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      if (this.#takenBytes > 0 && this.#takenBytes + next.bytes > this.#maxBytes) return
+      this.#waiting.shift()
+      this.#takenBytes += next.bytes
+      next.go()
+    }
   }
 }

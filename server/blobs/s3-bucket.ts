@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -29,6 +29,7 @@ import type {
 } from './bucket.ts'
 import type { StagedPart } from './part-ledger.ts'
 import { copySizes, minPartBytes } from './part-sizes.ts'
+import { rangeBody } from './range-body.ts'
 import { isCloudFault, withRetries } from './retries.ts'
 import { md5, openS3Client } from './s3-client.ts'
 import type { S3Settings } from './s3-settings.ts'
@@ -76,9 +77,7 @@ class S3Bucket implements Bucket {
   async get(key: string, { start, end }: ByteSpan): Promise<Readable | undefined> {
     const command = new GetObjectCommand({ ...this.#object(key), Range: `bytes=${start}-${end}` })
     const found = await unlessMissing(withRetries(() => this.#client.send(command)))
-    const body: unknown = found?.Body
-    if (body === undefined || body instanceof Readable) return body
-    throw new TypeError('a body that is no stream of Node')
+    return rangeBody(found?.Body, { contentRange: found?.ContentRange, start })
   }
 
   async delete(keys: readonly string[]): Promise<void> {

@@ -42,6 +42,8 @@ function keep(
   return {
     ...state,
     ...kept,
+    // What the object has beyond is not what follows.
+    sealedBytes: Math.min(state.sealedBytes, kept.sizeBytes),
     multipartId: kept.parts.length === 0 && kept.sizeBytes > 0 ? null : state.multipartId,
     tails: tail ? [{ ...tail, sizeBytes: kept.sizeBytes - tail.startBytes }] : [],
     litter: [...state.litter, ...dropped],

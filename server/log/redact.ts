@@ -29,7 +29,7 @@ export function redactText(text: string): string {
     .replace(/([a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]*:)[^\s/]*@/gi, `$1${hidden}@`)
     .replace(/\b(Basic|Bearer) +[\w.~+/=-]{4,}/gi, `$1 ${hidden}`)
     .replace(
-      /\b((?:access_|refresh_)?token|password|secret|signature|api_?key|key)=[^&\s"']+/gi,
+      /\b((?:access_|refresh_)?token|password|secret|signature|sig|(?:api_?|account|sharedaccess)?key)=[^&\s"']+/gi,
       `$1=${hidden}`,
     )
 }

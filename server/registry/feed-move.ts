@@ -11,6 +11,7 @@ import {
   type StrayBlob,
 } from '../db/feed-moves.ts'
 import { type FormerStore, forgetFormerStore } from '../db/former-stores.ts'
+import { isLinked } from '../db/links.ts'
 import { type Digest, parseDigest } from '../domain/digest.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import { parseRepositoryName } from '../domain/reference.ts'
@@ -148,7 +149,8 @@ async function moveBlob(deps: FeedMoveDeps, moving: Moving): Promise<void> {
   const [first, ...others] = holders
   if (first === undefined) return
   const isThere = await isWholeInTarget(deps, feed.storeId, digest)
-  if (!isThere) await copyBlob(deps, moving, first.name)
+  // What was deleted meanwhile is looked for anew by the next pass.
+  if (!isThere && !(await copyBlob(deps, moving, first))) return
   for (const { id: repositoryId } of isThere ? holders : others) {
     const link = { repositoryId, digest, from, to: feed.storeId }
     await db.write(moveLink, link).catch(unlessGone)
@@ -183,15 +185,27 @@ async function isWholeInTarget(
   return false
 }
 
-/** As a push does: verified, durable, and linked in one transaction, which leaves the old store. */
-async function copyBlob(deps: FeedMoveDeps, moving: Moving, repository: string): Promise<void> {
+/**
+ * As a push does: verified, durable, and linked in one transaction, which leaves the old store. False:
+ * the repository does not have it any more.
+ */
+async function copyBlob(
+  deps: FeedMoveDeps,
+  { feed, from, blob }: Moving,
+  holder: { readonly id: number; readonly name: string },
+): Promise<boolean> {
   const { db, stores, uploads, report } = deps
-  const { feed, from, blob } = moving
-  const target = { feed, repository: parseRepositoryName(repository), by: 'FeedMove' }
-  const body = bodyOf(stores.get(from), blob)
+  const target = { feed, repository: parseRepositoryName(holder.name), by: 'FeedMove' }
+  const permit = async () => {
+    const key = { repositoryId: holder.id, digest: blob.digest }
+    if (!(await isLinked(db.read, key))) throw new RegistryError('NAME_UNKNOWN')
+  }
+  const body = { ...bodyOf(stores.get(from), blob), permit }
   try {
     await uploads.pushWhole(target, parseDigest(blob.digest), body)
+    return true
   } catch (error) {
+    if (isRefusal(error, 'NAME_UNKNOWN')) return false
     const isDamaged = error instanceof MissingBytes || isRefusal(error, 'DIGEST_INVALID')
     if (isDamaged) await reportDamage({ db, report }, { storeId: from, ...blob }, String(error))
     throw error

@@ -90,7 +90,8 @@ function problemOf({ name, type }: StoreProperty, text: string): string | undefi
   if (type === 'boolean' && !/^(?:true|false)$/i.test(text)) return `${name} is true or false.`
   if (type === 'integer' && !/^[1-9][0-9]{0,3}$/.test(text)) return `${name} is a whole number.`
   if (name === 'PartSizeMiB' && Number(text) < 5) return 'S3 takes no parts below 5 MiB.'
-  if (/Url$/.test(name) && !isHttpUrl(text)) return `${name} is an address: https://….`
+  if (/Url$/.test(name) && !isHttpUrl(text))
+    return `${name} is an address, without a question mark: https://….`
   if (name === 'NeverRedirect') return networkProblem(text)
   return undefined
 }
@@ -104,7 +105,9 @@ function networkProblem(text: string): string | undefined {
 function isHttpUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined
   const isPlain = url?.username === '' && url.password === ''
-  return isPlain && (url.protocol === 'https:' || url.protocol === 'http:')
+  // What is behind a question mark may be a signature, and an address is not kept secret.
+  const isBare = url?.search === '' && url.hash === ''
+  return isPlain && isBare && (url.protocol === 'https:' || url.protocol === 'http:')
 }
 
 function missingOf(kind: StoreKind, { place, options, secrets }: StoreParts): FieldProblem[] {

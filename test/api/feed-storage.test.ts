@@ -172,6 +172,14 @@ describe('secrets of a store', () => {
     const given = { ...place, AccessKey: 'a', secretaccesskey: null }
     expect(() => parseProperties(s3, given, kept)).toThrow(/SecretAccessKey is needed/)
   })
+
+  test('are no part of an address, which is shown', () => {
+    const azure = storeKinds.find(({ id }) => id === 'azure') as (typeof storeKinds)[number]
+    const ContainerUrl = 'https://a.blob.core.windows.net/images'
+    expect(parseProperties(azure, { ContainerUrl }).place).toEqual({ ContainerUrl })
+    const signed = { ContainerUrl: `${ContainerUrl}?sv=2024-11-04&sig=secret` }
+    expect(() => parseProperties(azure, signed)).toThrow(/without a question mark/)
+  })
 })
 
 describe('stores are opened when they are used', () => {

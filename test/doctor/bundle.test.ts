@@ -23,10 +23,13 @@ const folder = makeTemporaryFolder('doctor-bundle')
 const secretKey = 'a-configured-secret-key-of-forty-letters'
 const planted = {
   connector: 'Upstream-Passw0rd',
+  odd: 'slash/and+plus=',
   ldap: 'B1nd-Passw0rd!',
   store: 'wJalrXUtnFEMIPlantedSecret',
   accessKey: 'AKIAPLANTEDKEY',
   user: 'pa55word-of-maria',
+  signature: 'c2lnbmF0dXJlLW9mLWFuLWFkZHJlc3M',
+  accountKey: 'YWNjb3VudC1rZXktb2Ytc29tZWJvZHk',
 }
 const person = { name: 'maria.muster', displayName: 'Maria Muster', email: 'maria@example.org' }
 let server: TestServer
@@ -46,6 +49,12 @@ beforeAll(async () => {
       password: planted.connector,
     },
   })
+  await call(client, api.connectors.create, {
+    body: {
+      ...{ name: 'odd', url: 'https://registry.invalid', username: 'robot' },
+      password: planted.odd,
+    },
+  })
   await call(client, api.directories.add, {
     body: {
       ...{ name: 'corp', kind: 'ldap', enabled: false, secret: planted.ldap },
@@ -63,6 +72,12 @@ beforeAll(async () => {
     ...{ type: 's3', settings, options: JSON.stringify({ AccessKey: planted.accessKey }) },
     ...{ secret: encryption.encrypt(secret, storeOwner('s3', settings)), marker: 'a-marker' },
   })
+  // As an older version let somebody define one.
+  const signed = `https://a.blob.core.windows.net/images?sv=2024-11-04&sig=${planted.signature}`
+  await db.write(saveStore, {
+    ...{ type: 'azure', settings: JSON.stringify({ ContainerUrl: signed }), options: '{}' },
+    ...{ secret: null, marker: 'another-marker' },
+  })
   const { keys, jobs } = administrationOf(db, server.config.dataDir)
   key = (await keys.create({ type: 'system' })).key
   token = await fetchToken()
@@ -75,6 +90,7 @@ beforeAll(async () => {
     `Authorization: Bearer ${token}`,
     `${person.email} pushed with api_key=${key}`,
     `bind as cn=entrepot with ${planted.ldap}; ${planted.accessKey} signs with ${planted.store}`,
+    `AccountName=a;AccountKey=${planted.accountKey}; ${encodeURIComponent(planted.odd)}`,
     `it was ${person.displayName}, with the secret key ${secretKey}`,
   ]) {
     add.run(id, Date.now(), 'error', text)
@@ -102,6 +118,7 @@ test('has what helps, and none of the secrets and persons that were planted', as
   const text = gunzipSync(readFileSync(bundle)).toString('utf8')
   const hidden = {
     ...planted,
+    odd: encodeURIComponent(planted.odd),
     ...person,
     ...{ key, token, secretKey, adminPassword: server.adminPassword },
     hash: '"password_hash":"scrypt',

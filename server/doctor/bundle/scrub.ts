@@ -54,7 +54,9 @@ export async function listKnownTexts(
     (name) => !nobodies.has(name.toLowerCase()) && !feeds.has(name.toLowerCase()),
   )
   const stored = [...ofStores, ...ofDirectories, ...ofConnectors]
-  return { secrets: [...files.map((text) => text.trim()), ...stored], people }
+  const known = [...files.map((text) => text.trim()), ...stored]
+  // As they are, and as they are in addresses.
+  return { secrets: known.flatMap((text) => [text, encodeURIComponent(text)]), people }
 }
 
 /** A connection string is one secret, and has others in it. */
