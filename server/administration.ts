@@ -37,6 +37,7 @@ import type { Actor } from './domain/actor.ts'
 import { RegistryError } from './domain/errors.ts'
 import { getRun, listJobInfos, runJob, stopRun } from './jobs/jobs.ts'
 import { refuseHalfRestored } from './registry/backup/restoring.ts'
+import { type DefaultStore, getDefaultStoreId } from './registry/default-store.ts'
 import type { FeedChanges, NewFeed } from './registry/feed-changes.ts'
 import {
   changeFeed,
@@ -47,7 +48,6 @@ import {
   listFeeds,
 } from './registry/feeds.ts'
 import { setRepositoryQuota } from './registry/quotas.ts'
-import { ensureDefaultStore } from './registry/stores.ts'
 
 /** What the command line does: the database is open, nothing is served; a server may run beside it. */
 export interface Administration extends AsyncDisposable {
@@ -123,14 +123,14 @@ const by: Actor = { name: 'command line', address: null }
 const pageSize = 500
 
 export async function openAdministration(
-  config: Pick<Config, 'dataDir' | 'databaseUrl'>,
+  config: Pick<Config, 'dataDir' | 'databaseUrl' | 'defaultStore'>,
 ): Promise<Administration> {
   const { dataDir } = config
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   await refuseHalfRestored(dataDir)
   const db = await openDatabase({ url: config.databaseUrl, version: readVersion() })
   return {
-    ...administrationOf(db, dataDir),
+    ...administrationOf(db, config),
     [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
   }
 }
@@ -138,11 +138,11 @@ export async function openAdministration(
 /** The same on a database that is open; nothing is closed. */
 export function administrationOf(
   db: Db,
-  dataDir: string,
+  { dataDir, defaultStore }: Pick<Config, 'dataDir' | 'defaultStore'>,
 ): Omit<Administration, keyof AsyncDisposable> {
   const deps = { db, by }
   return {
-    feeds: feedsOf(db),
+    feeds: feedsOf(db, defaultStore),
     repositories: repositoriesOf(db),
     keys: {
       create: (scope, label) => createApiKey(deps, scope, label),
@@ -166,12 +166,12 @@ export function administrationOf(
   }
 }
 
-function feedsOf(db: Db): Administration['feeds'] {
+function feedsOf(db: Db, defaultStore: DefaultStore): Administration['feeds'] {
   const deps = { db, by: by.name }
   return {
     list: () => listFeeds(db),
     async create(feed) {
-      const { id: storeId } = await ensureDefaultStore(db)
+      const storeId = await getDefaultStoreId(db, defaultStore)
       return createFeed({ ...deps, storeId }, feed)
     },
     set: (name, changes) => changeFeed(deps, name, changes),

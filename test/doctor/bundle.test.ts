@@ -11,7 +11,7 @@ import { administrationOf } from '../../server/administration.ts'
 import { secretsOf, showSettings } from '../../server/config/shown-settings.ts'
 import { openDatabase } from '../../server/db/database.ts'
 import { saveStore } from '../../server/db/stores.ts'
-import { storeOwner } from '../../server/registry/stores.ts'
+import { storeOwner } from '../../server/registry/store-rows.ts'
 import { clientOf } from '../support/api-call.ts'
 import { image } from '../support/content.ts'
 import { pushImage } from '../support/push.ts'
@@ -63,7 +63,7 @@ beforeAll(async () => {
     ...{ type: 's3', settings, options: JSON.stringify({ AccessKey: planted.accessKey }) },
     ...{ secret: encryption.encrypt(secret, storeOwner('s3', settings)), marker: 'a-marker' },
   })
-  const { keys, jobs } = administrationOf(db, server.config.dataDir)
+  const { keys, jobs } = administrationOf(db, server.config)
   key = (await keys.create({ type: 'system' })).key
   token = await fetchToken()
   const { id } = await jobs.run({ job: 'FeedCleanup', feed: 'main', step: null, dryRun: true })
