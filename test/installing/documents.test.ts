@@ -43,7 +43,7 @@ describe.skipIf(analyze.skip)(`the unit of systemd ${analyze.reason}`, () => {
 test('settings in the files for containers and services are settings', () => {
   const files = [
     ...['Dockerfile', 'compose.yaml', 'deploy/cluster/compose.yaml'],
-    ...['deploy/entrepot.service', 'deploy/kubernetes.yaml'],
+    ...['deploy/entrepot.service', 'deploy/kubernetes.yaml', 'deploy/kubernetes-cluster.yaml'],
   ]
   const named = files.flatMap((file) => read(file).match(/\bENTREPOT_[A-Z_]+/g) ?? [])
   const ownOfCompose = ['ENTREPOT_IMAGE', 'ENTREPOT_PORT']
@@ -58,18 +58,18 @@ test('whatever starts it tells glibc to give memory back', () => {
   }
 })
 
-test('the objects for Kubernetes belong together', () => {
-  const objects = parseAllDocuments(read('deploy/kubernetes.yaml')).map((each) => {
+test.for([
+  ['deploy/kubernetes.yaml', ['PersistentVolumeClaim', 'Secret', 'Deployment', 'Service']],
+  ['deploy/kubernetes-cluster.yaml', ['Secret', 'Deployment', 'PodDisruptionBudget', 'Service']],
+] as const)('the objects for Kubernetes of %s belong together', ([file, kinds]) => {
+  const objects = parseAllDocuments(read(file)).map((each) => {
     expect(each.errors).toEqual([])
     return each.toJS()
   })
-  const [claim, secret, deployment, service] = objects
-  expect(objects.map(({ kind }) => kind)).toEqual([
-    'PersistentVolumeClaim',
-    'Secret',
-    'Deployment',
-    'Service',
-  ])
+  expect(objects.map(({ kind }) => kind)).toEqual(kinds)
+  const ofKind = (wanted: string) => objects.find(({ kind }) => kind === wanted)
+  const [claim, budget] = [ofKind('PersistentVolumeClaim'), ofKind('PodDisruptionBudget')]
+  const [secret, deployment, service] = ['Secret', 'Deployment', 'Service'].map(ofKind)
   const { template, selector, strategy } = deployment.spec
   expect(strategy).toEqual({ type: 'Recreate' })
   expect(template.metadata.labels).toMatchObject(selector.matchLabels)
@@ -78,7 +78,15 @@ test('the objects for Kubernetes belong together', () => {
   const mounted = container.volumeMounts.map(({ name }: { name: string }) => name)
   expect(mounted).toEqual(template.spec.volumes.map(({ name }: { name: string }) => name))
   const [data, secrets] = template.spec.volumes
-  expect(data.persistentVolumeClaim.claimName).toBe(claim.metadata.name)
+  expect(data.persistentVolumeClaim?.claimName).toBe(claim?.metadata.name)
+  expect(deployment.spec.replicas).toBe(claim === undefined ? 2 : 1)
+  expect(budget?.spec.selector ?? selector).toEqual(selector)
+  const files = container.env.filter(({ name }: { name: string }) => name.endsWith('_FILE'))
+  expect(files.map(({ value }: { value: string }) => value).toSorted()).toEqual(
+    Object.keys(secret.stringData)
+      .map((key) => `/secrets/${key}`)
+      .toSorted(),
+  )
   expect(secrets.secret.secretName).toBe(secret.metadata.name)
   expect(container.ports).toContainEqual({
     name: service.spec.ports[0].targetPort,
