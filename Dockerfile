@@ -14,7 +14,7 @@ RUN npm ci --no-audit --no-fund
 COPY . .
 # What is needed to run: the built files, the one package with compiled code, and node itself.
 RUN npm run build \
- && npm sbom --omit=dev --sbom-format=spdx > dist/sbom.spdx.json \
+ && node deploy/sbom.mjs > dist/sbom.spdx.json \
  && npm prune --omit=dev --no-audit --no-fund \
  && node deploy/pick-files.mjs /app \
  && mkdir -p /app/bin && cp "$(command -v node)" /app/bin/node \

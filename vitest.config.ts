@@ -6,10 +6,9 @@ import { LongFilesFirst } from './test/support/long-files-first.ts'
 export default defineConfig({
   test: {
     include: ['server', 'contract', 'web', 'test'].map((room) => `${room}/**/*.test.ts`),
-    // On demand: test:image takes minutes and the network; test:large-layer wants gigabytes of disk.
+    // On demand: it wants gigabytes of disk.
     exclude: [
       ...configDefaults.exclude,
-      ...(process.env.ENTREPOT_TEST_IMAGE === undefined ? ['test/installing/image.test.ts'] : []),
       ...(process.env.ENTREPOT_TEST_LARGE_LAYER_GIB === undefined
         ? ['test/stores/large-layer.test.ts']
         : []),

@@ -1,12 +1,11 @@
 // Copies what the server needs to run into a folder: `node deploy/pick-files.mjs /app`, after the
 // build and `npm prune --omit=dev`. Nearly everything is bundled; what has compiled code is not.
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
+import { listExternal } from './shipped-packages.mjs'
 
 const [, , target] = process.argv
 if (target === undefined) throw new Error('Say into which folder.')
-/** The built server imports these as packages (vite.server.config.ts). */
-const external = ['@photostructure/sqlite']
 
 cpSync('dist', path.join(target, 'dist'), {
   recursive: true,
@@ -14,13 +13,12 @@ cpSync('dist', path.join(target, 'dist'), {
   filter: (file) => !file.endsWith('.map'),
 })
 for (const file of ['package.json', 'LICENSE']) cpSync(file, path.join(target, file))
-for (const name of external) copyPackage(name)
+for (const name of new Set(listExternal())) copyPackage(name)
 
-/** A package and those that it needs; of its compiled code only that of this machine's kind. */
+/** Of a package's compiled code only that of this machine's kind. */
 function copyPackage(name) {
   const source = path.join('node_modules', name)
   const copy = path.join(target, source)
-  if (existsSync(copy)) return
   mkdirSync(path.dirname(copy), { recursive: true })
   const here = `${process.platform}-${process.arch}`
   cpSync(source, copy, {
@@ -32,6 +30,4 @@ function copyPackage(name) {
     },
   })
   rmSync(path.join(copy, 'binding.gyp'), { force: true })
-  const { dependencies = {} } = JSON.parse(readFileSync(path.join(source, 'package.json'), 'utf8'))
-  for (const needed of Object.keys(dependencies)) copyPackage(needed)
 }

@@ -35,6 +35,7 @@ import { findRepository } from './db/repositories.ts'
 import type { Actor } from './domain/actor.ts'
 import { RegistryError } from './domain/errors.ts'
 import { getRun, listJobInfos, runJob, stopRun } from './jobs/jobs.ts'
+import { type DefaultStore, getDefaultStoreId } from './registry/default-store.ts'
 import type { FeedChanges, NewFeed } from './registry/feed-changes.ts'
 import {
   changeFeed,
@@ -45,7 +46,6 @@ import {
   listFeeds,
 } from './registry/feeds.ts'
 import { setRepositoryQuota } from './registry/quotas.ts'
-import { ensureDefaultStore } from './registry/stores.ts'
 
 /** What the command line does: the database is open, nothing is served; a server may run beside it. */
 export interface Administration extends AsyncDisposable {
@@ -121,11 +121,11 @@ const by: Actor = { name: 'command line', address: null }
 const pageSize = 500
 
 export async function openAdministration(
-  config: Pick<Config, 'dataDir' | 'databaseUrl'>,
+  config: Pick<Config, 'dataDir' | 'databaseUrl' | 'defaultStore'>,
 ): Promise<Administration> {
   const db = await openPlace(config)
   return {
-    ...administrationOf(db, config.dataDir),
+    ...administrationOf(db, config),
     [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
   }
 }
@@ -133,11 +133,11 @@ export async function openAdministration(
 /** The same on a database that is open; nothing is closed. */
 export function administrationOf(
   db: Db,
-  dataDir: string,
+  { dataDir, defaultStore }: Pick<Config, 'dataDir' | 'defaultStore'>,
 ): Omit<Administration, keyof AsyncDisposable> {
   const deps = { db, by }
   return {
-    feeds: feedsOf(db),
+    feeds: feedsOf(db, defaultStore),
     repositories: repositoriesOf(db),
     keys: {
       create: (scope, label) => createApiKey(deps, scope, label),
@@ -161,12 +161,12 @@ export function administrationOf(
   }
 }
 
-function feedsOf(db: Db): Administration['feeds'] {
+function feedsOf(db: Db, defaultStore: DefaultStore): Administration['feeds'] {
   const deps = { db, by: by.name }
   return {
     list: () => listFeeds(db),
     async create(feed) {
-      const { id: storeId } = await ensureDefaultStore(db)
+      const storeId = await getDefaultStoreId(db, defaultStore)
       return createFeed({ ...deps, storeId }, feed)
     },
     set: (name, changes) => changeFeed(deps, name, changes),

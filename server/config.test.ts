@@ -43,6 +43,7 @@ test('has defaults that serve', () => {
     metrics: 'admin',
     diskReserveBytes: 512 * 2 ** 20,
     storageRoots: [],
+    defaultStore: null,
     backup: { folder: null, keep: 7, bytesPerSecond: 0 },
   })
 })
@@ -120,6 +121,12 @@ const good: readonly (readonly [flag: string, text: string, key: string, value: 
   ],
   ['trust-proxy', '', 'trustProxy', []],
   ['log-level', 'WARN', 'logLevel', 'warn'],
+  [
+    'default-store',
+    '{"id": "s3", "properties": {"BucketName": "images"}}',
+    'defaultStore',
+    { id: 's3', properties: { BucketName: 'images' } },
+  ],
 ]
 
 test.for(good)('reads --%s %s', ([flag, text, key, value]) => {
@@ -143,6 +150,9 @@ const bad: readonly (readonly [flag: string, text: string])[] = [
   ['trust-proxy', '0.0.0.0/0'],
   ['log-level', 'loud'],
   ['metrics', 'yes'],
+  ['default-store', 's3://images'],
+  ['default-store', '{"id": "s3"}'],
+  ['default-store', '{"id": "s3", "properties": ["BucketName"]}'],
   ['disk-reserve', '12 elephants'],
   ['disk-reserve', '-1'],
   ['disk-reserve', '9999999999TiB'],

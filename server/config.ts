@@ -36,6 +36,11 @@ export interface Config {
   readonly diskReserveBytes: number
   /** Folders below which stores may lie, besides the data folder; absolute. */
   readonly storageRoots: readonly string[]
+  /** Of new registries, as the API takes a store; null: the folder `store` in the data folder. */
+  readonly defaultStore: {
+    readonly id: string
+    readonly properties: Readonly<Record<string, unknown>>
+  } | null
   /** What the job Backup does; `folder` absolute, null: it is not scheduled. */
   readonly backup: {
     readonly folder: string | null
@@ -88,6 +93,7 @@ export function readConfig({
     metrics: read('metrics'),
     diskReserveBytes: read('disk-reserve'),
     storageRoots: read('storage-roots') ?? [],
+    defaultStore: read('default-store') ?? null,
     backup: {
       folder: read('backup-to') ?? null,
       keep: read('backup-keep') ?? 0,

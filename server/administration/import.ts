@@ -27,7 +27,10 @@ import { openStores, type Stores } from '../registry/stores.ts'
 import { Uploads } from '../registry/uploads.ts'
 import { openPlace, openSecrets } from './place.ts'
 
-type Place = Pick<Config, 'dataDir' | 'databaseUrl' | 'secretKey' | 'diskReserveBytes'>
+type Place = Pick<
+  Config,
+  'dataDir' | 'databaseUrl' | 'secretKey' | 'defaultStore' | 'diskReserveBytes'
+>
 
 export interface ImportCommand {
   readonly source: SourceOrder
@@ -120,7 +123,7 @@ async function lockData(dataDir: string): Promise<ProcessLock> {
 async function openForWriting(config: Place, db: Db): Promise<Stores> {
   const { dataDir, diskReserveBytes: reserveBytes } = config
   return openStores({
-    ...{ db, dataDir, secrets: await openSecrets(config) },
+    ...{ db, dataDir, defaultStore: config.defaultStore, secrets: await openSecrets(config) },
     async openDisk(root, expectedId) {
       const lock = await lockFolder(root, 'store')
       if (!lock) {

@@ -13,7 +13,7 @@ import { openPartLedger } from '../registry/part-ledger.ts'
 import { openStores, type Secrets, type Stores } from '../registry/stores.ts'
 
 /** Where a server keeps what it has. */
-export type Place = Pick<Config, 'dataDir' | 'databaseUrl' | 'secretKey'>
+export type Place = Pick<Config, 'dataDir' | 'databaseUrl' | 'secretKey' | 'defaultStore'>
 
 /**
  * Its database, for a command beside a server that runs or not. Throws UNAVAILABLE, and makes
@@ -38,7 +38,8 @@ export async function openPlace({
 /** A running server may have them open, too: nothing is locked, and nothing written. */
 export async function openForReading(place: Place, db: Db, secrets?: Secrets): Promise<Stores> {
   return openStores({
-    ...{ db, dataDir: place.dataDir, secrets: secrets ?? (await openSecrets(place)) },
+    ...{ db, dataDir: place.dataDir, defaultStore: place.defaultStore },
+    secrets: secrets ?? (await openSecrets(place)),
     async openDisk(root, expectedId) {
       const expected = expectedId !== null && { expectedId }
       const store = await openFileStore({ root, reserveBytes: 0, ...expected })

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { BlobCache } from '../blobs/blob-cache.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { openCachedStore } from '../blobs/cached-store.ts'
-import { openCloud } from '../blobs/cloud.ts'
+import { createCloud, openCloud } from '../blobs/cloud.ts'
 import { openFileStore } from '../blobs/file-store.ts'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/database.ts'
@@ -12,6 +12,7 @@ import { RegistryError } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
 import { measureStore } from '../measured.ts'
 import type { Metrics } from '../metrics.ts'
+import { defineDefaultStore } from '../registry/default-store.ts'
 import { listFeeds } from '../registry/feeds.ts'
 import { openPartLedger } from '../registry/part-ledger.ts'
 import {
@@ -26,15 +27,17 @@ import {
 const lookMs = 2000
 
 export interface StoresFoundation {
-  readonly config: Pick<Config, 'dataDir' | 'diskReserveBytes'>
+  readonly config: Pick<Config, 'dataDir' | 'diskReserveBytes' | 'defaultStore'>
   readonly db: Db
   readonly metrics: Metrics
   readonly secrets: Secrets
 }
 
-export function openAllStores({ config, db, metrics, secrets }: StoresFoundation): Promise<Stores> {
+export async function openAllStores(foundation: StoresFoundation): Promise<Stores> {
+  const { config, db, metrics, secrets } = foundation
+  await defineDefaultStore({ db, secrets, createCloud }, config.defaultStore)
   return openStores({
-    ...{ db, dataDir: config.dataDir, secrets },
+    ...{ db, dataDir: config.dataDir, secrets, defaultStore: config.defaultStore },
     openDisk: (folder, expectedId) =>
       openDisk({ folder, expectedId, reserveBytes: config.diskReserveBytes, metrics }),
     async openCloud(storeId, { place, id, cacheBytes }) {

@@ -24,15 +24,32 @@ export async function verifyCloudMarker(bucket: Bucket, key: string, id: string)
   )
 }
 
-/** Makes the place a store, and returns its id. Throws CONFLICT where there is one already. */
-export async function createCloudMarker(bucket: Bucket, key: string): Promise<string> {
-  if ((await findMarker(bucket, key)) !== undefined) {
+/**
+ * Says which store a place is to be, before it is one: `found` is the one that it is already. Null:
+ * that is the store of another server.
+ */
+export type ClaimMarker = (found: string | undefined) => Promise<string | null>
+
+const newMarker: ClaimMarker = async (found) => (found === undefined ? randomUUID() : null)
+
+/**
+ * Makes the place a store, and returns its id. Throws CONFLICT where it is one already; `claim` may
+ * know better.
+ */
+export async function createCloudMarker(
+  bucket: Bucket,
+  key: string,
+  claim: ClaimMarker = newMarker,
+): Promise<string> {
+  const found = await findMarker(bucket, key)
+  const id = await claim(found)
+  if (id === null) {
     throw new RegistryError(
       'CONFLICT',
       `${bucket.name} holds the blobs of another Entrepot: its clean-up would remove what is pushed here. Give this one a prefix of its own; to take an old store over, restore its database first.`,
     )
   }
-  const id = randomUUID()
+  if (id === found) return id
   const marker = { kind: 'entrepot blob store', version: 1, id }
   await bucket.put(key, Buffer.from(`${JSON.stringify(marker)}\n`))
   return id

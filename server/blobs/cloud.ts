@@ -2,7 +2,7 @@ import type { AzureSettings } from './azure-settings.ts'
 import type { BlobStore } from './blob-store.ts'
 import type { Bucket } from './bucket.ts'
 import { cloudKeys } from './cloud-keys.ts'
-import { createCloudMarker } from './cloud-marker.ts'
+import { type ClaimMarker, createCloudMarker } from './cloud-marker.ts'
 import { openCloudStore } from './cloud-store.ts'
 import type { PartLedger } from './part-ledger.ts'
 import { growingParts, uniformParts } from './part-sizes.ts'
@@ -35,7 +35,7 @@ export async function openCloud(
 }
 
 /** Makes the place a store; its id. Throws CONFLICT where there is one, UNAVAILABLE. */
-export async function createCloud(place: CloudPlace): Promise<string> {
+export async function createCloud(place: CloudPlace, claim?: ClaimMarker): Promise<string> {
   await using bucket = await openBucket(place)
-  return await createCloudMarker(bucket, cloudKeys(place.settings.prefix).marker)
+  return await createCloudMarker(bucket, cloudKeys(place.settings.prefix).marker, claim)
 }

@@ -98,6 +98,29 @@ export function parseSize(text: string): number {
   throw invalid('is not a size in bytes, such as 268435456, 256MiB or 1.5GB')
 }
 
+/** A store as the API takes it; what it may have is looked at where stores are. */
+export function parseStore(text: string): {
+  readonly id: string
+  readonly properties: Readonly<Record<string, unknown>>
+} {
+  const { id, properties } = parseObject(text)
+  if (typeof id === 'string' && isObject(properties)) return { id, properties }
+  throw invalid('is not a store as the API takes it: {"id": "s3", "properties": {"BucketName": …}}')
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) ? value : {}
+  } catch {
+    throw invalid('is not JSON: {"id": "s3", "properties": {"BucketName": …}}')
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 export function parseCount(text: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
   throw invalid('is not a whole number above 0')

@@ -9,6 +9,7 @@ import {
   parsePublicUrl,
   parseSecret,
   parseSize,
+  parseStore,
   parseTrustedProxies,
 } from './parsers.ts'
 
@@ -122,6 +123,14 @@ export const settings = {
     sample: 'FOLDERS',
     list: true,
     help: 'Folders below which administrators may put the images of a registry, besides the data folder; separated by commas.',
+  }),
+  'default-store': setting({
+    parse: parseStore,
+    default: null,
+    defaultText: 'the folder store in the data folder',
+    sample: 'JSON',
+    secret: true,
+    help: 'The store in the cloud of main, when the first start makes it, and of every registry that is made later, as the API takes it: {"id": "s3", "properties": {…}} (docs/storage.md). Best from a file.',
   }),
   'backup-to': setting({
     parse: parseFilePath,

@@ -4,24 +4,30 @@ const hidden = 'set, not shown'
 
 /** The configuration as somebody else may see it: passwords and keys are struck out. */
 export function showSettings(config: Config): Readonly<Record<string, unknown>> {
-  const { listen, tls, backup, databaseUrl, adminPassword, secretKey, ...rest } = config
+  const { listen, tls, backup, databaseUrl, adminPassword, secretKey, defaultStore, ...rest } =
+    config
   return {
     ...rest,
     listen: `${listen.host}:${listen.port}`,
     databaseUrl: withoutPassword(databaseUrl),
     tls: tls === null ? null : { certFile: tls.certFile, keyFile: tls.keyFile },
     backup: { ...backup },
+    defaultStore: defaultStore === null ? null : hidden,
     adminPassword: adminPassword === null ? null : hidden,
     secretKey: secretKey === null ? null : hidden,
   }
 }
 
 /** Everything of the configuration that nobody may see, also as part of an address. */
-export function secretsOf({ databaseUrl, adminPassword, secretKey }: Config): string[] {
+export function secretsOf(config: Config): string[] {
+  const { databaseUrl, adminPassword, secretKey, defaultStore } = config
   const url = databaseUrl.startsWith('postgres:') ? URL.parse(databaseUrl) : null
   const password = url?.password ?? ''
   const named = url?.searchParams.get('password') ?? ''
-  return [adminPassword, secretKey, password, decodeURIComponent(password), named]
+  const ofStore = Object.entries(defaultStore?.properties ?? {}).flatMap(([name, value]) =>
+    /secret|connection/i.test(name) ? [String(value)] : [],
+  )
+  return [adminPassword, secretKey, password, decodeURIComponent(password), named, ...ofStore]
     .filter((text) => text !== null)
     .filter((text) => text !== '')
 }

@@ -1,7 +1,7 @@
 import { findDatabaseTime } from '../db/clock.ts'
 import { findLatestTime } from '../db/diagnosis.ts'
 import { listStores } from '../db/stores.ts'
-import { partsOf } from '../registry/stores.ts'
+import { partsOf } from '../registry/store-rows.ts'
 import { checkClock } from './client-checks.ts'
 import { askAsClient } from './client-view.ts'
 import { type Finding, failure, skipped } from './finding.ts'

@@ -23,7 +23,7 @@ test('a blob that is deleted while it is moved does not come back', async () => 
   const { id: storeId } = await db.write(ensureStore, { type: 'disk', settings })
   let onRead = async (_location: string) => {}
   await using stores = await openStores({
-    ...{ db, dataDir: folder.path, secrets: openEncryption(randomBytes(32)) },
+    ...{ db, dataDir: folder.path, defaultStore: null, secrets: openEncryption(randomBytes(32)) },
     openCloud: () => Promise.reject(new Error('there is none')),
     openDisk: async (root) => {
       const store = await openFileStore({ root, reserveBytes: 0 })

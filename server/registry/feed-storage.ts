@@ -13,7 +13,8 @@ import {
   parseProperties,
   type StoreParts,
 } from './store-properties.ts'
-import { partsOf, type Secrets, type Stores, storeOwner } from './stores.ts'
+import { partsOf, settingsOf, storeChangeOf } from './store-rows.ts'
+import type { Secrets, Stores } from './stores.ts'
 
 export interface FeedStorageDeps {
   readonly db: Db
@@ -52,20 +53,12 @@ export async function setFeedStorage(
 ): Promise<FeedStorage> {
   const { db, secrets, stores, by } = deps
   const { parts, known } = await describeStore(deps, given)
-  const { type, options } = parts
-  const settings = settingsOf(parts)
   const marker =
-    type === 'disk' || known?.marker != null
+    parts.type === 'disk' || known?.marker != null
       ? undefined
       : await deps.createCloud(cloudPlaceOf(parts))
-  const hasSecrets = Object.keys(parts.secrets).length > 0
-  const saved = await db.write(saveStore, {
-    ...{ type, settings, options: JSON.stringify(options) },
-    secret: hasSecrets
-      ? secrets.encrypt(JSON.stringify(parts.secrets), storeOwner(type, settings))
-      : null,
-    ...(marker !== undefined && { marker }),
-  })
+  const change = storeChangeOf(parts, secrets)
+  const saved = await db.write(saveStore, { ...change, ...(marker !== undefined && { marker }) })
   await stores.refresh()
   if (saved.id !== feed.storeId) {
     await db.write(setFeedStore, { feedId: feed.id, storeId: saved.id, by })
@@ -110,10 +103,6 @@ async function findStore(db: Db, parts: StoreParts): Promise<StoreRecord | undef
   const settings = settingsOf(parts)
   const all = await listStores(db.read)
   return all.find((each) => each.type === parts.type && each.settings === settings)
-}
-
-function settingsOf({ type, place }: StoreParts): string {
-  return JSON.stringify(type === 'disk' ? { path: place.StoragePath } : place)
 }
 
 function show({ type, place, options, secrets }: StoreParts): FeedStorage {

@@ -3,27 +3,17 @@ import type { BlobStore } from '../blobs/blob-store.ts'
 import type { CloudPlace } from '../blobs/cloud.ts'
 import { type LazyStore, openLazyStore } from '../blobs/lazy-store.ts'
 import type { Db } from '../db/database.ts'
-import {
-  claimStoreMarker,
-  ensureStore,
-  findStore,
-  listStores,
-  type StoreRecord,
-} from '../db/stores.ts'
+import { claimStoreMarker, findStore, listStores, type StoreRecord } from '../db/stores.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
-import {
-  cacheBytesOf,
-  cloudPlaceOf,
-  isTrue,
-  type Properties,
-  type StoreParts,
-} from './store-properties.ts'
+import { type DefaultStore, ensureFolder, findDefaultStore } from './default-store.ts'
+import { cacheBytesOf, cloudPlaceOf, isTrue, type Properties } from './store-properties.ts'
+import { partsOf } from './store-rows.ts'
 
 /** The stores that this process knows, by their row. Each is opened when it is first used. */
 export interface Stores extends AsyncDisposable {
   /** One that is not known yet is looked up when it is used: another process may have defined it. */
   get(storeId: number): BlobStore
-  /** The store of the data folder: where feeds put their bytes unless told otherwise. */
+  /** Where feeds put their bytes unless told otherwise. */
   readonly defaultStoreId: number
   list(): readonly KnownStore[]
   find(storeId: number): KnownStore | undefined
@@ -56,6 +46,8 @@ export interface StoresOptions {
   readonly db: Db
   readonly dataDir: string
   readonly secrets: Secrets
+  /** What is configured. */
+  readonly defaultStore: DefaultStore
   /**
    * Opens the folder as a store, taking its lock, which goes with the store: one process serves a
    * disk store. `expectedId` is the id that it had before, null the first time. Throws UNAVAILABLE,
@@ -84,7 +76,7 @@ export interface OpenDisk {
  */
 export async function openStores(options: StoresOptions): Promise<Stores> {
   const { db } = options
-  const standard = await ensureDefaultStore(db)
+  const standard = (await findDefaultStore(db, options.defaultStore)) ?? (await ensureFolder(db))
   const known = new Map<number, KnownStore & { readonly version: number }>()
   /** Used with other options or credentials now; what reads and writes with them goes on until it ends. */
   const former: BlobStore[] = []
@@ -123,10 +115,6 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
       for (const { store } of known.values()) await store[Symbol.asyncDispose]()
     },
   }
-}
-
-export async function ensureDefaultStore(db: Db): Promise<StoreRecord> {
-  return db.write(ensureStore, { type: 'disk', settings: JSON.stringify({ path: 'store' }) })
 }
 
 function describe(options: StoresOptions, record: StoreRecord) {
@@ -196,26 +184,6 @@ function namingOthers(error: unknown): unknown {
   const { message, detail, cause } = error
   const hint = `If another process has this disk store, ${everywhere}`
   return new RegistryError('UNAVAILABLE', `${message} ${hint}`, { detail, cause })
-}
-
-/** What the row says. Throws INTERNAL if its secret cannot be read. */
-export function partsOf(record: StoreRecord, secrets: Secrets): StoreParts {
-  const { type, settings, options, secret } = record
-  const place = JSON.parse(settings) as Properties
-  return {
-    type,
-    place: type === 'disk' ? { StoragePath: place.path ?? '' } : place,
-    options: JSON.parse(options) as Properties,
-    secrets:
-      secret === null
-        ? {}
-        : (JSON.parse(secrets.decrypt(secret, storeOwner(type, settings))) as Properties),
-  }
-}
-
-/** What the stored credentials belong to: those of one place are of no use for another. */
-export function storeOwner(type: string, settings: string): string {
-  return `store ${type} ${settings}`
 }
 
 function redirectOf(record: StoreRecord): RedirectRule | null {

@@ -34,6 +34,7 @@ beforeEach(async () => {
     db,
     dataDir: folder.path,
     secrets: openEncryption(randomBytes(32)),
+    defaultStore: null,
     openCloud: (_storeId, { place }) => {
       throw new Error(`nobody defined ${place.type}`)
     },

@@ -190,7 +190,12 @@ describe('stores are opened when they are used', () => {
     await db.write(saveStore, { type: 's3', settings, options: '{}', secret: 'no cipher text' })
     let opened = 0
     await using stores = await openStores({
-      ...{ db, dataDir: folder.path, secrets: openEncryption(Buffer.alloc(32)) },
+      ...{
+        db,
+        dataDir: folder.path,
+        secrets: openEncryption(Buffer.alloc(32)),
+        defaultStore: null,
+      },
       openCloud: async () => openMemoryStore(),
       async openDisk() {
         opened += 1

@@ -76,6 +76,7 @@ function configOf({ port }: Pick<History, 'port'>, dataDir: string): Config {
     metrics: 'admin',
     diskReserveBytes: 0,
     storageRoots: [],
+    defaultStore: null,
     backup: { folder: null, keep: 7, bytesPerSecond: 0 },
   }
 }

@@ -11,7 +11,7 @@ import { administrationOf } from '../../server/administration.ts'
 import { secretsOf, showSettings } from '../../server/config/shown-settings.ts'
 import { openDatabase } from '../../server/db/database.ts'
 import { saveStore } from '../../server/db/stores.ts'
-import { storeOwner } from '../../server/registry/stores.ts'
+import { storeOwner } from '../../server/registry/store-rows.ts'
 import { clientOf } from '../support/api-call.ts'
 import { image } from '../support/content.ts'
 import { pushImage } from '../support/push.ts'
@@ -78,7 +78,7 @@ beforeAll(async () => {
     ...{ type: 'azure', settings: JSON.stringify({ ContainerUrl: signed }), options: '{}' },
     ...{ secret: null, marker: 'another-marker' },
   })
-  const { keys, jobs } = administrationOf(db, server.config.dataDir)
+  const { keys, jobs } = administrationOf(db, server.config)
   key = (await keys.create({ type: 'system' })).key
   token = await fetchToken()
   const { id } = await jobs.run({ job: 'FeedCleanup', feed: 'main', step: null, dryRun: true })

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { listApiKeys } from '../../server/auth/api-key.ts'
 import { openDatabase } from '../../server/db/database.ts'
 import { createFeed, listFeeds } from '../../server/registry/feeds.ts'
-import { startApache } from '../proxies/proxy.ts'
+import { startApache, startCaddy } from '../proxies/proxy.ts'
 import { needs } from '../support/require.ts'
 import { startServer } from '../support/server.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
@@ -11,8 +11,9 @@ import { examine, faultsOf, type StageOptions, setStage } from './stage.ts'
 
 const nginx = needs({ program: 'nginx', package: 'nginx', folders: ['/usr/sbin'] })
 const apache = needs({ program: 'apache2', package: 'apache2', folders: ['/usr/sbin'] })
+const caddy = needs({ program: 'caddy', package: 'caddy' })
 const openssl = needs({ program: 'openssl', package: 'openssl' })
-const missing = [nginx, apache, openssl].find(({ skip }) => skip)
+const missing = [nginx, apache, caddy, openssl].find(({ skip }) => skip)
 const skipped = missing === undefined ? '' : ` (skipped: ${missing.reason})`
 
 const folder = makeTemporaryFolder('doctor-proxy')
@@ -114,11 +115,12 @@ describe.skipIf(missing !== undefined)(`the doctor beside a proxy${skipped}`, ()
     expect(faultsOf(await examine(stage.server, order))).toEqual([])
   })
 
-  test('finds nothing wrong with the documented Apache', async () => {
-    const place = path.join(folder.path, 'apache')
-    await using stage = await setStage({
-      ...{ program: apache.file, start: startApache, folder: place },
-    })
+  test.for([
+    ['Apache', apache, startApache],
+    ['Caddy', caddy, startCaddy],
+  ] as const)('finds nothing wrong with the documented %s', async ([name, { file }, start]) => {
+    const place = path.join(folder.path, name)
+    await using stage = await setStage({ program: file, start, folder: place })
     const findings = await examine(stage.server, { ca: stage.ca, only: ['address', 'push'] })
     expect(faultsOf(findings)).toEqual([])
   })

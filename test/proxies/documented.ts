@@ -6,7 +6,7 @@ const file = path.join(projectFolder, 'docs/behind-a-proxy.md')
 
 /** The document's configuration for a proxy, with the given texts put in place of its examples. */
 export function documentedBlock(
-  language: 'nginx' | 'apache',
+  language: 'nginx' | 'apache' | 'caddy',
   replacements: Readonly<Record<string, string>>,
 ): string {
   const document = readFileSync(file, 'utf8')

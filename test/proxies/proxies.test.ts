@@ -18,6 +18,7 @@ import {
   type SecureAnswer,
   type SecureRequest,
   startApache,
+  startCaddy,
   startNginx,
   type TlsProxy,
 } from './proxy.ts'
@@ -36,6 +37,7 @@ const proxies = [
     found: needs({ program: 'apache2', package: 'apache2', ...sbin }),
     start: startApache,
   },
+  { name: 'Caddy', found: needs({ program: 'caddy', package: 'caddy' }), start: startCaddy },
 ] as const
 const { engine, reason: noEngine } = await startDockerEngine()
 const folder = makeTemporaryFolder('proxies')
@@ -89,8 +91,11 @@ for (const { name, found, start } of proxies) {
           'x-forwarded-proto': 'http',
           'x-forwarded-port': '1',
         }
-        const answer = await ask({ method: 'GET', path: '/v2/', headers })
-        expect(answer.headers['www-authenticate']).toContain(`realm="${proxy.url}/v2/_auth"`)
+        // As where the proxy listens on the usual port, a name without one.
+        for (const host of [proxy.host, '127.0.0.1']) {
+          const answer = await ask({ method: 'GET', path: '/v2/', headers: { ...headers, host } })
+          expect(answer.headers['www-authenticate']).toContain(`realm="https://${host}/v2/_auth"`)
+        }
       })
 
       test('skopeo logs in, pushes and pulls, byte for byte', async () => {

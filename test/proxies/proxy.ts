@@ -9,7 +9,7 @@ import { findFreePort } from '../support/free-port.ts'
 import { documentedBlock, documentedModules } from './documented.ts'
 
 export interface ProxyOptions {
-  /** The path of `nginx` or `apache2`. */
+  /** The path of `nginx`, `apache2` or `caddy`. */
   readonly program: string
   /** For its files; made if need be. */
   readonly folder: string
@@ -97,15 +97,41 @@ export async function startApache(options: ProxyOptions): Promise<TlsProxy> {
   return runProxy({ port, program: options.program, args: ['-X', '-f', file], folder })
 }
 
+/** Caddy, with nothing of its own but what the document has: no other port, no certificates of its making. */
+export async function startCaddy(options: ProxyOptions): Promise<TlsProxy> {
+  const { folder, certificates, backend } = options
+  const port = options.port ?? (await findFreePort())
+  const block = documentedBlock('caddy', {
+    'registry.example.com': `https://127.0.0.1:${port}`,
+    '/etc/caddy/tls.crt': certificates.certFile,
+    '/etc/caddy/tls.key': certificates.keyFile,
+    '127.0.0.1:8624': backend,
+  })
+  const surroundings = [
+    'admin off',
+    'auto_https disable_redirects',
+    'default_bind 127.0.0.1',
+    `storage file_system ${folder}`,
+  ]
+  await mkdir(folder, { recursive: true })
+  const file = path.join(folder, 'Caddyfile')
+  await writeFile(file, ['{', ...surroundings, '}', block, ''].join('\n'))
+  const args = ['run', '--config', file, '--adapter', 'caddyfile']
+  // It keeps what it was started with there.
+  const env = { ...process.env, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder }
+  return runProxy({ port, program: options.program, args, folder, env })
+}
+
 async function runProxy(started: {
   readonly port: number
   readonly program: string
   readonly args: readonly string[]
   readonly folder: string
+  readonly env?: NodeJS.ProcessEnv
 }): Promise<TlsProxy> {
-  const { port, program, args, folder } = started
+  const { port, program, args, folder, env } = started
   const logFile = path.join(folder, 'log')
-  const daemon: Daemon = startDaemon({ program, args, cwd: folder, logFile })
+  const daemon: Daemon = startDaemon({ program, args, cwd: folder, logFile, ...(env && { env }) })
   await waitUntilReady(daemon, () => listens(port), 20)
   const host = `127.0.0.1:${port}`
   return {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { realpathSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { runSuccessfully } from './command.ts'
 
@@ -17,13 +17,8 @@ const tables = ['/etc/passwd', '/etc/group', '/etc/ld.so.cache']
  * what they need. It takes the place of images that cannot be pulled here.
  */
 export async function writeDebian(file: string, ...more: readonly string[]): Promise<void> {
-  const list = `${file}.list`
   const files = filesOf(withNeeded([...essential(), 'libstdc++6']))
-  writeFileSync(list, [...links, ...tables, ...files, ...more].join('\0'))
-  await runSuccessfully('tar', [
-    ...['--create', '--file', file, '--null', '--no-recursion', '--directory', '/'],
-    ...['--ignore-failed-read', '--absolute-names', '--transform', 's,^/,,S', '--files-from', list],
-  ])
+  await writeFiles(file, [...links, ...tables, ...files, ...more])
 }
 
 /** Whom this machine trusts: npm in a container shall trust no fewer. */
@@ -31,9 +26,34 @@ export const trusted = '/etc/ssl/certs/ca-certificates.crt'
 
 /** Node and npm of this machine, as files for `writeDebian`. */
 export function nodeFiles(): readonly string[] {
-  const npm = execFileSync('find', [npmFolder, '-print0'], largeOutput)
   const bin = execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim()
-  return [trusted, process.execPath, bin, ...npm.split('\0').filter(Boolean)]
+  return [trusted, process.execPath, bin, ...folderFiles(npmFolder)]
+}
+
+/** Programs with the libraries that they are linked to, as files for `writeDebian`. */
+export function programFiles(...programs: readonly string[]): readonly string[] {
+  const linked = programs.flatMap((program) => {
+    const lines = execFileSync('ldd', [program], { encoding: 'utf8' }).split('\n')
+    return lines.flatMap((line) => /(\/\S+) \(0x/.exec(line)?.[1] ?? [])
+  })
+  const libraries = linked.map((file) => file.replace(/^\/lib/, '/usr/lib'))
+  // Most are names that lead to others.
+  return [...new Set([...programs, ...libraries, ...libraries.map((file) => realpathSync(file))])]
+}
+
+/** A folder with all that is in it, as files for `writeDebian`. */
+export function folderFiles(folder: string): readonly string[] {
+  return execFileSync('find', [folder, '-print0'], largeOutput).split('\0').filter(Boolean)
+}
+
+/** A tar of these files, at the places where they are here. */
+export async function writeFiles(file: string, files: readonly string[]): Promise<void> {
+  const list = `${file}.list`
+  writeFileSync(list, files.join('\0'))
+  await runSuccessfully('tar', [
+    ...['--create', '--file', file, '--null', '--no-recursion', '--directory', '/'],
+    ...['--ignore-failed-read', '--absolute-names', '--transform', 's,^/,,S', '--files-from', list],
+  ])
 }
 
 const largeOutput = { encoding: 'utf8', maxBuffer: 2 ** 26 } as const

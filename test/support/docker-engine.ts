@@ -20,6 +20,18 @@ export interface DockerEngine extends AsyncDisposable {
   readonly load: (images: Readonly<Record<string, ImageContent>>) => Promise<void>
   /** Where the client keeps its login. */
   readonly configFolder: string
+  /** What clients find it by: DOCKER_HOST. */
+  readonly socket: string
+  readonly pid: number
+}
+
+export interface EngineOptions {
+  /**
+   * A network of its own, as on a machine that has nothing but Docker: with bridges, Docker's name
+   * server, and ports that no one else has. What it does to the firewall goes with it. Otherwise it has
+   * this machine's, and no bridge.
+   */
+  readonly hasOwnNetwork?: boolean
 }
 
 export interface DockerOptions {
@@ -48,14 +60,14 @@ const sbin = { folders: ['/usr/sbin', '/sbin'] }
  * Starts an engine, or says why it cannot be. Where ENTREPOT_TEST_REQUIRE=all it throws instead,
  * so that nothing is skipped unseen.
  */
-export async function startDockerEngine(): Promise<DockerEngineOrNot> {
+export async function startDockerEngine(options: EngineOptions = {}): Promise<DockerEngineOrNot> {
   const dockerd = needs({ program: 'dockerd', package: 'docker.io', ...sbin })
   const client = needs({ program: 'docker', package: 'docker.io' })
   const busybox = needs({ program: 'busybox', package: 'busybox-static' })
   const missing = [dockerd, client, busybox].find((found) => found.skip)
   if (missing !== undefined) return { engine: undefined, reason: missing.reason }
   try {
-    return { engine: await openEngine(dockerd, client, busybox), reason: '' }
+    return { engine: await openEngine({ dockerd, client, busybox }, options), reason: '' }
   } catch (cause) {
     const reason = `needs a Docker Engine that starts, which this machine did not let it do`
     if (process.env.ENTREPOT_TEST_REQUIRE === 'all') throw new Error(`This ${reason}`, { cause })
@@ -63,17 +75,21 @@ export async function startDockerEngine(): Promise<DockerEngineOrNot> {
   }
 }
 
-async function openEngine(dockerd: Found, client: Found, busybox: Found): Promise<DockerEngine> {
+async function openEngine(
+  { dockerd, client, busybox }: { readonly [name in 'dockerd' | 'client' | 'busybox']: Found },
+  { hasOwnNetwork = false }: EngineOptions,
+): Promise<DockerEngine> {
   const folder = makeTemporaryFolder('docker')
   const inside = (name: string) => path.join(folder.path, name)
   const socket = `unix://${inside('sock')}`
   // On TERM it ends its containerd as well; on KILL that would stay behind.
   const daemon = startDaemon({
-    program: dockerd.file,
+    program: hasOwnNetwork ? 'unshare' : dockerd.file,
     args: [
+      ...(hasOwnNetwork ? ['--net', ...afterLoopback(busybox.file), dockerd.file] : []),
       ...['--data-root', inside('data'), '--exec-root', inside('exec')],
       ...['--pidfile', inside('pid'), '--host', socket],
-      ...['--bridge', 'none', '--iptables=false'],
+      ...(hasOwnNetwork ? [] : ['--bridge', 'none', '--iptables=false']),
     ],
     env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
     logFile: inside('log'),
@@ -104,6 +120,8 @@ async function openEngine(dockerd: Found, client: Found, busybox: Found): Promis
     build: (name, image) => buildImage(run, { name, image, busybox: busybox.file, folder }),
     load: (images) => loadImages(run, { images, busybox: busybox.file, folder }),
     configFolder,
+    socket,
+    pid: daemon.pid,
     [Symbol.asyncDispose]: async () => {
       const exit = await daemon.end('SIGTERM')
       if (exit !== 0) throw new Error(`dockerd ended with ${exit}:\n${logTail(daemon)}`)
@@ -113,6 +131,11 @@ async function openEngine(dockerd: Found, client: Found, busybox: Found): Promis
       await folder[Symbol.asyncDispose]()
     },
   }
+}
+
+/** Runs what follows when the loopback of a new network is up. */
+function afterLoopback(busybox: string): string[] {
+  return [busybox, 'sh', '-c', '"$0" ip link set lo up && exec "$@"', busybox]
 }
 
 interface Build {

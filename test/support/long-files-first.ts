@@ -11,6 +11,8 @@ const seconds: Readonly<Record<string, number>> = {
   'test/stores/cloud-server.test.ts': 115,
   'test/crash/kills.test.ts': 105,
   'test/stores/faulty-stores.test.ts': 70,
+  'test/installing/image.test.ts': 75,
+  'test/installing/compose.test.ts': 65,
   'test/interleavings/interleavings.test.ts': 50,
   'test/web/administration.test.ts': 45,
   'test/crash/clean-up-kills.test.ts': 45,

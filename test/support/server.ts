@@ -59,6 +59,7 @@ export async function startServer(
     metrics: 'admin',
     diskReserveBytes: 0,
     storageRoots: [],
+    defaultStore: null,
     backup: { folder: null, keep: 7, bytesPerSecond: 0 },
     ...overrides,
   }
@@ -80,7 +81,7 @@ export async function startServer(
     config,
     admin: basic('Admin', adminPassword),
     adminPassword,
-    ...administer(administrationOf(db, config.dataDir)),
+    ...administer(administrationOf(db, config)),
     async [Symbol.asyncDispose]() {
       await app[Symbol.asyncDispose]()
       await db[Symbol.asyncDispose]()

@@ -55,6 +55,7 @@ const configOf = (databaseFile: string): Config => ({
   metrics: 'admin',
   diskReserveBytes: 4 * mebibyte,
   storageRoots: [],
+  defaultStore: null,
   backup: { folder: null, keep: 7, bytesPerSecond: 0 },
 })
 

@@ -7,7 +7,7 @@ import { listDirectoryRecords } from '../../db/directories.ts'
 import { listStores } from '../../db/stores.ts'
 import { secretOwner } from '../../registry/connectors/attached-connectors.ts'
 import { listFeeds } from '../../registry/feeds.ts'
-import { partsOf } from '../../registry/stores.ts'
+import { partsOf } from '../../registry/store-rows.ts'
 import type { Patient, PatientData } from '../patient.ts'
 
 export type Scrub = (text: string) => string
