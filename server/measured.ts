@@ -51,7 +51,7 @@ function measureWriter(
   return {
     write: (chunk) => writer.write(chunk),
     sync: () => measure(() => writer.sync()),
-    syncBytes: () => measure(() => writer.syncBytes()),
+    syncBytes: (digest) => measure(() => writer.syncBytes(digest)),
     get writtenBytes() {
       return writer.writtenBytes
     },

@@ -102,9 +102,11 @@ export interface UploadWriter extends AsyncDisposable {
   sync(): Promise<number>
   /**
    * As `sync`, for bytes that are `finish`ed next: until then a power cut may take them together
-   * with the location, so no row may vouch for more of them than before.
+   * with the location, so no row may vouch for more of them than before. `digest` is what they
+   * were checked to have: where an older writer elsewhere cannot be stopped, others are refused from
+   * then on (BLOB_UPLOAD_INVALID).
    */
-  syncBytes(): Promise<number>
+  syncBytes(digest?: string): Promise<number>
   /** Bytes that `openStaged` can read, counted from the start of the blob; 0 where there is none. */
   readonly writtenBytes: number
   /** Bytes written or buffered, counted from the start of the blob. */

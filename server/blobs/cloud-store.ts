@@ -250,13 +250,18 @@ class CloudStore implements BlobStore {
     const key = this.#keys.blob(location)
     if (!isWhole && multipartId !== null)
       await completeOnce(this.#bucket, key, { multipartId, parts })
+    const isMessy = staging.isMessy || state.isMessy
+    // An older writer may still complete its parts: not after the look at what is there.
+    if (isMessy || staging.multipartId !== null || multipartId !== null) {
+      await this.#bucket.abortParts(key)
+    }
     const foundBytes = await findWhole(this.#bucket, key, sizeBytes)
     if (foundBytes !== sizeBytes) {
       throw new RegistryError('UNAVAILABLE', 'The blob store does not show what was just stored.', {
         detail: { sizeBytes, foundBytes: foundBytes ?? null },
       })
     }
-    await this.#removeTraces(location, { staging, state })
+    await this.#removeTailsOf(location, isMessy ? null : [staging, state])
     await this.#ledger.end(location)
     this.#writers.delete(location)
     return { sizeBytes }
@@ -281,20 +286,12 @@ class CloudStore implements BlobStore {
     }
   }
 
-  async #removeTraces(
-    location: string,
-    { staging, state }: { readonly staging: Staging; readonly state: StagedState },
-  ): Promise<void> {
-    const isMessy = staging.isMessy || state.isMessy
+  /** Null: there may be some that nobody knows of. */
+  async #removeTailsOf(location: string, states: readonly StagedState[] | null): Promise<void> {
+    if (states === null) return removeTails(this.#bucket, this.#keys.tailsOf(location))
     const numbers = new Set(
-      [staging, state].flatMap(({ tails, litter }) => [
-        ...litter,
-        ...tails.map(({ number }) => number),
-      ]),
+      states.flatMap(({ tails, litter }) => [...litter, ...tails.map(({ number }) => number)]),
     )
-    if (isMessy) await removeTails(this.#bucket, this.#keys.tailsOf(location))
-    else await this.#bucket.delete([...numbers].map((number) => this.#keys.tail(location, number)))
-    const hadParts = staging.multipartId !== null || state.multipartId !== null
-    if (isMessy || hadParts) await this.#bucket.abortParts(this.#keys.blob(location))
+    await this.#bucket.delete([...numbers].map((number) => this.#keys.tail(location, number)))
   }
 }

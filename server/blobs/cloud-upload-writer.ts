@@ -7,7 +7,7 @@ import { PartFlights } from './part-flights.ts'
 import type { StagedState, StagedTail } from './part-ledger.ts'
 import { PartNumbers } from './part-numbers.ts'
 import { sendGathered, stoppedError } from './part-sending.ts'
-import { lastTail, sumOf } from './staged-state.ts'
+import { finishAs, lastTail, sumOf } from './staged-state.ts'
 
 const partsInFlight = 3
 
@@ -114,9 +114,10 @@ export class CloudUploadWriter implements UploadWriter {
     return this.#offsetBytes
   }
 
-  async syncBytes(): Promise<number> {
+  async syncBytes(digest?: string): Promise<number> {
     this.#requireOpen()
     if (this.#assembled !== undefined) return this.#offsetBytes
+    this.#state = finishAs(this.#state, digest)
     if (await this.#isReadable()) {
       this.#assembled = { state: this.#state, isWhole: true }
       return this.#offsetBytes
@@ -241,6 +242,8 @@ export class CloudUploadWriter implements UploadWriter {
 
   /** Its digest was checked: one object, under the key of the blob. */
   async #putWhole(): Promise<void> {
+    // Who is overtaken from now on may still send these bytes, but the ledger says which they are.
+    await this.#record(this.#state)
     await this.#cloud.bucket.put(this.#key, this.#buffer.view())
     const sizeBytes = this.#offsetBytes
     const state = { ...this.#state, multipartId: null, sizeBytes, sealedBytes: sizeBytes }

@@ -28,6 +28,8 @@ export interface StagedState {
   readonly isSettled: boolean
   /** Whether one ever did not. */
   readonly isMessy: boolean
+  /** The digest of the bytes that somebody began to finish; absent: nobody did. */
+  readonly finishedAs?: string
 }
 
 export interface Staging extends StagedState {

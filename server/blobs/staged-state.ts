@@ -1,3 +1,4 @@
+import { RegistryError } from '../domain/errors.ts'
 import type { StagedPart, StagedState, StagedTail } from './part-ledger.ts'
 
 export function sumOf(parts: readonly StagedPart[]): number {
@@ -31,6 +32,20 @@ export function cutOff(
 /** The tail that all of it ends with. */
 export function lastTail({ tails, sizeBytes }: StagedState): StagedTail | undefined {
   return tails.findLast((tail) => tail.startBytes + tail.sizeBytes === sizeBytes)
+}
+
+/**
+ * The state of bytes that are to be finished with this digest. Throws BLOB_UPLOAD_INVALID where others
+ * were: whoever was overtaken in another process may still be sending those, to the same place.
+ */
+export function finishAs(state: StagedState, digest: string | undefined): StagedState {
+  const { finishedAs } = state
+  if (digest === undefined || digest === finishedAs) return state
+  if (finishedAs === undefined) return { ...state, finishedAs: digest }
+  throw new RegistryError(
+    'BLOB_UPLOAD_INVALID',
+    `Another request began to finish this upload as ${finishedAs}, and these bytes are ${digest}. Start a new upload.`,
+  )
 }
 
 function keep(

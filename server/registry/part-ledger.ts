@@ -52,7 +52,11 @@ export function openPartLedger(db: Db, storeId: number): PartLedger {
 /** Without what else the caller may hold. */
 function stateOf(state: StagedState): StagedState {
   const { sizeBytes, multipartId, parts, sealedBytes, tails, litter, isSettled, isMessy } = state
-  return { sizeBytes, multipartId, parts, sealedBytes, tails, litter, isSettled, isMessy }
+  const { finishedAs } = state
+  return {
+    ...{ sizeBytes, multipartId, parts, sealedBytes, tails, litter, isSettled, isMessy },
+    ...(finishedAs !== undefined && { finishedAs }),
+  }
 }
 
 function overtaken(): RegistryError {
