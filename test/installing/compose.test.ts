@@ -116,8 +116,13 @@ describeWith(
       await using bucket = place.openBucket()
       const page = { prefix: 'blobs/', after: null, count: 100 }
       expect((await bucket.list(page)).length).toBeGreaterThanOrEqual(4)
+      // What needs the public name, 127.0.0.1 here, is somewhere else in a container.
+      const looked = 'settings,folders,disk,database,stores,blobs,backups'
       for (const service of ['entrepot-1', 'entrepot-2']) {
-        expect(await run(project, 'exec', '-T', service, 'ls', '/data')).not.toContain('store')
+        const inside = (...command: string[]) => run(project, 'exec', '-T', service, ...command)
+        expect(await inside('ls', '/data')).not.toContain('store')
+        const report = await inside('entrepot', 'doctor', '--only', looked)
+        expect(report).toMatch(/: 0 error, 0 warning, 0 skipped, \d+ ok/)
       }
       await takeDown(project)
     })

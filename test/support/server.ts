@@ -69,7 +69,11 @@ export async function startServer(
   // Whether somebody has built the pages makes no difference to tests but those of the pages.
   const usual = { db, passwords: cheapPasswords, slowsDown: false, webFolder: null }
   const open = () => openApp(config, { ...usual, ...appOverrides })
-  let app = await open()
+  let app = await open().catch(async (error: unknown) => {
+    await db[Symbol.asyncDispose]()
+    await folder[Symbol.asyncDispose]()
+    throw error
+  })
   return {
     get url() {
       return app.url
