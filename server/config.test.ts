@@ -44,6 +44,16 @@ test('has defaults that serve', () => {
     diskReserveBytes: 512 * 2 ** 20,
     storageRoots: [],
     backup: { folder: null, keep: 7, bytesPerSecond: 0 },
+    traces: {
+      url: null,
+      headers: {},
+      protocol: 'http/protobuf',
+      serviceName: null,
+      resourceAttributes: {},
+      sampler: 'parentbased_always_on',
+      ratio: 1,
+      ignored: [],
+    },
   })
 })
 

@@ -4,26 +4,48 @@ const hidden = 'set, not shown'
 
 /** The configuration as somebody else may see it: passwords and keys are struck out. */
 export function showSettings(config: Config): Readonly<Record<string, unknown>> {
-  const { listen, tls, backup, databaseUrl, adminPassword, secretKey, ...rest } = config
+  const { listen, tls, backup, databaseUrl, adminPassword, secretKey, traces, ...rest } = config
   return {
     ...rest,
     listen: `${listen.host}:${listen.port}`,
     databaseUrl: withoutPassword(databaseUrl),
     tls: tls === null ? null : { certFile: tls.certFile, keyFile: tls.keyFile },
     backup: { ...backup },
+    traces: showTraces(traces),
     adminPassword: adminPassword === null ? null : hidden,
     secretKey: secretKey === null ? null : hidden,
   }
 }
 
 /** Everything of the configuration that nobody may see, also as part of an address. */
-export function secretsOf({ databaseUrl, adminPassword, secretKey }: Config): string[] {
+export function secretsOf({ databaseUrl, adminPassword, secretKey, traces }: Config): string[] {
   const url = databaseUrl.startsWith('postgres:') ? URL.parse(databaseUrl) : null
   const password = url?.password ?? ''
   const named = url?.searchParams.get('password') ?? ''
-  return [adminPassword, secretKey, password, decodeURIComponent(password), named]
-    .filter((text) => text !== null)
+  const collector = traces.url === null ? null : URL.parse(traces.url)
+  const ofCollector = [collector?.password, ...(collector?.searchParams.values() ?? [])]
+  const headers = Object.values(traces.headers)
+  return [
+    adminPassword,
+    secretKey,
+    password,
+    decodeURIComponent(password),
+    named,
+    ...ofCollector,
+    ...headers,
+  ]
+    .filter((text) => text !== null && text !== undefined)
     .filter((text) => text !== '')
+}
+
+/** Headers are there to be let in; so may the rest of an address be. */
+function showTraces({ url, headers, ...rest }: Config['traces']) {
+  const address = url === null ? null : URL.parse(url)
+  return {
+    ...rest,
+    url: address === null ? null : `${address.origin}${address.pathname}`,
+    headers: Object.fromEntries(Object.keys(headers).map((name) => [name, hidden])),
+  }
 }
 
 function withoutPassword(databaseUrl: string): string {
