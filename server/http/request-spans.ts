@@ -59,14 +59,16 @@ export class RequestSpans {
       attributes: this.#describe(req),
     })
     this.#spans.set(req, span)
-    res.on('close', () => {
+    const end = () => {
       const route = isV2(req.url) ? labelV2Route(req.url ?? '') : this.#routes.get(req)
       span.end({
         ...(route !== undefined && { route }),
         status: res.headersSent ? res.statusCode : null,
         attributes: { 'url.path': pathOf(req), 'entrepot.complete': res.writableFinished },
       })
-    })
+    }
+    // Whoever else hears of it writes the last line of the request.
+    res.on('close', () => queueMicrotask(end))
     return span
   }
 

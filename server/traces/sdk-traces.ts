@@ -38,12 +38,24 @@ const maxValueLength = 1024
 const flushMs = 3000
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
+/** Where something runs: within which span, and of which request or run. */
+interface Place {
+  readonly context: Context
+  readonly whole: Whole
+}
+
+/** A request or a run; what it has begun may go on when it is over. */
+interface Whole {
+  readonly context: Context
+  isOver: boolean
+}
+
 /**
  * By OpenTelemetry's library, of which nothing global is used: two servers of one process trace
  * apart, and other libraries do not find it.
  */
 export class SdkTraces implements Traces {
-  readonly #current = new AsyncLocalStorage<Context>()
+  readonly #current = new AsyncLocalStorage<Place>()
   readonly #propagator = new W3CTraceContextPropagator()
   readonly #exporter: OtlpExporter
   readonly #provider: TracerProvider
@@ -75,8 +87,10 @@ export class SdkTraces implements Traces {
   }
 
   ids(): TraceIds | undefined {
-    const context = this.#findSpan()?.spanContext()
-    return context && { trace_id: context.traceId, span_id: context.spanId }
+    const place = this.#current.getStore()
+    if (place === undefined || place.whole.isOver) return undefined
+    const ids = trace.getSpanContext(place.context)
+    return ids && { trace_id: ids.traceId, span_id: ids.spanId }
   }
 
   beginRequest({
@@ -100,9 +114,11 @@ export class SdkTraces implements Traces {
       parent,
     )
     const context = trace.setSpan(parent, span)
+    const whole = { context, isOver: false }
     return {
-      within: (run) => this.#current.run(context, run),
+      within: (run) => this.#current.run({ context, whole }, run),
       end({ route, status, attributes }) {
+        whole.isOver = true
         if (!span.isRecording()) return
         span.setAttributes(attributes)
         if (status !== null) span.setAttribute('http.response.status_code', status)
@@ -114,17 +130,26 @@ export class SdkTraces implements Traces {
     }
   }
 
-  root<T>(span: NewSpan, work: () => Promise<T>): Promise<T> {
-    return this.#run(span, ROOT_CONTEXT, work)
+  async root<T>({ name, attributes }: NewSpan, work: () => Promise<T>): Promise<T> {
+    const span = this.#tracer.startSpan(name, optionsOf(attributes), ROOT_CONTEXT)
+    const context = trace.setSpan(ROOT_CONTEXT, span)
+    const whole = { context, isOver: false }
+    try {
+      return await this.#run(span, { context, whole }, work)
+    } finally {
+      whole.isOver = true
+    }
   }
 
-  child<T>(span: NewSpan, work: () => Promise<T>): Promise<T> {
-    const context = this.#findRecorded()
-    return context === undefined ? work() : this.#run(span, context, work)
+  child<T>({ name, attributes }: NewSpan, work: () => Promise<T>): Promise<T> {
+    const place = this.#findRecorded()
+    if (place === undefined) return work()
+    const span = this.#tracer.startSpan(name, optionsOf(attributes), place.context)
+    return this.#run(span, { ...place, context: trace.setSpan(place.context, span) }, work)
   }
 
   past({ name, attributes, seconds, isError }: PastSpan): void {
-    const context = this.#findRecorded()
+    const context = this.#findRecorded()?.context
     if (context === undefined) return
     const options = { kind: SpanKind.CLIENT, startTime: Date.now() - 1000 * seconds }
     const span = this.#tracer.startSpan(name, { ...options, ...optionsOf(attributes) }, context)
@@ -133,7 +158,8 @@ export class SdkTraces implements Traces {
   }
 
   note(attributes: Attributes): void {
-    this.#findSpan()?.setAttributes(attributes)
+    const place = this.#current.getStore()
+    if (place !== undefined) trace.getSpan(place.context)?.setAttributes(attributes)
   }
 
   /** What was recorded is sent, if the collector takes it in time. */
@@ -146,14 +172,9 @@ export class SdkTraces implements Traces {
     this.#exporter.stop()
   }
 
-  async #run<T>(
-    { name, attributes }: NewSpan,
-    parent: Context,
-    work: () => Promise<T>,
-  ): Promise<T> {
-    const span = this.#tracer.startSpan(name, optionsOf(attributes), parent)
+  async #run<T>(span: Span, place: Place, work: () => Promise<T>): Promise<T> {
     try {
-      return await this.#current.run(trace.setSpan(parent, span), work)
+      return await this.#current.run(place, work)
     } catch (error) {
       const refusal = error instanceof RegistryError && error.status < 500
       if (refusal) span.setAttribute('error.type', error.code)
@@ -164,16 +185,18 @@ export class SdkTraces implements Traces {
     }
   }
 
-  #findSpan(): Span | undefined {
-    const context = this.#current.getStore()
-    return context && trace.getSpan(context)
+  /** Where a span may hang: of one that has ended already, its request's. */
+  #findRecorded(): Place | undefined {
+    const place = this.#current.getStore()
+    if (place === undefined || place.whole.isOver) return undefined
+    if (isRecorded(place.context)) return place
+    const { whole } = place
+    return isRecorded(whole.context) ? { context: whole.context, whole } : undefined
   }
+}
 
-  /** Where the current span has not ended yet. */
-  #findRecorded(): Context | undefined {
-    const context = this.#current.getStore()
-    return context && trace.getSpan(context)?.isRecording() === true ? context : undefined
-  }
+function isRecorded(context: Context): boolean {
+  return trace.getSpan(context)?.isRecording() === true
 }
 
 function optionsOf(attributes: NewSpan['attributes']): { readonly attributes?: Attributes } {
