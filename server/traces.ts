@@ -22,12 +22,20 @@ export interface TraceIds {
   readonly span_id: string
 }
 
+export interface NewRequest {
+  readonly method: string
+  readonly headers: IncomingHttpHeaders
+  /** Asked only if the request is recorded. */
+  describe(): Facts
+}
+
 export interface EndedRequest {
   /** A pattern, never a path that a client chose; absent: it has none. */
   readonly route?: string
   /** Null: the client left before there was an answer. */
   readonly status: number | null
-  readonly attributes: Facts
+  /** Asked only if the request is recorded. */
+  describe(): Facts
 }
 
 export interface RequestSpan {
@@ -44,11 +52,7 @@ export interface Traces extends AsyncDisposable {
   /** Of the current span; undefined outside of one. */
   ids(): TraceIds | undefined
   /** The span of a request, below the one that the client's `traceparent` names. */
-  beginRequest(request: {
-    readonly method: string
-    readonly headers: IncomingHttpHeaders
-    readonly attributes: Facts
-  }): RequestSpan
+  beginRequest(request: NewRequest): RequestSpan
   /** A span of its own, below nothing. */
   root<T>(span: NewSpan, work: () => Promise<T>): Promise<T>
   /** A span below the current one; without one, or when that is not recorded, there is only the work. */

@@ -56,7 +56,7 @@ export class RequestSpans {
     const { method = '', headers } = req
     const span = this.#options.traces.beginRequest({
       ...{ method, headers },
-      attributes: this.#describe(req),
+      describe: () => this.#describe(req),
     })
     this.#spans.set(req, span)
     const end = () => {
@@ -64,7 +64,10 @@ export class RequestSpans {
       span.end({
         ...(route !== undefined && { route }),
         status: res.headersSent ? res.statusCode : null,
-        attributes: { 'url.path': pathOf(req), 'entrepot.complete': res.writableFinished },
+        describe: () => ({
+          'url.path': pathOf(req),
+          'entrepot.complete': res.writableFinished,
+        }),
       })
     }
     // Whoever else hears of it writes the last line of the request.

@@ -25,7 +25,7 @@ import {
 import type { TraceConfig } from '../config/traces.ts'
 import { RegistryError } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
-import type { NewSpan, PastSpan, RequestSpan, TraceIds, Traces } from '../traces.ts'
+import type { NewRequest, NewSpan, PastSpan, RequestSpan, TraceIds, Traces } from '../traces.ts'
 import { OtlpExporter } from './otlp-exporter.ts'
 
 /** Ended spans that wait for the collector; more are dropped. */
@@ -93,34 +93,23 @@ export class SdkTraces implements Traces {
     return ids && { trace_id: ids.traceId, span_id: ids.spanId }
   }
 
-  beginRequest({
-    method,
-    headers,
-    attributes,
-  }: Parameters<Traces['beginRequest']>[0]): RequestSpan {
+  beginRequest({ method, headers, describe }: NewRequest): RequestSpan {
     const parent = this.#propagator.extract(ROOT_CONTEXT, headers, defaultTextMapGetter)
-    const isKnown = methods.has(method)
-    const verb = isKnown ? method : 'HTTP'
-    const span = this.#tracer.startSpan(
-      verb,
-      {
-        kind: SpanKind.SERVER,
-        attributes: {
-          'http.request.method': isKnown ? method : '_OTHER',
-          ...(!isKnown && { 'http.request.method_original': method }),
-          ...attributes,
-        },
-      },
-      parent,
-    )
+    const verb = methods.has(method) ? method : 'HTTP'
+    const span = this.#tracer.startSpan(verb, { kind: SpanKind.SERVER }, parent)
+    if (span.isRecording()) {
+      span.setAttribute('http.request.method', verb === 'HTTP' ? '_OTHER' : method)
+      if (verb === 'HTTP') span.setAttribute('http.request.method_original', method)
+      span.setAttributes(describe())
+    }
     const context = trace.setSpan(parent, span)
     const whole = { context, isOver: false }
     return {
       within: (run) => this.#current.run({ context, whole }, run),
-      end({ route, status, attributes }) {
+      end({ route, status, describe }) {
         whole.isOver = true
         if (!span.isRecording()) return
-        span.setAttributes(attributes)
+        span.setAttributes(describe())
         if (status !== null) span.setAttribute('http.response.status_code', status)
         if (route !== undefined)
           span.setAttribute('http.route', route).updateName(`${verb} ${route}`)

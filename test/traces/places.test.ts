@@ -18,8 +18,8 @@ async function sent(run: (traces: Traces) => Promise<void>): Promise<string[]> {
 }
 
 const begin = (traces: Traces) =>
-  traces.beginRequest({ method: 'GET', headers: {}, attributes: {} })
-const ended = { route: '/', status: 200, attributes: {} }
+  traces.beginRequest({ method: 'GET', headers: {}, describe: () => ({}) })
+const ended = { route: '/', status: 200, describe: () => ({}) }
 
 test('what goes on after a request has neither spans nor ids', async () => {
   const spans = await sent(async (traces) => {
