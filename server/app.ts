@@ -8,7 +8,7 @@ import { openIdentity } from './app/identity.ts'
 import { type JobTimes, type OpenJobs, openJobs } from './app/jobs.ts'
 import { lockData, openAllStores, openUsedFolders, watchStores } from './app/stores.ts'
 import { startSweeping } from './app/sweeping.ts'
-import { traceLog } from './app/traced.ts'
+import { traceLog, traceStatements } from './app/traced.ts'
 import type { Authenticator } from './auth/authenticate.ts'
 import { openEncryption } from './auth/encrypted.ts'
 import { createFirstAdministrator, type FirstAdministrator } from './auth/first-administrator.ts'
@@ -149,7 +149,8 @@ async function openFoundation(
   await refuseHalfRestored(config.dataDir)
   if (config.databaseUrl.startsWith('sqlite:')) keep(await lockData(config.dataDir))
   const { databaseUrl: url } = config
-  const opened = overrides.db ?? keep(await openDatabase({ url, log, version }))
+  const telling = traces === null ? {} : { onStatement: traceStatements(traces) }
+  const opened = overrides.db ?? keep(await openDatabase({ url, log, version, ...telling }))
   const db = measureDb(opened, { metrics, traces })
   metrics.watchBackups(() => findLastSuccess(db))
   metrics.watchDisk(config.dataDir)

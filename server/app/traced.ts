@@ -1,4 +1,5 @@
 import type { Authenticator } from '../auth/authenticate.ts'
+import type { Statement } from '../db/database.ts'
 import type { JobName } from '../jobs/job-kind.ts'
 import type { JobWork } from '../jobs/runner.ts'
 import type { Log } from '../log.ts'
@@ -49,6 +50,14 @@ export function traceUpstream(observer: UpstreamObserver, traces: Traces): Upstr
     },
     addUpstreamBytes: (connector, bytes) => observer.addUpstreamBytes(connector, bytes),
     countThrough: (connector, result) => observer.countThrough(connector, result),
+  }
+}
+
+/** What is asked of PostgreSQL, which may be far away. */
+export function traceStatements(traces: Traces) {
+  return ({ summary, seconds, isError }: Statement) => {
+    const attributes = { 'db.system.name': 'postgresql', 'db.query.summary': summary }
+    traces.past({ name: `statement ${summary}`, attributes, seconds, isError })
   }
 }
 

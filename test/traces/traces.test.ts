@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { api } from '../../contract/api.ts'
 import { call } from '../../contract/call.ts'
 import { connect } from '../connectors/stage.ts'
@@ -8,6 +9,7 @@ import { clientOf } from '../support/api-call.ts'
 import { projectFolder } from '../support/build.ts'
 import { image } from '../support/content.ts'
 import { findFreePort } from '../support/free-port.ts'
+import { createDatabase } from '../support/postgres.ts'
 import { adminPassword, type ServerProcess, startProcess } from '../support/process.ts'
 import { pushImage } from '../support/push.ts'
 import { openRecordingService } from '../support/recording-service.ts'
@@ -200,11 +202,37 @@ test('what there is of spans and attributes is what the page says', async () => 
   }
   const kindOf = ({ name, kind }: ReceivedSpan) =>
     kind === 2 ? 'METHOD route' : name.replace(/ .*/, ' …')
-  expect(rowsOf('Spans').toSorted()).toEqual([...new Set(receiver.spans.map(kindOf))].toSorted())
-  const seen = new Set(receiver.spans.flatMap(({ attributes }) => Object.keys(attributes)))
+  const kinds = new Set(['statement …', ...receiver.spans.map(kindOf)])
+  expect(rowsOf('Spans').toSorted()).toEqual([...kinds].toSorted())
+  const attributes = receiver.spans.flatMap((span) => Object.keys(span.attributes))
+  const seen = new Set(['db.query.summary', ...attributes])
   expect(rowsOf('Attributes').toSorted()).toEqual([...seen].toSorted())
   const described = Object.keys(job.resource).filter((name) => !name.startsWith('telemetry.sdk.'))
   expect(rowsOf('The server').toSorted()).toEqual(described.toSorted())
+})
+
+const missing = inject('postgresMissing')
+test.skipIf(missing !== '')(`statements on PostgreSQL ${missing}`, async () => {
+  const name = `traces_${randomBytes(6).toString('hex')}`
+  const server = await serve({
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+    ENTREPOT_DATABASE_URL: await createDatabase(inject('postgresUrl'), name),
+  })
+  await pushImage(tableOf(server), 'main/here', thing, ['1'])
+  await get(server, '/v2/main/here/manifests/1')
+  expect(await server.stop()).toBe(0)
+  const pull = requestNamed('GET /v2/{name}/manifests/{reference}', 200)
+  expect(childrenOf(pull)).toContainEqual(expect.stringMatching(/^statement select \w+$/))
+  const write = receiver.spans.find((span) => span.name === 'database putManifest')
+  if (write === undefined) throw new Error('no database putManifest')
+  expect(childrenOf(write)).toEqual(
+    expect.arrayContaining(['statement start', 'statement insert manifests', 'statement commit']),
+  )
+  const start = receiver.spans.find((span) => span.name === 'statement start')
+  expect(start).toMatchObject({
+    ...{ kind: 3, status: 0 },
+    attributes: { 'db.system.name': 'postgresql', 'db.query.summary': 'start' },
+  })
 })
 
 test.for([
