@@ -8,6 +8,7 @@ import { openIdentity } from './app/identity.ts'
 import { type JobTimes, type OpenJobs, openJobs } from './app/jobs.ts'
 import { lockData, openAllStores, openUsedFolders, watchStores } from './app/stores.ts'
 import { startSweeping } from './app/sweeping.ts'
+import { traceLog, traceStatements } from './app/traced.ts'
 import type { Authenticator } from './auth/authenticate.ts'
 import { openEncryption } from './auth/encrypted.ts'
 import { createFirstAdministrator, type FirstAdministrator } from './auth/first-administrator.ts'
@@ -42,6 +43,7 @@ import { ManifestContents } from './registry/manifest-contents.ts'
 import { openSettings, type Settings } from './registry/settings.ts'
 import type { Secrets, Stores } from './registry/stores.ts'
 import { Uploads } from './registry/uploads.ts'
+import { openTraces, type Traces } from './traces.ts'
 import type { Resolve } from './upstream/address-guard.ts'
 
 /** The server, running. Disposing stops it at once; `drain` first lets requests end. */
@@ -81,6 +83,7 @@ export interface AppOverrides {
 interface Foundation {
   readonly log: Log
   readonly metrics: Metrics
+  readonly traces: Traces | null
   readonly db: Db
   readonly stores: Stores
   readonly secrets: Secrets
@@ -135,30 +138,35 @@ async function openFoundation(
     closers.push(() => opened[Symbol.asyncDispose]())
     return opened
   }
-  const log = overrides.log ?? openLog(config)
+  const version = readVersion()
+  const plainLog = overrides.log ?? openLog(config)
+  const traces = await openTraces({ traces: config.traces, log: plainLog, version })
+  if (traces !== null) keep(traces)
+  const log = traces === null ? plainLog : traceLog(plainLog, traces)
   const metrics = openMetrics()
   closers.push(() => metrics[Symbol.dispose]())
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
   await refuseHalfRestored(config.dataDir)
   if (config.databaseUrl.startsWith('sqlite:')) keep(await lockData(config.dataDir))
   const { databaseUrl: url } = config
-  const version = readVersion()
-  const opened = overrides.db ?? keep(await openDatabase({ url, log, version }))
-  const db = measureDb(opened, metrics)
+  const telling = traces === null ? {} : { onStatement: traceStatements(traces) }
+  const opened = overrides.db ?? keep(await openDatabase({ url, log, version, ...telling }))
+  const db = measureDb(opened, { metrics, traces })
   metrics.watchBackups(() => findLastSuccess(db))
   metrics.watchDisk(config.dataDir)
   const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
   const secrets = openEncryption(secretKey.deriveKey('stored-credentials'))
-  const stores = keep(await openAllStores({ config, db, metrics, secrets }))
+  const stores = keep(await openAllStores({ config, db, metrics, traces, secrets }))
   closers.push(watchStores(stores, log))
   const settings = await openSettings(db)
   const { checkpointMs, passwords = openPasswords() } = overrides
   const uploads = keep(
     new Uploads({ db, stores, settings, ...(checkpointMs !== undefined && { checkpointMs }) }),
   )
-  const jobs = keep(openJobs({ config, db, log, settings, stores, uploads }, overrides.jobTimes))
+  const working = { config, db, log, settings, stores, uploads, traces }
+  const jobs = keep(openJobs(working, overrides.jobTimes))
   const feeds = openFeeds(db)
-  return { log, metrics, db, stores, secrets, passwords, settings, uploads, jobs, feeds }
+  return { log, metrics, traces, db, stores, secrets, passwords, settings, uploads, jobs, feeds }
 }
 
 /** On a new database: the registry `main` and the user `Admin`. */
@@ -183,7 +191,7 @@ async function openServer(
   foundation: Foundation,
   overrides: AppOverrides & { readonly closers: Closers },
 ) {
-  const { db, feeds, log, metrics, passwords, settings, stores, uploads } = foundation
+  const { db, feeds, log, metrics, passwords, settings, stores, traces, uploads } = foundation
   const now = Date.now
   const { patience, closers, slowsDown = true } = overrides
   const web = await readPages(overrides, log)
@@ -195,12 +203,8 @@ async function openServer(
   const watch = watchBaseUrl(log)
   const baseUrlWarning = () => watch.warning()
   const checking = openChecks({ ...foundation, config, baseUrlWarning, quotaUses, now })
-  const readCaller = createReadCaller({
-    watch,
-    baseUrl: () => config.baseUrl ?? settings.baseUrl(),
-    trustProxy: config.trustProxy,
-    tls: config.tls !== null,
-  })
+  const way = wayOf(config, settings)
+  const readCaller = createReadCaller({ ...way, watch })
   const serveToken = createTokenEndpoint({ db, authenticator, tokens, feeds, onAnswered })
   const manifestContents = new ManifestContents()
   const through = openConnectors({
@@ -211,7 +215,7 @@ async function openServer(
   })
   const v2 = createV2Handler({
     ...{ authenticator, db, feeds, log, manifestContents, metrics, onAnswered, pulls, quotas },
-    ...{ readCaller, serveToken, settings, stores, through, uploads },
+    ...{ readCaller, serveToken, settings, stores, through, traces, uploads },
     ...(patience && { patience }),
   })
   const mayReadMetrics = readsMetrics({ authenticator, readCaller, onAnswered })
@@ -245,10 +249,16 @@ async function openServer(
     mayReadMetrics,
     baseUrlWarning,
     checks: checking.checks,
+    tracing: traces && { traces, readCaller: createReadCaller(way) },
     readBackups: checking.readBackups,
   })
   checking.own.url = server.url
   return server
+}
+
+/** How a request tells where it comes from. */
+function wayOf({ baseUrl, trustProxy, tls }: Config, settings: Settings) {
+  return { baseUrl: () => baseUrl ?? settings.baseUrl(), trustProxy, tls: tls !== null }
 }
 
 async function readPages({ webFolder = builtWebFolder }: AppOverrides, log: Log) {

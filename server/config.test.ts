@@ -45,6 +45,16 @@ test('has defaults that serve', () => {
     storageRoots: [],
     defaultStore: null,
     backup: { folder: null, keep: 7, bytesPerSecond: 0 },
+    traces: {
+      url: null,
+      headers: {},
+      protocol: 'http/protobuf',
+      serviceName: null,
+      resourceAttributes: {},
+      sampler: 'parentbased_always_on',
+      ratio: 1,
+      ignored: [],
+    },
   })
 })
 

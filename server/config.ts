@@ -5,12 +5,14 @@ import {
   type CommandVariable,
   type GivenSettings,
   type ReadFile,
+  type Report,
   readCommandVariable,
   readConfigFile,
   readFlags,
   readVariables,
   type Variables,
 } from './config/sources.ts'
+import { readTraces, type TraceConfig } from './config/traces.ts'
 import { RegistryError } from './domain/errors.ts'
 
 /** Everything that can be set from outside, read once at the start. */
@@ -48,6 +50,7 @@ export interface Config {
     /** 0: as fast as it can. */
     readonly bytesPerSecond: number
   }
+  readonly traces: TraceConfig
 }
 
 export interface ConfigSources {
@@ -70,6 +73,7 @@ export function readConfig({
   cwd = process.cwd(),
 }: ConfigSources = {}): Config {
   const problems: string[] = []
+  const ignored: string[] = []
   const report = (problem: string) => void problems.push(problem)
   const place = { cwd, readFile, report }
   const given = new Map([
@@ -77,7 +81,8 @@ export function readConfig({
     ...readVariables(env, place),
     ...readFlags(flags, place),
   ])
-  const read = <N extends SettingName>(name: N) => readSetting(name, given, { cwd, report })
+  const read = <N extends SettingName>(name: N) =>
+    readSetting(name, given, { cwd, report, ignore: (what) => void ignored.push(what) })
   const tls = readTls(read('tls-cert'), read('tls-key'), report)
   const dataDir = read('data-dir') ?? cwd
   const config = {
@@ -99,6 +104,7 @@ export function readConfig({
       keep: read('backup-keep') ?? 0,
       bytesPerSecond: read('backup-rate') ?? 0,
     },
+    traces: readTraces(read, ignored),
   }
   if (isComplete(config) && problems.length === 0) return config
   throw new RegistryError(
@@ -126,7 +132,7 @@ export function readCommandPassword(
 function readSetting<N extends SettingName>(
   name: N,
   given: GivenSettings,
-  { cwd, report }: { cwd: string; report: (problem: string) => void },
+  { cwd, report, ignore }: Readonly<{ cwd: string; report: Report; ignore: Report }>,
 ): SettingValue<N> | undefined {
   const setting = settings[name] as unknown as Setting<SettingValue<N>>
   const value = given.get(name)
@@ -137,8 +143,12 @@ function readSetting<N extends SettingName>(
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error
     const shown = setting.secret === true ? 'the value' : `"${text}"`
-    report(`${value?.origin ?? name}: ${shown} ${error.message}`)
-    return undefined
+    const origin = value?.origin ?? name
+    // Of a variable that other programs read too, the default counts.
+    const isOthers = setting.variable !== undefined && origin.startsWith(setting.variable)
+    const tell = isOthers ? ignore : report
+    tell(`${origin}: ${shown} ${error.message}`)
+    return isOthers && setting.default !== null ? setting.parse(setting.default, cwd) : undefined
   }
 }
 

@@ -27,7 +27,7 @@ test('times the operations of a store and passes on what they give', async () =>
         throw new Error('disk')
       },
     }),
-    metrics,
+    { metrics, traces: null },
   )
   expect(await store.openUpload('a', 8)).toBeUndefined()
   const measured = await store.openUpload('a', 7)
@@ -47,7 +47,9 @@ test('times the writes of a database by name', async () => {
   async function pushManifest() {
     return 42
   }
-  expect(await measureDb(calls, metrics).write(pushManifest, undefined as never)).toBe(42)
+  expect(
+    await measureDb(calls, { metrics, traces: null }).write(pushManifest, undefined as never),
+  ).toBe(42)
   expect(await metrics.text()).toContain(
     'entrepot_database_seconds_count{kind="write",name="pushManifest"} 1',
   )

@@ -1,26 +1,46 @@
 import type { BlobStore, UploadWriter } from './blobs/blob-store.ts'
 import type { Db } from './db/database.ts'
 import type { Metrics } from './metrics.ts'
+import type { NewSpan, Traces } from './traces.ts'
+
+/** What is told of each operation: its time, and a span where there are traces. */
+export interface Measuring {
+  readonly metrics: Metrics
+  readonly traces: Traces | null
+}
 
 /** The same database, its writes and checks timed. Prepared reads run as they are: they are short. */
-export function measureDb(db: Db, metrics: Metrics): Db {
-  const observe = (kind: 'read' | 'write', name: string) => (seconds: number) =>
-    metrics.observeDatabase(kind, name, seconds)
+export function measureDb(db: Db, { metrics, traces }: Measuring): Db {
+  const system = db.dialect === 'sqlite' ? 'sqlite' : 'postgresql'
+  const measure = <T>(kind: 'read' | 'write', name: string, run: () => Promise<T>) =>
+    timed(
+      (seconds) => metrics.observeDatabase(kind, name, seconds),
+      traced(traces, run, () => ({
+        name: `database ${name}`,
+        attributes: { 'db.system.name': system, 'db.operation.name': name },
+      })),
+    )
   return {
     dialect: db.dialect,
     read: db.read,
-    write: (write, input) => timed(observe('write', write.name), () => db.write(write, input)),
-    copyTo: (file) => timed(observe('read', 'copyTo'), () => db.copyTo(file)),
-    check: () => timed(observe('read', 'check'), () => db.check()),
-    examine: (order) => timed(observe('read', 'examine'), () => db.examine(order)),
+    write: (write, input) => measure('write', write.name, () => db.write(write, input)),
+    copyTo: (file) => measure('read', 'copyTo', () => db.copyTo(file)),
+    check: () => measure('read', 'check', () => db.check()),
+    examine: (order) => measure('read', 'examine', () => db.examine(order)),
     [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
   }
 }
 
 /** The same store, its operations timed; not the pieces of a stream, which wait for the client. */
-export function measureStore(store: BlobStore, metrics: Metrics): BlobStore {
+export function measureStore(store: BlobStore, { metrics, traces }: Measuring): BlobStore {
   const measure = <T>(operation: string, run: () => Promise<T>) =>
-    timed((seconds) => metrics.observeStore(operation, seconds), run)
+    timed(
+      (seconds) => metrics.observeStore(operation, seconds),
+      traced(traces, run, () => ({
+        name: `store ${operation}`,
+        attributes: { 'entrepot.store.operation': operation },
+      })),
+    )
   const openStaged = store.openStaged?.bind(store)
   return {
     startUpload: (location) => measure('startUpload', () => store.startUpload(location)),
@@ -60,6 +80,14 @@ function measureWriter(
     },
     [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
   }
+}
+
+function traced<T>(
+  traces: Traces | null,
+  run: () => Promise<T>,
+  describe: () => NewSpan,
+): () => Promise<T> {
+  return traces === null ? run : () => traces.child(describe(), run)
 }
 
 async function timed<T>(observe: (seconds: number) => void, run: () => Promise<T>): Promise<T> {

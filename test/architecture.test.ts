@@ -81,6 +81,17 @@ const rooms: Readonly<Record<string, Room>> = {
   'server/config': { rooms: ['server/domain'], packages: ['yaml', 'zod', 'proxy-addr'] },
   'server/log': { rooms: ['server/domain'], packages: ['pino'] },
   'server/metrics': { rooms: ['server/domain'], packages: ['prom-client'] },
+  /** What knows OpenTelemetry; it is loaded when traces are on. */
+  'server/traces': {
+    rooms: ['server/domain'],
+    packages: [
+      '@opentelemetry/api',
+      '@opentelemetry/core',
+      '@opentelemetry/otlp-transformer',
+      '@opentelemetry/resources',
+      '@opentelemetry/sdk-trace',
+    ],
+  },
   'server/measured': {
     rooms: ['server/domain', 'server/db', 'server/blobs', 'server/metrics'],
     packages: [],
@@ -101,6 +112,7 @@ const rooms: Readonly<Record<string, Room>> = {
       'server/log',
       'server/metrics',
       'server/measured',
+      'server/traces',
     ],
     packages: [],
   },
@@ -149,7 +161,7 @@ const rooms: Readonly<Record<string, Room>> = {
 }
 
 /** Anyone may name the types of these; their values are handed over by `app` and `main`. */
-const typesForAll = ['server/config', 'server/log', 'server/metrics']
+const typesForAll = ['server/config', 'server/log', 'server/metrics', 'server/traces']
 /** The only files that may read the environment. */
 const environmentReaders = ['server/config.ts', 'server/main.ts', 'server/start.cjs']
 const bannedNames = /^(utils?|helpers?|common|types|misc|shared)$/

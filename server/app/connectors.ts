@@ -7,12 +7,15 @@ import type { Feeds } from '../registry/feeds.ts'
 import type { Settings } from '../registry/settings.ts'
 import type { Secrets, Stores } from '../registry/stores.ts'
 import type { Uploads } from '../registry/uploads.ts'
+import type { Traces } from '../traces.ts'
 import type { Resolve } from '../upstream/address-guard.ts'
+import { traceUpstream } from './traced.ts'
 
 export interface ConnectorDeps {
   readonly db: Db
   readonly log: Log
   readonly metrics: Metrics
+  readonly traces: Traces | null
   readonly feeds: Feeds
   readonly settings: Settings
   readonly stores: Stores
@@ -26,10 +29,11 @@ export interface ConnectorDeps {
 
 /** What serves other registries' images. Transfers end with the uploads, which are stopped first. */
 export function openConnectors(deps: ConnectorDeps): Through {
-  const { feeds, metrics, closers, uploads, dataDir } = deps
+  const { feeds, metrics, traces, closers, uploads, dataDir } = deps
   const spoolFolder = path.join(dataDir, 'spool')
   const findFeed = (id: number) => feeds.findActive(id)
-  const through = openThrough({ ...deps, spoolFolder, observer: metrics, findFeed })
+  const observer = traces === null ? metrics : traceUpstream(metrics, traces)
+  const through = openThrough({ ...deps, spoolFolder, observer, findFeed })
   closers.push(async () => {
     await uploads[Symbol.asyncDispose]()
     await through[Symbol.asyncDispose]()

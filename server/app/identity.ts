@@ -12,6 +12,8 @@ import type { Config } from '../config.ts'
 import type { Db } from '../db/database.ts'
 import type { Log } from '../log.ts'
 import type { Settings } from '../registry/settings.ts'
+import type { Traces } from '../traces.ts'
+import { traceAuthenticator } from './traced.ts'
 
 export interface IdentityOptions {
   readonly config: Pick<Config, 'dataDir' | 'secretKey'>
@@ -19,6 +21,7 @@ export interface IdentityOptions {
   readonly log: Log
   readonly passwords: Passwords
   readonly settings: Settings
+  readonly traces: Traces | null
   /** Whether whoever fails to log in has to wait. */
   readonly slowsDown: boolean
   /** Told of what is opened here. */
@@ -29,7 +32,7 @@ const minuteMs = 60_000
 
 /** Everything that finds out who is calling. */
 export async function openIdentity(options: IdentityOptions) {
-  const { config, db, log, passwords, settings, slowsDown, closers } = options
+  const { config, db, log, passwords, settings, slowsDown, traces, closers } = options
   const now = Date.now
   const secretKey = await openSecretKey({ dataDir: config.dataDir, configured: config.secretKey })
   const tokens = await openTokens({ key: secretKey.deriveKey('token-signing'), now })
@@ -50,10 +53,11 @@ export async function openIdentity(options: IdentityOptions) {
   const keyUsage = keep(openKeyUsage({ db, now, onError }))
   const records = keep(openLoginRecords({ db, onError }))
   const backOff = slowsDown ? createBackOff({ onRefused: records.refused }) : undefined
-  const authenticator = openAuthenticator({
+  const untraced = openAuthenticator({
     ...{ db, principals, passwords, tokens, directories, records },
     ...(backOff && { backOff }),
   })
+  const authenticator = traces === null ? untraced : traceAuthenticator(untraced, traces)
   const sessions = openSessions({
     db,
     principals,

@@ -11,6 +11,8 @@ import type { CleanupReport } from '../registry/cleanup-report.ts'
 import type { Settings } from '../registry/settings.ts'
 import type { Stores } from '../registry/stores.ts'
 import type { Uploads } from '../registry/uploads.ts'
+import type { Traces } from '../traces.ts'
+import { traceJobs } from './traced.ts'
 
 export interface JobsFoundation {
   readonly config: Pick<Config, 'backup' | 'dataDir' | 'secretKey'>
@@ -19,6 +21,7 @@ export interface JobsFoundation {
   readonly settings: Settings
   readonly stores: Stores
   readonly uploads: Uploads
+  readonly traces: Traces | null
 }
 
 /** How often things are looked at; for tests. */
@@ -38,7 +41,7 @@ export interface OpenJobs extends AsyncDisposable {
 }
 
 export function openJobs(
-  { config, db, log, settings, stores, uploads }: JobsFoundation,
+  { config, db, log, settings, stores, uploads, traces }: JobsFoundation,
   times: Partial<JobTimes> = {},
 ): OpenJobs {
   const { tickMs, leaseMs, beatMs } = { ...usualTimes, ...times }
@@ -46,7 +49,8 @@ export function openJobs(
     await stores.refresh()
     return runBackup({ config, db, stores }, report)
   }
-  const work = jobWork({ db, stores, settings, uploads, backUp })
+  const untraced = jobWork({ db, stores, settings, uploads, backUp })
+  const work = traces === null ? untraced : traceJobs(untraced, traces)
   const unscheduled = config.backup.folder === null ? (['Backup'] as const) : []
   const runner = new JobRunner({ db, log, work, leaseMs, beatMs })
   let stop = async () => {}

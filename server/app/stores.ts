@@ -10,8 +10,7 @@ import type { Db } from '../db/database.ts'
 import { lockFolder, type ProcessLock } from '../db/process-lock.ts'
 import { RegistryError } from '../domain/errors.ts'
 import type { Log } from '../log.ts'
-import { measureStore } from '../measured.ts'
-import type { Metrics } from '../metrics.ts'
+import { type Measuring, measureStore } from '../measured.ts'
 import { defineDefaultStore } from '../registry/default-store.ts'
 import { listFeeds } from '../registry/feeds.ts'
 import { openPartLedger } from '../registry/part-ledger.ts'
@@ -26,24 +25,28 @@ import {
 /** How soon another process sees a store that was defined here. */
 const lookMs = 2000
 
-export interface StoresFoundation {
+export interface StoresFoundation extends Measuring {
   readonly config: Pick<Config, 'dataDir' | 'diskReserveBytes' | 'defaultStore'>
   readonly db: Db
-  readonly metrics: Metrics
   readonly secrets: Secrets
 }
 
 export async function openAllStores(foundation: StoresFoundation): Promise<Stores> {
-  const { config, db, metrics, secrets } = foundation
+  const { config, db, secrets } = foundation
   await defineDefaultStore({ db, secrets, createCloud }, config.defaultStore)
   return openStores({
     ...{ db, dataDir: config.dataDir, secrets, defaultStore: config.defaultStore },
     openDisk: (folder, expectedId) =>
-      openDisk({ folder, expectedId, reserveBytes: config.diskReserveBytes, metrics }),
+      openDisk({
+        folder,
+        expectedId,
+        reserveBytes: config.diskReserveBytes,
+        measuring: foundation,
+      }),
     async openCloud(storeId, { place, id, cacheBytes }) {
       const ledger = openPartLedger(db, storeId)
       const store = await openCloud(place, { id, ledger })
-      return measureStore(await withCache(store, storeId, { config, cacheBytes }), metrics)
+      return measureStore(await withCache(store, storeId, { config, cacheBytes }), foundation)
     },
   })
 }
@@ -67,14 +70,14 @@ async function openDisk(of: {
   readonly folder: string
   readonly expectedId: string | null
   readonly reserveBytes: number
-  readonly metrics: Metrics
+  readonly measuring: Measuring
 }): Promise<OpenDisk> {
-  const { folder, expectedId, reserveBytes, metrics } = of
+  const { folder, expectedId, reserveBytes, measuring } = of
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const lock = await lockStore(folder)
   const expected = expectedId !== null && { expectedId }
   const store = await openFileStore({ root: folder, reserveBytes, lock, ...expected })
-  return { id: store.id, store: measureStore(store, metrics) }
+  return { id: store.id, store: measureStore(store, measuring) }
 }
 
 /**

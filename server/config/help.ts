@@ -45,6 +45,8 @@ with the flag, variable or file and line that it came from; the exit status is t
 - **Secrets** belong into the file or into \`…_FILE\`: other users of the machine can see flags.
 - A setting that nobody knows is a problem, in the file and among the variables that start with
   \`ENTREPOT_\` (except those that Kubernetes sets for a service named \`entrepot\`).
+- **OpenTelemetry's variables** (\`OTEL_…\`, [traces.md](traces.md)) are read by other programs too: a value that means nothing
+  here is ignored, and the log says so.
 
 This page is printed from the program's own table; \`entrepot serve --help\` shows the same.
 `

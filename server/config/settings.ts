@@ -12,13 +12,16 @@ import {
   parseStore,
   parseTrustedProxies,
 } from './parsers.ts'
+import { traceSettings } from './traces.ts'
 
 /**
  * One setting. Its name is the flag (`--data-dir`) and the key in the configuration file; the
- * variable follows from it (`ENTREPOT_DATA_DIR`, `ENTREPOT_DATA_DIR_FILE`).
+ * variable follows from it (`ENTREPOT_DATA_DIR`, `ENTREPOT_DATA_DIR_FILE`) unless a standard names one.
  */
 export interface Setting<T> {
   readonly parse: Parse<T>
+  /** A standard's: what others may have meant with it is ignored where it means nothing here. */
+  readonly variable?: string
   /** What is parsed when nothing is given; null: nothing is. */
   readonly default: string | null
   /** The default in words, where it depends on others or on the data folder. */
@@ -158,6 +161,7 @@ export const settings = {
     sample: 'SIZE',
     help: 'Pushes are refused (507) when the disk has less than this free, so that the database keeps room.',
   }),
+  ...traceSettings,
 } as const satisfies Readonly<Record<string, Setting<unknown>>>
 
 export type SettingName = keyof typeof settings
@@ -169,6 +173,6 @@ export function findSetting(name: SettingName): Setting<unknown> {
   return settings[name]
 }
 
-export function variableOf(name: string): string {
-  return `ENTREPOT_${name.toUpperCase().replaceAll('-', '_')}`
+export function variableOf(name: SettingName): string {
+  return findSetting(name).variable ?? `ENTREPOT_${name.toUpperCase().replaceAll('-', '_')}`
 }

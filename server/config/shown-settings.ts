@@ -4,8 +4,8 @@ const hidden = 'set, not shown'
 
 /** The configuration as somebody else may see it: passwords and keys are struck out. */
 export function showSettings(config: Config): Readonly<Record<string, unknown>> {
-  const { listen, tls, backup, databaseUrl, adminPassword, secretKey, defaultStore, ...rest } =
-    config
+  const { listen, tls, backup, databaseUrl, adminPassword, secretKey, ...others } = config
+  const { defaultStore, traces, ...rest } = others
   return {
     ...rest,
     listen: `${listen.host}:${listen.port}`,
@@ -13,6 +13,7 @@ export function showSettings(config: Config): Readonly<Record<string, unknown>> 
     tls: tls === null ? null : { certFile: tls.certFile, keyFile: tls.keyFile },
     backup: { ...backup },
     defaultStore: defaultStore === null ? null : hidden,
+    traces: showTraces(traces),
     adminPassword: adminPassword === null ? null : hidden,
     secretKey: secretKey === null ? null : hidden,
   }
@@ -20,16 +21,37 @@ export function showSettings(config: Config): Readonly<Record<string, unknown>> 
 
 /** Everything of the configuration that nobody may see, also as part of an address. */
 export function secretsOf(config: Config): string[] {
-  const { databaseUrl, adminPassword, secretKey, defaultStore } = config
+  const { databaseUrl, adminPassword, secretKey, defaultStore, traces } = config
   const url = databaseUrl.startsWith('postgres:') ? URL.parse(databaseUrl) : null
   const password = url?.password ?? ''
   const named = url?.searchParams.get('password') ?? ''
   const ofStore = Object.entries(defaultStore?.properties ?? {}).flatMap(([name, value]) =>
     /secret|connection/i.test(name) ? [String(value)] : [],
   )
-  return [adminPassword, secretKey, password, decodeURIComponent(password), named, ...ofStore]
+  return [
+    ...[adminPassword, secretKey, password, decodeURIComponent(password), named],
+    ...ofStore,
+    ...secretsOfCollector(traces),
+  ]
     .filter((text) => text !== null)
     .filter((text) => text !== '')
+}
+
+/** What is shorter opens nothing, and stands in other words. */
+function secretsOfCollector({ url, headers }: Config['traces']): string[] {
+  const address = url === null ? null : URL.parse(url)
+  const texts = [address?.password ?? '', ...(address?.searchParams.values() ?? [])]
+  return [...texts, ...Object.values(headers)].filter(({ length }) => length >= 6)
+}
+
+/** Headers are there to be let in; so may the rest of an address be. */
+function showTraces({ url, headers, ...rest }: Config['traces']) {
+  const address = url === null ? null : URL.parse(url)
+  return {
+    ...rest,
+    url: address === null ? null : `${address.origin}${address.pathname}`,
+    headers: Object.fromEntries(Object.keys(headers).map((name) => [name, hidden])),
+  }
 }
 
 function withoutPassword(databaseUrl: string): string {

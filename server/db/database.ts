@@ -48,10 +48,20 @@ export interface DatabaseLog {
   warn(facts: object, message: string): void
 }
 
+/** One that was answered, or failed. */
+export interface Statement {
+  /** Verb and table: `select manifests`. */
+  readonly summary: string
+  readonly seconds: number
+  readonly isError: boolean
+}
+
 export interface DatabaseOptions {
   /** `sqlite:<path>` or `postgres://…`. */
   readonly url: string
   readonly log?: DatabaseLog
+  /** Told of each statement on PostgreSQL. SQLite's are no way away, those of writes in a thread. */
+  readonly onStatement?: (statement: Statement) => void
   /** Other writes than the server's own: for tests of this room. */
   readonly writes?: WriteTable
   /** Of the program: a newer one that comes later says which version it was. */
@@ -68,7 +78,7 @@ export interface DatabaseOptions {
  * another program's, comes from a newer version or may not be upgraded.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Db> {
-  const { url, log = silent, writes = serverWrites } = options
+  const { url, log = silent, writes = serverWrites, onStatement } = options
   const upgrade = upgradeOf(options)
   const file = sqliteFileOf(url)
   if (file !== undefined) {
@@ -76,7 +86,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Db> {
   }
   // Its driver is loaded where it is needed: each command would wait for it.
   const { openPostgres } = await import('./postgres.ts')
-  return openPostgres({ url, log, writes, upgrade })
+  return openPostgres({ url, log, writes, upgrade, ...(onStatement && { onStatement }) })
 }
 
 /** What `openDatabase` would do to the tables first, without doing it. Throws as it does. */

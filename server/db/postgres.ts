@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { Kysely, type LogEvent, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
-import type { DatabaseLog, Db, Queries } from './database.ts'
+import type { DatabaseLog, DatabaseOptions, Db, Queries } from './database.ts'
 import type { DatabaseContent } from './database-copy.ts'
 import type { Examination } from './database-examination.ts'
 import { listSteps, migratePostgres, type Upgrade, type UpgradeSteps } from './migrate.ts'
@@ -18,7 +18,7 @@ const connectTimeoutMilliseconds = 10_000
 const maxConnections = 8
 const maxAttempts = 8
 
-export interface PostgresOptions {
+export interface PostgresOptions extends Pick<DatabaseOptions, 'onStatement'> {
   readonly url: string
   readonly log: DatabaseLog
   readonly writes: WriteTable
@@ -26,7 +26,8 @@ export interface PostgresOptions {
 }
 
 /** Opens a PostgreSQL database: a pool for reads and one for writes, so that locks stop no read. */
-export async function openPostgres({ url, log, writes, upgrade }: PostgresOptions): Promise<Db> {
+export async function openPostgres(options: PostgresOptions): Promise<Db> {
+  const { url, log, writes, upgrade } = options
   try {
     const migrator = openPool({ url, log, purpose: 'migrations' })
     try {
@@ -41,8 +42,8 @@ export async function openPostgres({ url, log, writes, upgrade }: PostgresOption
     throw describe(error)
   }
   return new PostgresDatabase(
-    openPool({ url, log, purpose: 'requests' }),
-    openPool({ url, log, purpose: 'requests' }),
+    openPool({ ...options, purpose: 'requests' }),
+    openPool({ ...options, purpose: 'requests' }),
     writes,
   )
 }
@@ -75,14 +76,12 @@ function messageOf(error: unknown): string {
   return first instanceof Error ? first.message : String(first)
 }
 
-interface PoolOptions {
-  readonly url: string
-  readonly log: DatabaseLog
+interface PoolOptions extends Pick<PostgresOptions, 'url' | 'log' | 'onStatement'> {
   /** Migrations have one connection and all the time they need. */
   readonly purpose: 'requests' | 'migrations'
 }
 
-function openPool<S>({ url, log, purpose }: PoolOptions): Kysely<S> {
+function openPool<S>({ url, log, purpose, onStatement }: PoolOptions): Kysely<S> {
   const pool = new pg.Pool({
     ...durable(url),
     application_name: 'entrepot',
@@ -109,7 +108,16 @@ function openPool<S>({ url, log, purpose }: PoolOptions): Kysely<S> {
     dialect: new PostgresDialect({
       pool: { connect: () => lendClient(pool, limit), end: () => pool.end() },
     }),
+    ...(onStatement && { log: (event) => onStatement(statementOf(event)) }),
   })
+}
+
+/** Never its text: that of lists is long, and all of it is in the source. */
+function statementOf({ query, queryDurationMillis, level }: LogEvent) {
+  const [verb = ''] = /\w+/.exec(query.sql) ?? []
+  const [, table] = /\b(?:from|into|update) "(\w+)"/i.exec(query.sql) ?? []
+  const summary = [verb.toLowerCase(), ...(table === undefined ? [] : [table])].join(' ')
+  return { summary, seconds: queryDurationMillis / 1000, isError: level === 'error' }
 }
 
 /**

@@ -8,6 +8,7 @@ import { describeProblem, sendProblem } from './api/problem.ts'
 import { type BackupHealth, healthRoutes } from './health.ts'
 import { homeRoute, sendNotFound } from './home.ts'
 import { metricsRoute } from './metrics.ts'
+import type { RequestSpans } from './request-spans.ts'
 import { webRoutes } from './web.ts'
 import type { WebFiles } from './web-files.ts'
 
@@ -25,6 +26,7 @@ export interface RouteOptions {
   readonly baseUrlWarning?: () => string | null
   readonly readBackups?: () => Promise<BackupHealth>
   readonly mayReadMetrics: (req: IncomingMessage) => Promise<boolean>
+  readonly spans: RequestSpans | null
 }
 
 /** Everything outside `/v2`: errors and unknown addresses are problems as RFC 9457 has them. */
@@ -55,6 +57,7 @@ export async function registerRoutes(app: FastifyInstance, options: RouteOptions
     })
     done()
   })
+  options.spans?.watch(app)
   homeRoute(app, web)
   webRoutes(app, web)
   healthRoutes(app, options)

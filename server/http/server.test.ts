@@ -10,6 +10,7 @@ import { type HttpServer, type HttpServerOptions, openHttpServer } from './serve
 
 async function open(options: Partial<HttpServerOptions> = {}): Promise<HttpServer> {
   return openHttpServer({
+    tracing: null,
     config: { listen: { host: '127.0.0.1', port: 0 }, tls: null, metrics: 'admin' },
     log: openLog({ logLevel: 'silent' }),
     metrics: openMetrics(),

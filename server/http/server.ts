@@ -8,10 +8,11 @@ import { type CertificatePair, readCertificate, watchCertificate } from './certi
 import { answerClientError, answerPlainHttp } from './client-error.ts'
 import { createDispatch, type HandleV2 } from './dispatch.ts'
 import { createListener, defaultTimeouts, listen, type Timeouts, urlOf } from './listener.ts'
+import { RequestSpans, type RequestSpansOptions } from './request-spans.ts'
 import { type RouteOptions, registerRoutes } from './routes.ts'
 import { type Traffic, watchTraffic } from './traffic.ts'
 
-export interface HttpServerOptions extends RouteOptions {
+export interface HttpServerOptions extends Omit<RouteOptions, 'spans'> {
   readonly config: Pick<Config, 'listen' | 'tls' | 'metrics'>
   /**
    * Everything on `/v2` and below, raw. With `Expect: 100-continue` nothing has been answered yet:
@@ -19,6 +20,8 @@ export interface HttpServerOptions extends RouteOptions {
    */
   readonly v2: HandleV2
   readonly timeouts?: Partial<Timeouts>
+  /** Null: no request is traced. */
+  readonly tracing: RequestSpansOptions | null
   /** How often the TLS files are looked at. Default 5. */
   readonly certificateIntervalSeconds?: number
 }
@@ -35,15 +38,17 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   const { config, log } = options
   const pair = config.tls === null ? null : await readCertificate(config.tls)
   const server = createListener(pair, { ...defaultTimeouts, ...options.timeouts })
-  const traffic = watchTraffic(server, options)
+  const spans = options.tracing === null ? null : new RequestSpans(options.tracing)
+  const traffic = watchTraffic(server, { ...options, spans })
   const app = Fastify({
     serverFactory: (other) => {
-      const dispatch = createDispatch({
+      const untraced = createDispatch({
         ...options,
         other,
         begin: traffic.begin,
         work: traffic.work,
       })
+      const dispatch = spans === null ? untraced : spans.around(untraced)
       return server
         .on('request', dispatch.request)
         .on('checkContinue', dispatch.checkContinue)
@@ -56,7 +61,7 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
     clientErrorHandler: (error, socket) => refuse(error, socket, traffic),
     routerOptions: { ignoreTrailingSlash: true },
   })
-  await registerRoutes(app, options)
+  await registerRoutes(app, { ...options, spans })
   await app.ready()
   await listen(server, config.listen)
   server.on('error', (err) => log.error({ err }, 'server socket failed'))

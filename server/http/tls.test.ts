@@ -33,6 +33,7 @@ async function open(name: string, place = path.join(folder.path, name)) {
   await install(one, place)
   const lines: string[] = []
   const server = await openHttpServer({
+    tracing: null,
     config: {
       listen: { host: '127.0.0.1', port: 0 },
       tls: { certFile: path.join(place, 'server.crt'), keyFile: path.join(place, 'server.key') },
@@ -170,6 +171,7 @@ describe.skipIf(openssl.skip)(`a TLS port ${openssl.reason}`, () => {
     })
     const start = (config: ReturnType<typeof files>) =>
       openHttpServer({
+        tracing: null,
         config,
         log: openLog({ logLevel: 'silent' }),
         metrics: openMetrics(),

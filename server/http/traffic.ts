@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
+import type { RequestSpans } from './request-spans.ts'
 import { isV2, labelV2Route } from './route-label.ts'
 import { remembering } from './v2/remember.ts'
 
@@ -32,7 +33,7 @@ const cutWorkMs = 5_000
 
 export function watchTraffic(
   server: Server,
-  { log, metrics }: { log: Log; metrics: Metrics },
+  { log, metrics, spans }: { log: Log; metrics: Metrics; spans: RequestSpans | null },
 ): Traffic {
   const connections = new Set<Socket>()
   const running = new Set<ServerResponse>()
@@ -78,7 +79,8 @@ export function watchTraffic(
         if (!running.delete(res)) return
         const ms = performance.now() - startMs
         countBytes(socket)
-        logRequest(log, req, res, ms)
+        if (spans === null) logRequest(log, req, res, ms)
+        else spans.within(req, () => logRequest(log, req, res, ms))
         if (isV2(req.url)) observeV2(req, res, ms / 1000)
         end()
       })

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openAdministration } from '../../server/administration.ts'
 import { type App, openApp } from '../../server/app.ts'
+import { readTraces } from '../../server/config/traces.ts'
 import type { Config } from '../../server/config.ts'
 import { openLog } from '../../server/log.ts'
 import { findFreePort } from '../support/free-port.ts'
@@ -78,6 +79,7 @@ function configOf({ port }: Pick<History, 'port'>, dataDir: string): Config {
     storageRoots: [],
     defaultStore: null,
     backup: { folder: null, keep: 7, bytesPerSecond: 0 },
+    traces: readTraces(() => undefined, []),
   }
 }
 

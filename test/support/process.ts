@@ -97,7 +97,9 @@ export async function runEntrepot(
 }
 
 function withoutOwnSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('ENTREPOT_')))
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !/^(?:ENTREPOT|OTEL)_/.test(name)),
+  )
 }
 
 function isHealthy(url: string, caFile: string | undefined): Promise<boolean> {

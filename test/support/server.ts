@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll } from 'vitest'
 import { administrationOf } from '../../server/administration.ts'
 import { type AppOverrides, openApp } from '../../server/app.ts'
+import { readTraces } from '../../server/config/traces.ts'
 import type { Config } from '../../server/config.ts'
 import { openDatabase } from '../../server/db/database.ts'
 import type { FeedChanges } from '../../server/registry/feed-changes.ts'
@@ -61,6 +62,7 @@ export async function startServer(
     storageRoots: [],
     defaultStore: null,
     backup: { folder: null, keep: 7, bytesPerSecond: 0 },
+    traces: readTraces(() => undefined, []),
     ...overrides,
   }
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })

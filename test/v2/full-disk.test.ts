@@ -5,6 +5,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type App, openApp } from '../../server/app.ts'
+import { readTraces } from '../../server/config/traces.ts'
 import type { Config } from '../../server/config.ts'
 import { type Content, contentOf, image, seededBytes } from '../support/content.ts'
 import { openRequest } from '../support/open-request.ts'
@@ -57,6 +58,7 @@ const configOf = (databaseFile: string): Config => ({
   storageRoots: [],
   defaultStore: null,
   backup: { folder: null, keep: 7, bytesPerSecond: 0 },
+  traces: readTraces(() => undefined, []),
 })
 
 const messageOf = (answer: Answer) =>

@@ -3,6 +3,7 @@ import type { Authenticator, Identity } from '../../auth/authenticate.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { parseRepositoryPath, type RepositoryPath } from '../../domain/reference.ts'
 import type { Log } from '../../log.ts'
+import type { Traces } from '../../traces.ts'
 import type { ReadCaller } from '../base-url.ts'
 import { checkNotForeign } from '../same-origin.ts'
 import { admit } from './authorize.ts'
@@ -27,6 +28,7 @@ export interface V2Deps extends OperationDeps {
   readonly log: Log
   readonly patience?: Partial<Patience>
   readonly onAnswered?: OnAnswered
+  readonly traces: Traces | null
 }
 
 const defaultPatience: Patience = {
@@ -97,6 +99,7 @@ async function operate(
   const { principal } = identity
   const { name, alias } = mirrored(deps.feeds, { exchange, principal }, route.name)
   const path = parseOrChallenge(exchange, identity, () => deps.parseRepositoryPath(name))
+  deps.traces?.note(describe(path, route))
   const action = operation?.action ?? 'pull'
   const target = { path, action, alias }
   const admission = await admit(deps, { exchange, identity }, target)
@@ -106,6 +109,16 @@ async function operate(
     return admit(deps, { exchange, identity: renewed }, target)
   }
   await operation.run(deps, { exchange, admission, admitAgain, item: route.item })
+}
+
+/** What a trace says of it. */
+function describe({ feedKey, repository }: RepositoryPath, { kind, item }: RepositoryRoute) {
+  return {
+    'entrepot.feed': feedKey,
+    'entrepot.repository': repository,
+    ...(kind === 'manifest' && { 'entrepot.reference': item }),
+    ...((kind === 'blob' || kind === 'referrers') && { 'entrepot.digest': item }),
+  }
 }
 
 function identify(deps: V2Deps, exchange: Exchange): Promise<Identity> {

@@ -13,6 +13,8 @@ export interface UpstreamObserver {
     /** `ok`, or how it failed (UpstreamFault). */
     readonly outcome: string
     readonly seconds: number
+    /** `host[:port]` that was asked. */
+    readonly host: string
   }): void
   addUpstreamBytes(connector: string, bytes: number): void
   countThrough(connector: string, result: 'hit' | 'miss'): void
@@ -147,7 +149,8 @@ export class Upstream implements Disposable {
     const startedAt = performance.now()
     const observe = (outcome: string) => {
       const seconds = (performance.now() - startedAt) / 1000
-      observer.observeUpstream({ connector: name, operation, outcome, seconds })
+      const { host } = this.client
+      observer.observeUpstream({ connector: name, operation, outcome, seconds, host })
     }
     try {
       const answer = await work()
