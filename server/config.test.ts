@@ -43,7 +43,10 @@ test('has defaults that serve', () => {
     metrics: 'admin',
     diskReserveBytes: 512 * 2 ** 20,
     storageRoots: [],
-    backup: { folder: null, keep: 7, bytesPerSecond: 0 },
+    backup: {
+      ...{ to: null, keep: 7, bytesPerSecond: 0 },
+      s3: { region: null, endpoint: null, pathStyle: false, credentials: null },
+    },
   })
 })
 

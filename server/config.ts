@@ -36,13 +36,26 @@ export interface Config {
   readonly diskReserveBytes: number
   /** Folders below which stores may lie, besides the data folder; absolute. */
   readonly storageRoots: readonly string[]
-  /** What the job Backup does; `folder` absolute, null: it is not scheduled. */
+  /** What the job Backup does, and how the bucket of any backup is spoken to. */
   readonly backup: {
-    readonly folder: string | null
+    /** An absolute path, or `s3://bucket/prefix`; null: it is not scheduled. */
+    readonly to: string | null
     readonly keep: number
     /** 0: as fast as it can. */
     readonly bytesPerSecond: number
+    readonly s3: BackupS3
   }
+}
+
+/** How the bucket of backups is spoken to. */
+export interface BackupS3 {
+  /** Null: nobody says. */
+  readonly region: string | null
+  /** Null: Amazon's own. */
+  readonly endpoint: string | null
+  readonly pathStyle: boolean
+  /** Null: what the environment offers (AWS_…, profile, role). */
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null
 }
 
 export interface ConfigSources {
@@ -74,6 +87,11 @@ export function readConfig({
   ])
   const read = <N extends SettingName>(name: N) => readSetting(name, given, { cwd, report })
   const tls = readTls(read('tls-cert'), read('tls-key'), report)
+  const credentials = readCredentials(
+    read('backup-s3-access-key'),
+    read('backup-s3-secret-access-key'),
+    report,
+  )
   const dataDir = read('data-dir') ?? cwd
   const config = {
     listen: read('listen'),
@@ -89,9 +107,15 @@ export function readConfig({
     diskReserveBytes: read('disk-reserve'),
     storageRoots: read('storage-roots') ?? [],
     backup: {
-      folder: read('backup-to') ?? null,
+      to: read('backup-to') ?? null,
       keep: read('backup-keep') ?? 0,
       bytesPerSecond: read('backup-rate') ?? 0,
+      s3: {
+        region: read('backup-s3-region') ?? awsRegionOf(env),
+        endpoint: read('backup-s3-endpoint') ?? null,
+        pathStyle: read('backup-s3-path-style') ?? false,
+        credentials,
+      },
     },
   }
   if (isComplete(config) && problems.length === 0) return config
@@ -144,6 +168,25 @@ function readTls(
   if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile }
   if (certFile !== undefined) report('tls-cert: is set without tls-key; TLS needs both')
   if (keyFile !== undefined) report('tls-key: is set without tls-cert; TLS needs both')
+  return null
+}
+
+/** As Amazon's own programs have it. */
+function awsRegionOf({ AWS_REGION, AWS_DEFAULT_REGION }: Variables): string | null {
+  return AWS_REGION || AWS_DEFAULT_REGION || null
+}
+
+function readCredentials(
+  accessKeyId: string | undefined,
+  secretAccessKey: string | undefined,
+  report: (problem: string) => void,
+): BackupS3['credentials'] {
+  const [key, secret] = ['backup-s3-access-key', 'backup-s3-secret-access-key']
+  if (accessKeyId !== undefined && secretAccessKey !== undefined) {
+    return { accessKeyId, secretAccessKey }
+  }
+  if (accessKeyId !== undefined) report(`${key}: is set without ${secret}; it needs both`)
+  if (secretAccessKey !== undefined) report(`${secret}: is set without ${key}; it needs both`)
   return null
 }
 

@@ -10,18 +10,23 @@ export function showSettings(config: Config): Readonly<Record<string, unknown>> 
     listen: `${listen.host}:${listen.port}`,
     databaseUrl: withoutPassword(databaseUrl),
     tls: tls === null ? null : { certFile: tls.certFile, keyFile: tls.keyFile },
-    backup: { ...backup },
+    backup: {
+      ...backup,
+      s3: { ...backup.s3, credentials: backup.s3.credentials === null ? null : hidden },
+    },
     adminPassword: adminPassword === null ? null : hidden,
     secretKey: secretKey === null ? null : hidden,
   }
 }
 
 /** Everything of the configuration that nobody may see, also as part of an address. */
-export function secretsOf({ databaseUrl, adminPassword, secretKey }: Config): string[] {
+export function secretsOf({ databaseUrl, adminPassword, secretKey, backup }: Config): string[] {
   const url = databaseUrl.startsWith('postgres:') ? URL.parse(databaseUrl) : null
   const password = url?.password ?? ''
   const named = url?.searchParams.get('password') ?? ''
-  return [adminPassword, secretKey, password, decodeURIComponent(password), named]
+  const { accessKeyId = '', secretAccessKey = '' } = backup.s3.credentials ?? {}
+  const ofBucket = [accessKeyId, secretAccessKey]
+  return [adminPassword, secretKey, password, decodeURIComponent(password), named, ...ofBucket]
     .filter((text) => text !== null)
     .filter((text) => text !== '')
 }

@@ -6,6 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  */
 const seconds: Readonly<Record<string, number>> = {
   'test/stores/cloud-stores.test.ts': 185,
+  'test/backup/backup-s3.test.ts': 180,
   'test/hostile/hostile.test.ts': 135,
   'test/cleanup/cleanup.test.ts': 130,
   'test/stores/cloud-server.test.ts': 115,

@@ -1,0 +1,16 @@
+import { afterAll, describe, vi } from 'vitest'
+import { clouds } from '../support/cloud-stores.ts'
+import { backupSuite } from './backup.suite.ts'
+import { bucketPlaces } from './places.ts'
+
+// Only what never ends runs into it.
+vi.setConfig({ testTimeout: 300_000 })
+afterAll(() => vi.resetConfig())
+
+const kinds = clouds.filter(({ name }) => name !== 'Azurite')
+
+describe.each(kinds)('a backup in a bucket of $name', (kind) => {
+  describe.skipIf(kind.missing !== '')(kind.missing || 'and its restore', () => {
+    backupSuite(() => bucketPlaces(kind))
+  })
+})
