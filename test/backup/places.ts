@@ -124,7 +124,8 @@ export async function flipByteIn(places: BackupPlaces, name: string, file: strin
 /** Holds it as another machine's backup does. */
 export async function holdElsewhere(places: BackupPlaces, name: string): Promise<AsyncDisposable> {
   const folder = makeTemporaryFolder('backup-elsewhere')
-  const at = { s3: places.s3, dataDir: folder.path }
+  const lockTimes = { leaseMs: 60_000, beatMs: 300, lookMs: 300 }
+  const at = { s3: places.s3, dataDir: folder.path, lockTimes }
   const target = await openBackupTarget(places.target(name), at)
   const hold = await target.hold({ isReader: false, tell: () => {} })
   if (hold === undefined) throw new Error(`somebody holds ${name}`)

@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { openBucket } from '../../blobs/cloud.ts'
 import { RegistryError } from '../../domain/errors.ts'
+import type { LockTimes } from './bucket-lock.ts'
 import { openBucketTarget } from './bucket-target.ts'
 import { openFolderTarget } from './folder-target.ts'
 import type { BackupTarget } from './target.ts'
@@ -15,6 +16,13 @@ export interface BucketAccess {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string } | null
 }
 
+interface TargetOptions {
+  readonly s3: BucketAccess
+  readonly dataDir: string
+  /** Of a bucket; for tests. */
+  readonly lockTimes?: LockTimes
+}
+
 /**
  * A folder (an absolute path) or a bucket (`s3://bucket/prefix`) of backups; nothing is read or made
  * yet. `dataDir` has room for a copy of its database on its way. Throws REQUEST_INVALID where it is not
@@ -22,7 +30,7 @@ export interface BucketAccess {
  */
 export async function openBackupTarget(
   name: string,
-  { s3, dataDir }: { readonly s3: BucketAccess; readonly dataDir: string },
+  { s3, dataDir, lockTimes }: TargetOptions,
 ): Promise<BackupTarget> {
   if (path.isAbsolute(name)) return openFolderTarget(name)
   const [, bucketName = '', prefix = ''] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(name) ?? []
@@ -40,5 +48,6 @@ export async function openBackupTarget(
     ...{ pathStyle, credentials, encryption: null, uniformPartBytes: null, publicEndpoint: null },
   }
   const bucket = await openBucket({ type: 's3', settings })
-  return openBucketTarget({ bucket, prefix: settings.prefix, name, dataDir })
+  const times = lockTimes !== undefined && { lockTimes }
+  return openBucketTarget({ bucket, prefix: settings.prefix, name, dataDir, ...times })
 }
