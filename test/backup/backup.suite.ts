@@ -26,7 +26,8 @@ import { backUpTo, listen, pull, restoreFrom, serve, tableOf } from './backups.t
 import { type BackupPlaces, flipByteIn, holdElsewhere, snapshotsIn } from './places.ts'
 
 const whole = ['whole', 'whole', 'whole', 'whole']
-/** More than a part of a bucket's upload. */
+/** Of a bucket's upload. */
+const partBytes = 5 * 1024 * 1024
 const largeBytes = 12_000_000
 
 /** What a backup does, wherever it is put. */
@@ -134,13 +135,14 @@ export function backupSuite(open: () => Promise<BackupPlaces>): void {
     expect(await pull(second, 'main/app', 'short-lived')).toEqual(['404', '404', '404', '404'])
   })
 
-  test('has a large layer, and nothing of one that turned out to be damaged', async () => {
+  test('has large and empty layers, and nothing of one that turned out to be damaged', async () => {
     const [good, bad] = [blob('large', largeBytes), blob('large and bad', largeBytes)]
-    for (const layer of [good, bad]) await pushBlob(tableOf(server), 'main/large', layer)
+    const others = [blob('empty', 0), blob('a part', partBytes), blob('parts', 2 * partBytes)]
+    for (const layer of [good, bad, ...others]) await pushBlob(tableOf(server), 'main/large', layer)
     const manifest = manifestOf({
       ...{ schemaVersion: 2, mediaType: mediaTypes.image, artifactType: 'application/x-large' },
       config: descriptor(good, mediaTypes.octets),
-      layers: [descriptor(bad, mediaTypes.octets)],
+      layers: [bad, ...others].map((layer) => descriptor(layer, mediaTypes.octets)),
     })
     await pushManifest(tableOf(server), 'main/large', manifest, '1')
     flipByte(fileOf(server.config.dataDir, bad.digest))
@@ -152,9 +154,11 @@ export function backupSuite(open: () => Promise<BackupPlaces>): void {
     await restore('large', 'restored-large')
     await using second = await serve(below('restored-large'))
     const headers = { authorization: second.admin }
-    const target = `/v2/main/large/blobs/${good.digest}`
-    const { status, body } = await send(second.url, { method: 'GET', target, headers })
-    expect([status, body.equals(good.bytes)]).toEqual([200, true])
+    for (const { digest, bytes } of [good, ...others]) {
+      const target = `/v2/main/large/blobs/${digest}`
+      const { status, body } = await send(second.url, { method: 'GET', target, headers })
+      expect([status, body.equals(bytes)]).toEqual([200, true])
+    }
     await drop('main/large', manifest.digest)
     await cleanUp()
   })

@@ -136,6 +136,14 @@ async function restoreAndCompare(of: Setting & { readonly kept: readonly string[
   await expect(entrepot(['store', 'place', id], JSON.stringify(wrong))).rejects.toThrow(
     /is not there: its marker nothing\/entrepot-store\.json is missing/,
   )
+  await expect(entrepot(['store', 'place', id], 'restored')).rejects.toThrow(/is not a store: /)
+  await expect(entrepot(['store', 'place', '99'], JSON.stringify(there))).rejects.toThrow(
+    'There is no store 99',
+  )
+  const standard = stores.find(({ place: where }) => where.startsWith('disk '))
+  await expect(
+    entrepot(['store', 'place', String(standard?.id)], JSON.stringify(there)),
+  ).rejects.toThrow('cannot be said to be elsewhere')
   // The secret of the store came with the database and its key.
   await entrepot(['store', 'place', id], JSON.stringify(there))
 
