@@ -118,6 +118,7 @@ export function readConfig({
       },
     },
   }
+  reportUnknownRegion(config.backup, report)
   if (isComplete(config) && problems.length === 0) return config
   throw new RegistryError(
     'REQUEST_INVALID',
@@ -169,6 +170,12 @@ function readTls(
   if (certFile !== undefined) report('tls-cert: is set without tls-key; TLS needs both')
   if (keyFile !== undefined) report('tls-key: is set without tls-cert; TLS needs both')
   return null
+}
+
+/** Said at the start, not by the first backup at night. */
+function reportUnknownRegion({ to, s3 }: Config['backup'], report: (problem: string) => void) {
+  if (!to?.startsWith('s3:') || s3.region !== null || s3.endpoint !== null) return
+  report('backup-s3-region: is not set, nor is AWS_REGION; the bucket of backup-to needs it')
 }
 
 /** As Amazon's own programs have it. */

@@ -73,8 +73,9 @@ async function killAndRestore(open: () => Promise<BackupPlaces>): Promise<void> 
   const first = await whileCopied({ world, at, doomed, args: backup })
   expect(first.code, first.output).toBe(0)
   expect(JSON.parse(first.stdout).missing).toEqual([])
+  let cutOff = 0
   for (let kill = 1; kill <= kills; kill += 1) {
-    await runAndKill(['backup', '--to', target, '--rate', '2MB'], at, random)
+    cutOff += await runAndKill(['backup', '--to', target, '--rate', '2MB'], at, random)
   }
   const keptBefore = keptOf(clients)
   const last = await pushDoomed(world, 'last')
@@ -93,7 +94,7 @@ async function killAndRestore(open: () => Promise<BackupPlaces>): Promise<void> 
   await rm(dataDir, { recursive: true })
 
   const restore = ['restore', '--from', target, '--json']
-  for (let kill = 1; kill <= kills; kill += 1) await runAndKill(restore, at, random)
+  for (let kill = 1; kill <= kills; kill += 1) cutOff += await runAndKill(restore, at, random)
   const restored = await restoreWhole(restore, at)
   if (restored !== undefined) {
     expect(restored.missing).toEqual([])
@@ -107,7 +108,7 @@ async function killAndRestore(open: () => Promise<BackupPlaces>): Promise<void> 
   ]
   const restoredWorld = openWorld({ url: again.url, authorization, graceMs: 1000, repositories })
   for (const each of acknowledged) await pullWhole(restoredWorld, each)
-  const told = `${acknowledged.length} images acknowledged, ${report.content.images} backed up, ${report.content.blobs} blobs`
+  const told = `${cutOff} of ${2 * kills} cut off, ${acknowledged.length} images acknowledged, ${report.content.images} backed up, ${report.content.blobs} blobs`
   process.stdout.write(`kills of backups to ${target}, seed ${seed}: ${told}\n`)
   expect(acknowledged.length).toBeGreaterThanOrEqual(doomedAtOnce)
   restoredWorld.agent.destroy()
@@ -203,13 +204,13 @@ function copiesIn({ target, dataDir }: At): string[] {
     .map((file) => `${file} ${statSync(file, { throwIfNoEntry: false })?.ino}`)
 }
 
-/** It may have ended before: that is as good. */
-async function runAndKill(args: readonly string[], at: At, random: Random) {
+/** It may have ended before: that is as good, and 0. */
+async function runAndKill(args: readonly string[], at: At, random: Random): Promise<0 | 1> {
   const kill = new AbortController()
   const running = entrepot(args, at, kill.signal)
   await sleep(random.between(400, latestKillMs))
   kill.abort()
-  await running
+  return (await running).code === null ? 1 : 0
 }
 
 /** Undefined: one that was to be killed had ended before. */
