@@ -8,8 +8,10 @@ import { openBackupTarget } from '../../server/registry/backup/open-target.ts'
 import type { SnapshotInfo } from '../../server/registry/backup/snapshots.ts'
 import { logOf, runJob } from '../cleanup/cleaner.ts'
 import { openWorld } from '../cleanup/world.ts'
+import { buildServer } from '../support/build.ts'
 import { clouds } from '../support/cloud-stores.ts'
-import { absentDigest, digestOf, image } from '../support/content.ts'
+import { runCommand } from '../support/command.ts'
+import { absentDigest, blob, digestOf, image } from '../support/content.ts'
 import { openFaultProxy } from '../support/fault-proxy.ts'
 import { pushImage } from '../support/push.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -43,10 +45,14 @@ describe.each(rgw)('a bucket of backups on $name', (kind) => {
       await folder[Symbol.asyncDispose]()
     })
     /** As seen from a machine whose process may stop for longer than a lease. */
-    const open = (name: string, machine: string, { beatMs = 100, lookMs = 150 } = {}) =>
+    const open = (
+      name: string,
+      machine: string,
+      { beatMs = 100, lookMs = 150, leaseMs = 1500 } = {},
+    ) =>
       openBackupTarget(places.target(name), {
         ...{ s3: places.s3, dataDir: below(machine) },
-        lockTimes: { leaseMs: 1500, beatMs, lookMs },
+        lockTimes: { leaseMs, beatMs, lookMs },
       })
 
     test('is held by one, and the next has it when that one lets go', async () => {
@@ -63,8 +69,9 @@ describe.each(rgw)('a bucket of backups on $name', (kind) => {
     })
 
     test('is had by one of two who come at once', async () => {
-      await using one = await open('raced', 'one', { lookMs: 2000 })
-      await using other = await open('raced', 'other', { lookMs: 2000 })
+      const times = { lookMs: 1000, leaseMs: 60_000 }
+      await using one = await open('raced', 'one', times)
+      await using other = await open('raced', 'other', times)
       const holds = await Promise.all(
         [one, other].map((each) => each.hold({ isReader: false, tell })),
       )
@@ -160,6 +167,26 @@ describe.each(rgw)('a bucket of backups on $name', (kind) => {
       expect(await snapshotsIn(places, 'cut')).toHaveLength(1)
     })
 
+    test('shows a blob when all of it is kept, and has nothing of one that is dropped', async () => {
+      await using target = await open('drafts', 'one')
+      const { bytes, digest: text } = blob('draft', 11_000_000)
+      const digest = parseDigest(text)
+      const file = places.blobFile(digest)
+      for (const isKept of [false, true]) {
+        const draft = await target.begin(digest, bytes.length)
+        for (let at = 0; at < bytes.length; at += 999_999) {
+          await draft.write(bytes.subarray(at, at + 999_999))
+        }
+        expect(await places.list('drafts')).toEqual([])
+        await (isKept ? draft.keep() : draft.drop())
+        expect(await places.list('drafts')).toEqual(isKept ? [file] : [])
+        const page = { prefix: 'of servers/drafts/', after: null, count: 10 }
+        expect(await places.bucket.listIncomplete(page)).toEqual([])
+      }
+      expect(await target.findSizes([digest])).toEqual(new Map([[digest, bytes.length]]))
+      expect((await places.read('drafts', file)).equals(bytes)).toBe(true)
+    })
+
     test('is restored by who may only read', async () => {
       await backUpTo(server.config, places.target('read'))
       await using proxy = await openFaultProxy(places.s3.endpoint ?? '', undefined, {
@@ -206,6 +233,33 @@ describe.each(rgw)('a bucket of backups on $name', (kind) => {
       )
       const credentials = { accessKeyId: 'TESTKEY', secretAccessKey: 'wrong' }
       await expect(using({ credentials })).rejects.toThrow(/\/none refuses the credentials/)
+    })
+
+    test("is spoken to as Amazon's own programs do, where nothing else is said", async () => {
+      const main = await buildServer()
+      const run = (name: string, env: Readonly<Record<string, string>>) =>
+        runCommand(process.execPath, [main, 'backup', '--to', places.target(name)], {
+          env: {
+            ...{ PATH: process.env.PATH, ENTREPOT_DATA_DIR: server.config.dataDir },
+            ...{ ENTREPOT_BACKUP_S3_PATH_STYLE: 'true', AWS_EC2_METADATA_DISABLED: 'true' },
+            ...{ AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL_S3: places.s3.endpoint ?? '' },
+            ...env,
+          },
+          cwd: '/',
+        })
+      const nobody = await run('of-nobody', {})
+      expect([nobody.code, nobody.stderr]).toEqual([
+        1,
+        expect.stringMatching(/There are no credentials for s3:.*set backup-s3-access-key/),
+      ])
+      const { accessKeyId = '', secretAccessKey = '' } = places.s3.credentials ?? {}
+      const credentials = {
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      }
+      const done = await run('of-variables', credentials)
+      expect(done.code, done.output).toBe(0)
+      expect(await snapshotsIn(places, 'of-variables')).toHaveLength(1)
     })
 
     test('is where the job puts its backups', async () => {
