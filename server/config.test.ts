@@ -44,7 +44,10 @@ test('has defaults that serve', () => {
     diskReserveBytes: 512 * 2 ** 20,
     storageRoots: [],
     defaultStore: null,
-    backup: { folder: null, keep: 7, bytesPerSecond: 0 },
+    backup: {
+      ...{ to: null, keep: 7, bytesPerSecond: 0 },
+      s3: { region: null, endpoint: null, pathStyle: false, credentials: null },
+    },
     traces: {
       url: null,
       headers: {},
@@ -137,7 +140,18 @@ const good: readonly (readonly [flag: string, text: string, key: string, value: 
     'defaultStore',
     { id: 's3', properties: { BucketName: 'images' } },
   ],
+  ['backup-to', 'backups', 'backup.to', path.join(cwd, 'backups')],
+  ['backup-s3-endpoint', 'https://s3.example.com/', 'backup.s3.endpoint', 'https://s3.example.com'],
+  ['backup-s3-path-style', 'True', 'backup.s3.pathStyle', true],
 ]
+
+test.for([
+  ['S3://backups', 's3://backups'],
+  ['s3://backups/of this/server//', 's3://backups/of this/server'],
+] as const)('reads --backup-to %s', ([text, to]) => {
+  const flags = { 'backup-to': text, 'backup-s3-region': 'eu-central-1' }
+  expect(read({ flags }).backup.to).toBe(to)
+})
 
 test.for(good)('reads --%s %s', ([flag, text, key, value]) => {
   expect(read({ flags: { [flag]: text } })).toHaveProperty(key, value)
@@ -163,6 +177,14 @@ const bad: readonly (readonly [flag: string, text: string])[] = [
   ['default-store', 's3://images'],
   ['default-store', '{"id": "s3"}'],
   ['default-store', '{"id": "s3", "properties": ["BucketName"]}'],
+  ['backup-to', 's3://'],
+  ['backup-to', 's3://b/prefix'],
+  ['backup-to', 's3://backups/a//b'],
+  ['backup-to', 's3://backups/../b'],
+  ['backup-to', 'https://backups.example.com'],
+  ['backup-s3-endpoint', 's3.example.com'],
+  ['backup-s3-endpoint', 'https://key:secret@s3.example.com'],
+  ['backup-s3-path-style', 'yes'],
   ['disk-reserve', '12 elephants'],
   ['disk-reserve', '-1'],
   ['disk-reserve', '9999999999TiB'],
@@ -171,6 +193,27 @@ const bad: readonly (readonly [flag: string, text: string])[] = [
 test.for(bad)('refuses --%s "%s"', ([flag, text]) => {
   const problems = problemsOf({ flags: { [flag]: text } })
   expect(problems).toEqual([expect.stringMatching(new RegExp(`^--${flag}: `))])
+})
+
+test('speaks to the bucket of backups as it is told, or as the environment says', () => {
+  const files = { '/run/secret': 'hush\n' }
+  const env = {
+    AWS_DEFAULT_REGION: 'eu-west-1',
+    AWS_REGION: 'eu-central-1',
+    ENTREPOT_BACKUP_S3_ACCESS_KEY: 'key',
+    ENTREPOT_BACKUP_S3_SECRET_ACCESS_KEY_FILE: '/run/secret',
+  }
+  const credentials = { accessKeyId: 'key', secretAccessKey: 'hush' }
+  const s3 = { region: 'eu-central-1', endpoint: null, pathStyle: false, credentials }
+  expect(read({ files, env }).backup.s3).toEqual(s3)
+  const flags = { 'backup-s3-region': 'us-east-2' }
+  expect(read({ files, env, flags }).backup.s3.region).toBe('us-east-2')
+  expect(problemsOf({ flags: { 'backup-to': 's3://backups' } })).toEqual([
+    'backup-s3-region: is not set, nor is AWS_REGION; the bucket of backup-to needs it',
+  ])
+  expect(problemsOf({ flags: { 'backup-s3-access-key': 'key' } })).toEqual([
+    'backup-s3-access-key: is set without backup-s3-secret-access-key; it needs both',
+  ])
 })
 
 test('tells every problem at once, with where it came from', () => {

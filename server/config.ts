@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { type BackupConfig, readBackup } from './config/backup.ts'
 import { type Setting, type SettingName, type SettingValue, settings } from './config/settings.ts'
 import {
   type CommandVariable,
@@ -43,13 +44,7 @@ export interface Config {
     readonly id: string
     readonly properties: Readonly<Record<string, unknown>>
   } | null
-  /** What the job Backup does; `folder` absolute, null: it is not scheduled. */
-  readonly backup: {
-    readonly folder: string | null
-    readonly keep: number
-    /** 0: as fast as it can. */
-    readonly bytesPerSecond: number
-  }
+  readonly backup: BackupConfig
   readonly traces: TraceConfig
 }
 
@@ -99,11 +94,7 @@ export function readConfig({
     diskReserveBytes: read('disk-reserve'),
     storageRoots: read('storage-roots') ?? [],
     defaultStore: read('default-store') ?? null,
-    backup: {
-      folder: read('backup-to') ?? null,
-      keep: read('backup-keep') ?? 0,
-      bytesPerSecond: read('backup-rate') ?? 0,
-    },
+    backup: readBackup(read, { env, report }),
     traces: readTraces(read, ignored),
   }
   if (isComplete(config) && problems.length === 0) return config

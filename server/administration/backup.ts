@@ -5,28 +5,36 @@ import { beginBackup, endBackup, listBackups } from '../db/backups.ts'
 import { sqliteFileOf } from '../db/database.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { type BackupOrder, type BackupResult, backUp } from '../registry/backup/backup.ts'
+import { openBackupTarget } from '../registry/backup/open-target.ts'
 import { type RestoreResult, restore } from '../registry/backup/restore.ts'
 import type { CleanupReport } from '../registry/cleanup-report.ts'
 import { openForReading, openPlace, type Place } from './place.ts'
 
+/** How a bucket is spoken to, where one is named. */
+interface WithBucket {
+  readonly backup: Pick<Config['backup'], 's3'>
+}
+
 /** Backs up beside a running server, or without one. */
 export async function backUpNow(
-  config: Place,
-  order: BackupOrder & { readonly report: CleanupReport },
+  config: Place & WithBucket,
+  order: Omit<BackupOrder, 'target'> & { readonly to: string; readonly report: CleanupReport },
 ): Promise<BackupResult> {
-  const { dataDir, secretKey } = config
+  const { dataDir, secretKey, backup } = config
+  const { to, report, ...rest } = order
   await using db = await openPlace(config)
   await using stores = await openForReading(config, db)
+  await using target = await openBackupTarget(to, { s3: backup.s3, dataDir })
   const version = readVersion()
   const hasOwnKey = secretKey !== null
   return await backUp(
-    { db, stores, dataDir, hasOwnKey, version, report: order.report, now: Date.now },
-    order,
+    { db, stores, dataDir, hasOwnKey, version, report, now: Date.now },
+    { ...rest, target },
   )
 }
 
 export async function restoreNow(
-  config: Pick<Config, 'dataDir' | 'databaseUrl'>,
+  config: Pick<Config, 'dataDir' | 'databaseUrl'> & WithBucket,
   order: {
     readonly from: string
     readonly snapshot: string | null
@@ -40,8 +48,9 @@ export async function restoreNow(
       'A snapshot has an SQLite database: restore without a PostgreSQL --database-url (docs/backup.md).',
     )
   }
-  const { dataDir } = config
-  return await restore({ ...order, dataDir, databaseFile: path.resolve(databaseFile) })
+  const { dataDir, backup } = config
+  await using from = await openBackupTarget(order.from, { s3: backup.s3, dataDir })
+  return await restore({ ...order, from, dataDir, databaseFile: path.resolve(databaseFile) })
 }
 
 /** A backup for people; times are ISO 8601, UTC. */

@@ -31,7 +31,7 @@ export function openChecks(deps: CheckDeps) {
     { name: 'database', check: () => db.check() },
     { name: 'storage', check: () => checkFolders({ db, stores }) },
   ]
-  const readBackups = () => readBackupState(db, config.backup.folder !== null)
+  const readBackups = () => readBackupState(db, config.backup.to !== null)
   const own = { url: '' }
   const configuredBaseUrl = () => config.baseUrl ?? settings.baseUrl()
   const selfTest: SelfTestDeps = {

@@ -7,6 +7,7 @@ import { startScheduler } from '../jobs/scheduler.ts'
 import { jobWork } from '../jobs/work.ts'
 import type { Log } from '../log.ts'
 import { backUp } from '../registry/backup/backup.ts'
+import { openBackupTarget } from '../registry/backup/open-target.ts'
 import type { CleanupReport } from '../registry/cleanup-report.ts'
 import type { Settings } from '../registry/settings.ts'
 import type { Stores } from '../registry/stores.ts'
@@ -51,7 +52,7 @@ export function openJobs(
   }
   const untraced = jobWork({ db, stores, settings, uploads, backUp })
   const work = traces === null ? untraced : traceJobs(untraced, traces)
-  const unscheduled = config.backup.folder === null ? (['Backup'] as const) : []
+  const unscheduled = config.backup.to === null ? (['Backup'] as const) : []
   const runner = new JobRunner({ db, log, work, leaseMs, beatMs })
   let stop = async () => {}
   return {
@@ -72,17 +73,18 @@ async function runBackup(
   report: CleanupReport,
 ): Promise<number> {
   const { backup, dataDir, secretKey } = config
-  const { folder, keep, bytesPerSecond } = backup
-  if (folder === null) {
+  const { to, keep, bytesPerSecond, s3 } = backup
+  if (to === null) {
     throw new RegistryError(
       'UNAVAILABLE',
       'The server is not told where to back up to: set backup-to (ENTREPOT_BACKUP_TO) and start it again.',
     )
   }
+  await using target = await openBackupTarget(to, { s3, dataDir })
   const hasOwnKey = secretKey !== null
   const { missing, snapshot, content } = await backUp(
     { db, stores, dataDir, hasOwnKey, version: readVersion(), report, now: Date.now },
-    { folder, keep, bytesPerSecond },
+    { target, keep, bytesPerSecond },
   )
   report.info(`${content.images} images, ${content.blobs} blobs are in ${snapshot}`)
   return missing.length

@@ -2,7 +2,7 @@ import type { AzureSettings } from './azure-settings.ts'
 import type { BlobStore } from './blob-store.ts'
 import type { Bucket } from './bucket.ts'
 import { cloudKeys } from './cloud-keys.ts'
-import { type ClaimMarker, createCloudMarker } from './cloud-marker.ts'
+import { type ClaimMarker, createCloudMarker, verifyCloudMarker } from './cloud-marker.ts'
 import { openCloudStore } from './cloud-store.ts'
 import type { PartLedger } from './part-ledger.ts'
 import { growingParts, uniformParts } from './part-sizes.ts'
@@ -38,4 +38,10 @@ export async function openCloud(
 export async function createCloud(place: CloudPlace, claim?: ClaimMarker): Promise<string> {
   await using bucket = await openBucket(place)
   return await createCloudMarker(bucket, cloudKeys(place.settings.prefix).marker, claim)
+}
+
+/** Throws UNAVAILABLE unless the store with this id is there. */
+export async function verifyCloud(place: CloudPlace, id: string): Promise<void> {
+  await using bucket = await openBucket(place)
+  await verifyCloudMarker(bucket, cloudKeys(place.settings.prefix).marker, id)
 }

@@ -34,3 +34,11 @@ export function copySizes(lengthBytes: number, uniformBytes: number | null): num
   const each = Math.floor(lengthBytes / count)
   return [...Array(count - 1).fill(each), lengthBytes - each * (count - 1)]
 }
+
+/** S3's own limit. */
+const mostParts = 10_000
+
+/** The size of parts that are all alike, where it is known how large the object becomes. */
+export function alikeParts(sizeBytes: number, leastBytes: number): number {
+  return Math.max(leastBytes, Math.ceil(sizeBytes / mostParts / mebibyte) * mebibyte)
+}

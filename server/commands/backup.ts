@@ -1,20 +1,29 @@
-import path from 'node:path'
 import type { BackupSummary } from '../administration/backup.ts'
-import { parseSize } from '../config/parsers.ts'
+import { parseBackupTarget, parseSize } from '../config/parsers.ts'
 import type { SettingName } from '../config/settings.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { formatColumns } from './columns.ts'
-import { type Command, countOf, isOn, json, textOf, usageError } from './command.ts'
+import { type Command, countOf, isOn, json, type Typed, textOf, usageError } from './command.ts'
 import { formatBytes, runReport } from './run-report.ts'
 
 const settings: readonly SettingName[] = ['data-dir', 'database-url', 'secret-key']
 
+/** How a bucket is spoken to. */
+export const bucketSettings: readonly SettingName[] = [
+  ...(['backup-s3-region', 'backup-s3-endpoint', 'backup-s3-path-style'] as const),
+  ...(['backup-s3-access-key', 'backup-s3-secret-access-key'] as const),
+]
+
 const backup: Command = {
   words: 'backup',
   operands: [],
-  summary: 'Back the server up into a folder, while it runs.',
+  summary: 'Back the server up into a folder or a bucket, while it runs.',
   options: {
-    to: { type: 'string', sample: 'FOLDER', help: 'Where to: a folder of its own, elsewhere.' },
+    to: {
+      type: 'string',
+      sample: 'FOLDER|s3://BUCKET/PREFIX',
+      help: 'Where to: a folder of its own, elsewhere, or a prefix of its own in a bucket.',
+    },
     keep: {
       type: 'string',
       sample: 'N',
@@ -23,18 +32,17 @@ const backup: Command = {
     rate: { type: 'string', sample: 'SIZE', help: 'Copy at most so much a second: 50MB.' },
     json,
   },
-  settings,
+  settings: [...settings, ...bucketSettings],
   read: (typed) => {
-    const to = textOf(typed, 'to')
-    if (to === undefined) throw usageError('Say where to: --to FOLDER.')
-    if (/^[a-z0-9]+:\/\//i.test(to)) throw usageError(`--to "${to}" is no folder.`)
+    const to = placeOf(typed, 'to')
+    if (to === undefined) throw usageError('Say where to: --to FOLDER, or --to s3://BUCKET/PREFIX.')
     const keepText = textOf(typed, 'keep')
     const keep = keepText === undefined ? null : countOf('--keep', keepText)
     const bytesPerSecond = rateOf(textOf(typed, 'rate'))
     return async (config, terminal) => {
       const { backUpNow } = await import('../administration/backup.ts')
       using report = runReport(terminal)
-      const order = { folder: path.resolve(to), keep, bytesPerSecond, report }
+      const order = { to, keep, bytesPerSecond, report }
       const { missing, ...done } = await backUpNow(config, order)
       terminal.print(
         isOn(typed, 'json')
@@ -44,6 +52,17 @@ const backup: Command = {
       if (missing.length > 0) throw incomplete('The backup lacks', missing.length)
     }
   },
+}
+
+/** Where backups are. Throws REQUEST_INVALID for what is neither a folder nor a bucket. */
+export function placeOf(typed: Typed, name: string): string | undefined {
+  const text = textOf(typed, name)
+  if (text === undefined) return undefined
+  try {
+    return parseBackupTarget(text, process.cwd())
+  } catch (error) {
+    throw usageError(`--${name} "${text}" ${(error as Error).message}.`)
+  }
 }
 
 export function rateOf(text: string | undefined): number {

@@ -1,5 +1,5 @@
 import path from 'node:path'
-import { incomplete } from './backup.ts'
+import { bucketSettings, incomplete, placeOf } from './backup.ts'
 import { type Command, isOn, json, textOf, usageError } from './command.ts'
 import { formatBytes, runReport } from './run-report.ts'
 
@@ -8,7 +8,11 @@ export const restoreCommand: Command = {
   operands: [],
   summary: 'Restore a backup into an empty data folder.',
   options: {
-    from: { type: 'string', sample: 'FOLDER', help: 'The folder that backup --to was given.' },
+    from: {
+      type: 'string',
+      sample: 'FOLDER|s3://BUCKET/PREFIX',
+      help: 'The folder or bucket that backup --to was given.',
+    },
     to: {
       type: 'string',
       sample: 'FOLDER',
@@ -17,18 +21,19 @@ export const restoreCommand: Command = {
     snapshot: { type: 'string', sample: 'NAME', help: 'Which one; without it, the last.' },
     json,
   },
-  settings: ['data-dir', 'database-url'],
+  settings: ['data-dir', 'database-url', ...bucketSettings],
   read: (typed) => {
-    const from = textOf(typed, 'from')
-    if (from === undefined) throw usageError('Say where from: --from FOLDER.')
+    const from = placeOf(typed, 'from')
+    if (from === undefined) {
+      throw usageError('Say where from: --from FOLDER, or --from s3://BUCKET/PREFIX.')
+    }
     const to = textOf(typed, 'to')
     const snapshot = textOf(typed, 'snapshot') ?? null
     return async (config, terminal) => {
       const { restoreNow } = await import('../administration/backup.ts')
       using report = runReport(terminal)
       const place = to === undefined ? config : placeAt(path.resolve(to))
-      const order = { from: path.resolve(from), snapshot, report }
-      const result = await restoreNow(place, order)
+      const result = await restoreNow({ ...config, ...place }, { from, snapshot, report })
       const { missing } = result
       terminal.print(
         isOn(typed, 'json')

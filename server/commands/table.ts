@@ -13,6 +13,7 @@ import { permissionCommands } from './permission.ts'
 import { repositoryCommands } from './repository.ts'
 import { restoreCommand } from './restore.ts'
 import { serveCommand } from './serve.ts'
+import { storeCommands } from './store.ts'
 import { userCommands } from './user.ts'
 import { versionCommand } from './version.ts'
 import { whoamiCommand } from './whoami.ts'
@@ -27,6 +28,7 @@ export const commands: readonly Command[] = [
   importCommand,
   ...feedCommands,
   ...repositoryCommands,
+  ...storeCommands,
   ...keyCommands,
   ...userCommands,
   ...groupCommands,

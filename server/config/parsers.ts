@@ -22,6 +22,31 @@ export function parseFilePath(text: string, folder: string): string {
   return path.resolve(folder, text)
 }
 
+/** An absolute path, or `s3://bucket/prefix` without a slash at its end. */
+export function parseBackupTarget(text: string, folder: string): string {
+  const scheme = /^([a-z0-9]+):\/\//i.exec(text)?.[1]?.toLowerCase()
+  if (scheme === undefined) return parseFilePath(text, folder)
+  const [, bucket = '', prefix = ''] = /^[^:]+:\/\/([^/]*)\/*(.*?)\/*$/.exec(text) ?? []
+  const isBucket = /^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$/i.test(bucket)
+  const isPrefix = prefix.split('/').every((part) => /^[\w.=+@ -]*$/.test(part) && part !== '..')
+  if (scheme === 's3' && isBucket && isPrefix && !prefix.includes('//')) {
+    return `s3://${prefix === '' ? bucket : `${bucket}/${prefix}`}`
+  }
+  throw invalid('is neither a folder nor s3://bucket/prefix')
+}
+
+/** `http(s)://host[:port]`, with a path if need be, without a slash at its end. */
+export function parseServiceUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isHttp = url?.protocol === 'https:' || url?.protocol === 'http:'
+  if (isHttp && url.username === '' && url.password === '') return text.replace(/\/+$/, '')
+  throw invalid('is not http(s)://host[:port] without a user')
+}
+
+export function parseBoolean(text: string, folder: string): boolean {
+  return parseChoice('true', 'false')(text, folder) === 'true'
+}
+
 export function parseFolders(text: string, folder: string): readonly string[] {
   const entries = text.split(',').map((entry) => entry.trim())
   return entries.filter((entry) => entry !== '').map((entry) => parseFilePath(entry, folder))
@@ -67,6 +92,11 @@ export function parseSecret(minLength: number, hint: string): Parse<string> {
     if (text.length >= minLength) return text
     throw invalid(`is shorter than ${minLength} characters: ${hint}`)
   }
+}
+
+export function parseWord(text: string): string {
+  if (/^\S{1,1000}$/.test(text)) return text
+  throw invalid('is not a word without spaces')
 }
 
 export function parseChoice<const T extends string>(...choices: readonly T[]): Parse<T> {

@@ -1,5 +1,7 @@
 import {
   type Parse,
+  parseBackupTarget,
+  parseBoolean,
   parseChoice,
   parseCount,
   parseDatabaseUrl,
@@ -8,9 +10,11 @@ import {
   parseListen,
   parsePublicUrl,
   parseSecret,
+  parseServiceUrl,
   parseSize,
   parseStore,
   parseTrustedProxies,
+  parseWord,
 } from './parsers.ts'
 import { traceSettings } from './traces.ts'
 
@@ -136,11 +140,11 @@ export const settings = {
     help: 'The store in the cloud of main, when the first start makes it, and of every registry that is made later, as the API takes it: {"id": "s3", "properties": {…}} (docs/storage.md). Best from a file.',
   }),
   'backup-to': setting({
-    parse: parseFilePath,
+    parse: parseBackupTarget,
     default: null,
     defaultText: 'no scheduled backup',
-    sample: 'FOLDER',
-    help: 'Where the job Backup backs the server up to, every night unless changed: a folder of its own, on another disk. SQLite only.',
+    sample: 'FOLDER|s3://BUCKET/PREFIX',
+    help: 'Where the job Backup backs the server up to, every night unless changed: a folder of its own, on another disk, or a prefix of its own in a bucket. SQLite only.',
   }),
   'backup-keep': setting({
     parse: parseCount,
@@ -154,6 +158,41 @@ export const settings = {
     defaultText: '0, as fast as it can',
     sample: 'SIZE',
     help: 'How much the job Backup copies a second at most: 50MB.',
+  }),
+  'backup-s3-region': setting({
+    parse: parseWord,
+    default: null,
+    defaultText: 'AWS_REGION or AWS_DEFAULT_REGION; us-east-1 with backup-s3-endpoint',
+    sample: 'REGION',
+    help: 'The region of the bucket of backups: eu-central-1.',
+  }),
+  'backup-s3-endpoint': setting({
+    parse: parseServiceUrl,
+    default: null,
+    defaultText: 'Amazon S3 (or AWS_ENDPOINT_URL_S3)',
+    sample: 'URL',
+    help: 'The address of the service that has the bucket of backups, if it is not Amazon: https://s3.example.com.',
+  }),
+  'backup-s3-path-style': setting({
+    parse: parseBoolean,
+    default: 'false',
+    sample: 'true|false',
+    help: 'Whether the bucket of backups is in the path of addresses, not in the name of the host, as many services other than Amazon want it.',
+  }),
+  'backup-s3-access-key': setting({
+    parse: parseWord,
+    default: null,
+    defaultText: 'what the environment offers (AWS_ACCESS_KEY_ID, profile, instance role)',
+    sample: 'KEY',
+    help: 'The access key for the bucket of backups. Needs backup-s3-secret-access-key.',
+  }),
+  'backup-s3-secret-access-key': setting({
+    parse: parseWord,
+    default: null,
+    defaultText: 'what the environment offers',
+    sample: 'SECRET',
+    secret: true,
+    help: 'The secret of backup-s3-access-key.',
   }),
   'disk-reserve': setting({
     parse: parseSize,

@@ -11,7 +11,10 @@ export function showSettings(config: Config): Readonly<Record<string, unknown>> 
     listen: `${listen.host}:${listen.port}`,
     databaseUrl: withoutPassword(databaseUrl),
     tls: tls === null ? null : { certFile: tls.certFile, keyFile: tls.keyFile },
-    backup: { ...backup },
+    backup: {
+      ...backup,
+      s3: { ...backup.s3, credentials: backup.s3.credentials === null ? null : hidden },
+    },
     defaultStore: defaultStore === null ? null : hidden,
     traces: showTraces(traces),
     adminPassword: adminPassword === null ? null : hidden,
@@ -21,16 +24,18 @@ export function showSettings(config: Config): Readonly<Record<string, unknown>> 
 
 /** Everything of the configuration that nobody may see, also as part of an address. */
 export function secretsOf(config: Config): string[] {
-  const { databaseUrl, adminPassword, secretKey, defaultStore, traces } = config
+  const { databaseUrl, adminPassword, secretKey, defaultStore, backup, traces } = config
   const url = databaseUrl.startsWith('postgres:') ? URL.parse(databaseUrl) : null
   const password = url?.password ?? ''
   const named = url?.searchParams.get('password') ?? ''
   const ofStore = Object.entries(defaultStore?.properties ?? {}).flatMap(([name, value]) =>
     /secret|connection/i.test(name) ? [String(value)] : [],
   )
+  const { accessKeyId = '', secretAccessKey = '' } = backup.s3.credentials ?? {}
   return [
     ...[adminPassword, secretKey, password, decodeURIComponent(password), named],
     ...ofStore,
+    ...[accessKeyId, secretAccessKey],
     ...secretsOfCollector(traces),
   ]
     .filter((text) => text !== null)

@@ -1,4 +1,5 @@
 import type { Actor } from '../domain/actor.ts'
+import { RegistryError } from '../domain/errors.ts'
 import type { Queries } from './database.ts'
 import { insertEvent } from './events.ts'
 import { lockFeed } from './feeds.ts'
@@ -86,6 +87,32 @@ export async function saveStore(trx: Queries, input: StoreChange): Promise<Store
     .where('id', '=', id)
     .returning(columns)
     .executeTakeFirstOrThrow()
+}
+
+/**
+ * The store has another place from now on, with the bytes that it had: locations and marker stay.
+ * Throws CONFLICT where another store has that place.
+ */
+export async function placeStore(
+  trx: Queries,
+  input: Omit<StoreChange, 'marker'> & { readonly id: number },
+): Promise<void> {
+  const { id, type, settings, options, secret } = input
+  const other = await trx
+    .selectFrom('stores')
+    .select('id')
+    .where('type', '=', type)
+    .where('settings', '=', settings)
+    .where('id', '<>', id)
+    .executeTakeFirst()
+  if (other !== undefined) {
+    throw new RegistryError('CONFLICT', `The store ${other.id} has that place: each has its own.`)
+  }
+  await trx
+    .updateTable('stores')
+    .set((eb) => ({ type, settings, options, secret, version: eb('version', '+', 1) }))
+    .where('id', '=', id)
+    .execute()
 }
 
 /**

@@ -72,7 +72,7 @@ import {
   recordStaging,
   reserveParts,
 } from './stagings.ts'
-import { claimStoreMarker, ensureStore, saveStore, setFeedStore } from './stores.ts'
+import { claimStoreMarker, ensureStore, placeStore, saveStore, setFeedStore } from './stores.ts'
 import { forgetStrays, noteStrays, takeStrays } from './stray-locations.ts'
 import { createTag, deleteTag } from './tags.ts'
 import { deleteTask, insertTask, updateTask } from './tasks.ts'
@@ -166,6 +166,7 @@ export const writes: Readonly<Record<string, Write>> = {
   orderRetentionRules,
   promiseBlob,
   promiseManifest,
+  placeStore,
   pruneEvents,
   prunePulls,
   pruneRuns,

@@ -11,7 +11,7 @@ const staleMs = 2 * 24 * 60 * 60 * 1000
 /** How the last backups and runs of jobs went. */
 export function checkBackups(patient: Patient): Promise<Finding[]> {
   return withData(patient, 'backups', async ({ config, data, now }) => {
-    const isExpected = config.backup.folder !== null
+    const isExpected = config.backup.to !== null
     const { lastBackup, backupWarning } = await readBackupState(data.db, isExpected)
     return [
       judgeBackups({ isExpected, lastBackup, backupWarning, now: now() }),
@@ -29,7 +29,8 @@ function judgeBackups(of: {
   const name = 'backups'
   const { isExpected, lastBackup, backupWarning, now } = of
   if (backupWarning !== null) {
-    const remedy = 'Run it by hand and see what it says: entrepot backup --to FOLDER.'
+    const remedy =
+      'Run it by hand and see what it says: entrepot backup --to where the server does (backup-to).'
     return warning(name, backupWarning, remedy)
   }
   if (lastBackup === null) {

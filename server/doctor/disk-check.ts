@@ -38,8 +38,13 @@ function placesOf(patient: Patient): Place[] {
     { what: 'data folder', folder: dataDir },
     ...(file === undefined ? [] : [{ what: 'database', folder: path.dirname(file) }]),
     ...storeFoldersOf(patient).map((folder) => ({ what: 'store', folder })),
-    ...(backup.folder === null ? [] : [{ what: 'backup', folder: backup.folder }]),
+    ...(isFolder(backup.to) ? [{ what: 'backup', folder: backup.to }] : []),
   ]
+}
+
+/** Not a bucket. */
+function isFolder(target: string | null): target is string {
+  return target !== null && path.isAbsolute(target)
 }
 
 /** A store that was never used has no folder; the checks of folders and stores tell of the others. */

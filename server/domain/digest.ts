@@ -4,6 +4,9 @@ import { RegistryError } from './errors.ts'
 export type Digest = string & { readonly brand: 'Digest' }
 export type DigestAlgorithm = 'sha256' | 'sha512'
 
+/** In the order of their names. */
+export const algorithms: readonly DigestAlgorithm[] = ['sha256', 'sha512']
+
 const hexLength: Record<DigestAlgorithm, number> = { sha256: 64, sha512: 128 }
 const grammar = /^([a-z0-9]+(?:[+._-][a-z0-9]+)*):([A-Za-z0-9=_-]+)$/
 

@@ -13,6 +13,17 @@ export interface CleanupReport {
   progress(words: string): void
 }
 
+/** The same report, which ends by another signal. */
+export function withSignal(report: CleanupReport, signal: AbortSignal): CleanupReport {
+  return {
+    signal,
+    info: (message) => report.info(message),
+    fault: (message, error) => report.fault(message, error),
+    count: (what, by) => report.count(what, by),
+    progress: (words) => report.progress(words),
+  }
+}
+
 /** Others write too: clean-up rests a fifth as long as it worked, a second at most. */
 export async function rest(startedAt: number): Promise<void> {
   await sleep(Math.min(1000, Math.max(1, (performance.now() - startedAt) / 5)))

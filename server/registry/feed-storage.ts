@@ -111,7 +111,7 @@ function show({ type, place, options, secrets }: StoreParts): FeedStorage {
 }
 
 /** Of the data folder, what the server itself empties. */
-const ownFolders = ['cache', 'spool', 'upgrades']
+const ownFolders = ['bucket-backup', 'cache', 'spool', 'upgrades']
 
 /**
  * The folder, relative to the data folder if it lies there. Links are followed: what counts is where

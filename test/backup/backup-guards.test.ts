@@ -20,7 +20,6 @@ import {
   restoreNow,
 } from '../../server/administration/backup.ts'
 import { exportNow } from '../../server/administration/export.ts'
-import { openDatabase } from '../../server/db/database.ts'
 import { lockFolder } from '../../server/db/process-lock.ts'
 import { parseRepositoryName } from '../../server/domain/reference.ts'
 import { openRestoredStores } from '../../server/registry/backup/restored-stores.ts'
@@ -57,10 +56,18 @@ describe('a backup folder', () => {
     restoreNow(placeAt(name, database), { from: below('one'), snapshot: null, report: listen() })
   const noteOf = (name: string) => path.join(below(name), 'restoring.json')
 
+  test('is for its owner alone, and not in the data folder', async () => {
+    expect(statSync(below('one')).mode & 0o777).toBe(0o700)
+    const within = path.join(server.config.dataDir, 'backup')
+    await expect(backUpTo(server.config, within)).rejects.toThrow('is in the data folder')
+    await expect(restoreFrom(below('one'), below('one'))).rejects.toThrow(/is not empty \(it has/)
+    await expect(backUpTo(server.config, place.path)).rejects.toThrow('is not empty and no backup')
+  })
+
   test('is not written to from a data folder where no server is', async () => {
     const nowhere = placeAt('nowhere')
     const refusal = /There is no database .*nowhere\/entrepot\.db.*--data-dir.*ENTREPOT_DATA_DIR/
-    const order = { folder: below('empty'), keep: 1, bytesPerSecond: 0, report: listen() }
+    const order = { to: below('empty'), keep: 1, bytesPerSecond: 0, report: listen() }
     await expect(backUpNow(nowhere, order)).rejects.toThrow(refusal)
     await expect(listBackupsNow(nowhere)).rejects.toThrow(refusal)
     await expect(holdNow(nowhere, 1)).rejects.toThrow(refusal)
@@ -69,30 +76,6 @@ describe('a backup folder', () => {
     const wanted = { feed: 'main', repository, reference: null, folder: below('empty') }
     await expect(exportNow(nowhere, { ...wanted, report: listen() })).rejects.toThrow(refusal)
     expect([existsSync(below('nowhere')), existsSync(below('empty'))]).toEqual([false, false])
-  })
-
-  test('takes the snapshots of one server, which stays the same when it is restored', async () => {
-    await restoreFrom(below('one'), below('again'))
-    await backUpTo(placeAt('again'), below('one'))
-    const db = await openDatabase({ url: placeAt('other').databaseUrl })
-    await db[Symbol.asyncDispose]()
-    const before = readdirSync(below('one/snapshots'))
-    await expect(backUpTo(placeAt('other'), below('one'), 1)).rejects.toThrow(
-      /one has the backups of another server .*--data-dir/,
-    )
-    expect(readdirSync(below('one/snapshots'))).toEqual(before)
-  })
-
-  test('from before takes the identity of the first that backs up', async () => {
-    const old = JSON.stringify({ kind: 'entrepot backup', version: 1 })
-    cpSync(below('one'), below('old'), { recursive: true })
-    writeFileSync(below('old/entrepot-backup.json'), old)
-    await backUpTo(server.config, below('old'))
-    expect(readFileSync(below('old/entrepot-backup.json'), 'utf8')).toBe(
-      readFileSync(below('one/entrepot-backup.json'), 'utf8'),
-    )
-    writeFileSync(below('old/entrepot-backup.json'), 'half')
-    await expect(backUpTo(server.config, below('old'))).rejects.toThrow(/backup\.json is damaged/)
   })
 
   test('whose disk is not mounted is not begun anew', async () => {
@@ -109,10 +92,10 @@ describe('a backup folder', () => {
     cpSync(below('one'), below('copied'), { recursive: true })
     const key = path.join(below('copied/snapshots'), snapshot, 'files/secret.key')
     chmodSync(key, 0o777)
-    await restoreFrom(below('copied'), below('private'), snapshot)
+    await restoreFrom(below('copied'), below('private'), { snapshot })
     expect(statSync(below('private/secret.key')).mode & 0o777).toBe(0o600)
     writeFileSync(key, 'another key, which is long enough to be one')
-    await expect(restoreFrom(below('copied'), below('changed'), snapshot)).rejects.toThrow(
+    await expect(restoreFrom(below('copied'), below('changed'), { snapshot })).rejects.toThrow(
       /secret\.key .* is not as it was backed up/,
     )
   })
@@ -124,7 +107,7 @@ describe('a backup folder', () => {
     info.files.push({ ...info.files[0], name: '../precious' })
     writeFileSync(file, JSON.stringify(info))
     writeFileSync(below('precious'), 'mine')
-    await expect(restoreFrom(below('forged'), below('target'), snapshot)).rejects.toThrow(
+    await expect(restoreFrom(below('forged'), below('target'), { snapshot })).rejects.toThrow(
       /names a file "\.\.\/precious"/,
     )
     expect(readFileSync(below('precious'), 'utf8')).toBe('mine')
@@ -188,10 +171,10 @@ describe('a backup folder', () => {
     // Nothing can be renamed to the name of a folder that is not empty.
     const report = listen()
     const progress = (words: string) => {
-      if (words === 'the folders of the backup')
+      if (words === 'the snapshot')
         mkdirSync(below(`full/snapshots/${old}.partial/x`), { recursive: true })
     }
-    const order = { folder: below('full'), keep: 1, bytesPerSecond: 0 }
+    const order = { to: below('full'), keep: 1, bytesPerSecond: 0 }
     await expect(
       backUpNow(server.config, { ...order, report: { ...report, progress } }),
     ).rejects.toThrow(/cannot be used/)

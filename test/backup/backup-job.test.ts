@@ -7,7 +7,7 @@ import { fileOf, flipByte } from '../cleanup/stored-files.ts'
 import { manage, openWorld, type World } from '../cleanup/world.ts'
 import { image } from '../support/content.ts'
 import { pushImage } from '../support/push.ts'
-import { startServer } from '../support/server.ts'
+import { noBucket, startServer } from '../support/server.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { pull, restoreFrom, serve, tableOf } from './backups.ts'
 
@@ -16,7 +16,7 @@ const jobTimes = { tickMs: 50, beatMs: 50 }
 test('a backup is a job, whose last success can be seen', async () => {
   await using place = makeTemporaryFolder('backup-job')
   const folder = path.join(place.path, 'backup')
-  const backup = { folder, keep: 2, bytesPerSecond: 0 }
+  const backup = { to: folder, keep: 2, bytesPerSecond: 0, s3: noBucket }
   await using server = await startServer({ backup }, { jobTimes })
   const world = worldOf(server)
   const health = () => manage<ServerHealth>(world, 'GET', '/health/json')

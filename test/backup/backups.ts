@@ -3,7 +3,7 @@ import path from 'node:path'
 import { backUpNow, restoreNow } from '../../server/administration/backup.ts'
 import type { Config } from '../../server/config.ts'
 import { image } from '../support/content.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { noBucket, startServer, type TestServer } from '../support/server.ts'
 import { send } from '../support/wire.ts'
 
 /** What a run told. */
@@ -27,16 +27,28 @@ export function listen(signal: AbortSignal = new AbortController().signal): Told
   }
 }
 
-export async function backUpTo(config: Config, folder: string, keep: number | null = null) {
+export async function backUpTo(config: Config, to: string, keep: number | null = null) {
   const report = listen()
-  const result = await backUpNow(config, { folder, keep, bytesPerSecond: 0, report })
+  const result = await backUpNow(config, { to, keep, bytesPerSecond: 0, report })
   return { ...result, faults: report.faults }
 }
 
-export async function restoreFrom(from: string, dataDir: string, snapshot: string | null = null) {
+interface RestoreOptions {
+  readonly snapshot?: string | null
+  readonly s3?: Config['backup']['s3']
+}
+
+export async function restoreFrom(
+  from: string,
+  dataDir: string,
+  { snapshot = null, s3 = noBucket }: RestoreOptions = {},
+) {
   const report = listen()
   const databaseUrl = `sqlite:${path.join(dataDir, 'entrepot.db')}`
-  const result = await restoreNow({ dataDir, databaseUrl }, { from, snapshot, report })
+  const result = await restoreNow(
+    { dataDir, databaseUrl, backup: { s3 } },
+    { from, snapshot, report },
+  )
   return { ...result, faults: report.faults, counts: report.counts }
 }
 

@@ -10,6 +10,7 @@ import { findFreePort } from '../support/free-port.ts'
 import { adminPassword } from '../support/process.ts'
 import { type Random, seededRandom } from '../support/random.ts'
 import { fetchToken } from '../support/registry-client.ts'
+import { noBucket } from '../support/server.ts'
 import { type LayerPool, makeLayerPool } from './layers.ts'
 import { type Ledger, makeLedger } from './ledger.ts'
 import type { Life } from './life.ts'
@@ -78,7 +79,7 @@ function configOf({ port }: Pick<History, 'port'>, dataDir: string): Config {
     diskReserveBytes: 0,
     storageRoots: [],
     defaultStore: null,
-    backup: { folder: null, keep: 7, bytesPerSecond: 0 },
+    backup: { to: null, keep: 7, bytesPerSecond: 0, s3: noBucket },
     traces: readTraces(() => undefined, []),
   }
 }

@@ -150,3 +150,15 @@ test('shows a database by its address, without its password', () => {
     expect.arrayContaining(['p%40ss-word', 'p@ss-word', secretKey]),
   )
 })
+
+test('shows that the bucket of backups has credentials, and not which', () => {
+  const { config } = server
+  const credentials = { accessKeyId: 'the-access-key', secretAccessKey: 'the-secret-of-it' }
+  const backup = { ...config.backup, s3: { ...config.backup.s3, credentials } }
+  const shown = JSON.stringify(showSettings({ ...config, backup }))
+  expect(shown).toContain('"credentials":"set, not shown"')
+  expect(shown).not.toMatch(/the-access-key|the-secret-of-it/)
+  expect(secretsOf({ ...config, backup })).toEqual(
+    expect.arrayContaining(['the-access-key', 'the-secret-of-it']),
+  )
+})

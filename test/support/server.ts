@@ -13,6 +13,11 @@ import type { Table } from './rows.ts'
 import { makeTemporaryFolder } from './temporary-folder.ts'
 import { basic } from './wire.ts'
 
+/** As if nothing were said of a bucket for backups. */
+export const noBucket: Config['backup']['s3'] = {
+  ...{ region: null, endpoint: null, pathStyle: false, credentials: null },
+}
+
 const adminPassword = 'correct horse battery staple'
 
 export type KeyPermission = 'view' | 'add' | 'promote' | 'delete'
@@ -61,7 +66,7 @@ export async function startServer(
     diskReserveBytes: 0,
     storageRoots: [],
     defaultStore: null,
-    backup: { folder: null, keep: 7, bytesPerSecond: 0 },
+    backup: { to: null, keep: 7, bytesPerSecond: 0, s3: noBucket },
     traces: readTraces(() => undefined, []),
     ...overrides,
   }

@@ -10,6 +10,7 @@ import type { Config } from '../../server/config.ts'
 import { type Content, contentOf, image, seededBytes } from '../support/content.ts'
 import { openRequest } from '../support/open-request.ts'
 import { pushImage } from '../support/push.ts'
+import { noBucket } from '../support/server.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { type Answer, basic, jsonOf, send } from '../support/wire.ts'
 
@@ -57,7 +58,7 @@ const configOf = (databaseFile: string): Config => ({
   diskReserveBytes: 4 * mebibyte,
   storageRoots: [],
   defaultStore: null,
-  backup: { folder: null, keep: 7, bytesPerSecond: 0 },
+  backup: { to: null, keep: 7, bytesPerSecond: 0, s3: noBucket },
   traces: readTraces(() => undefined, []),
 })
 

@@ -1,24 +1,20 @@
-import { createHash, type Hash, randomUUID } from 'node:crypto'
-import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { open, readdir, rename } from 'node:fs/promises'
 import path from 'node:path'
 import { systemCode, unlessMissing } from '../../blobs/file-errors.ts'
-import { makeFolder, syncFolder } from '../../blobs/folder.ts'
+import { syncFolder } from '../../blobs/folder.ts'
 import type { Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 
 /**
- * Where things are in a backup:
+ * What a folder of backups has of its own, besides what every target has (target.ts):
  *
- *     <root>/entrepot-backup.json               what this folder is
- *     <root>/blobs/<algorithm>/<aa>/<hex>       bytes by digest, shared by all snapshots
+ *     <root>/blobs/<algorithm>/<aa>/<hex>       bytes by digest
  *     <root>/partial/                           bytes that are being copied
- *     <root>/snapshots/<name>/backup.json       what the snapshot has; written last
- *     <root>/snapshots/<name>/entrepot.db       the database
- *     <root>/snapshots/<name>/files/            the secret files of the data folder
+ *     <root>/snapshots/<name>.partial/          a snapshot that is being made, or removed
  */
 export interface BackupLayout {
   readonly root: string
-  readonly marker: string
   readonly blobs: string
   readonly partial: string
   readonly snapshots: string
@@ -27,8 +23,8 @@ export interface BackupLayout {
 export function layoutOf(root: string): BackupLayout {
   const below = (name: string) => path.join(root, name)
   return {
-    ...{ root, marker: below('entrepot-backup.json'), blobs: below('blobs') },
-    ...{ partial: below('partial'), snapshots: below('snapshots') },
+    ...{ root, blobs: below('blobs'), partial: below('partial') },
+    snapshots: below('snapshots'),
   }
 }
 
@@ -60,59 +56,6 @@ export function parseJson(text: string): unknown {
     return JSON.parse(text)
   } catch {
     return undefined
-  }
-}
-
-/** Bytes on their way into a backup, hashed as they come. */
-export class BlobDraft {
-  readonly #file: string
-  readonly #handle: FileHandle
-  readonly #hash: Hash
-  readonly #algorithm: string
-  sizeBytes = 0
-
-  private constructor(file: string, handle: FileHandle, algorithm: string) {
-    this.#file = file
-    this.#handle = handle
-    this.#algorithm = algorithm
-    this.#hash = createHash(algorithm)
-  }
-
-  static async begin(
-    { partial }: { readonly partial: string },
-    digest: Digest,
-  ): Promise<BlobDraft> {
-    const file = path.join(partial, randomUUID())
-    const [algorithm = ''] = digest.split(':')
-    return new BlobDraft(file, await open(file, 'wx', 0o600), algorithm)
-  }
-
-  async write(piece: Uint8Array): Promise<void> {
-    this.#hash.update(piece)
-    for (let at = 0; at < piece.byteLength; ) {
-      const { bytesWritten } = await this.#handle.write(piece, at)
-      at += bytesWritten
-    }
-    this.sizeBytes += piece.byteLength
-  }
-
-  digest(): string {
-    return `${this.#algorithm}:${this.#hash.digest('hex')}`
-  }
-
-  /** In its place and its bytes on the disk; its name is with the next `syncBlobs`. */
-  async keep(target: { readonly folder: string; readonly file: string }): Promise<void> {
-    await this.#handle.sync()
-    await this.#handle.close()
-    await makeFolder(path.dirname(target.folder))
-    await makeFolder(target.folder)
-    await rename(this.#file, target.file)
-  }
-
-  /** Nobody needs it. */
-  async drop(): Promise<void> {
-    await this.#handle.close().catch(() => undefined)
-    await rm(this.#file, { force: true })
   }
 }
 

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { BlobStore } from '../../blobs/blob-store.ts'
+import { unlessMissing } from '../../blobs/file-errors.ts'
 import { hasBackedUpTo } from '../../db/backups.ts'
 import { CopiedDatabase } from '../../db/copied-database.ts'
 import type { Db } from '../../db/database.ts'
@@ -9,25 +10,21 @@ import type { DatabaseContent } from '../../db/database-copy.ts'
 import { claimServerId, findServerId } from '../../db/settings.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { CleanupReport } from '../cleanup-report.ts'
-import { atTarget, type BackupLayout, blobPath, syncBlobs } from './backup-files.ts'
-import { type BackupOwner, openBackupFolder } from './backup-folder.ts'
 import { copyBlobs } from './blob-copies.ts'
 import { BackupHold } from './hold.ts'
+import { type BackupOwner, takeForBackup } from './opening.ts'
 import { Pace } from './pace.ts'
 import { forgetOldSnapshots } from './retention.ts'
 import {
-  beginSnapshot,
-  copySecretFile,
-  databaseIn,
-  filesIn,
-  finishSnapshot,
+  hashBytes,
   hashFile,
   type KeptFile,
   type MissingBlob,
   type SnapshotInfo,
   secretFiles,
+  snapshotName,
 } from './snapshots.ts'
-import type { CopyTarget } from './verified-copy.ts'
+import type { BackupTarget, SnapshotDraft } from './target.ts'
 
 export interface BackupDeps {
   readonly db: Db
@@ -42,8 +39,8 @@ export interface BackupDeps {
 }
 
 export interface BackupOrder {
-  /** An absolute path. */
-  readonly folder: string
+  /** The caller closes it. */
+  readonly target: BackupTarget
   /** So many snapshots stay that lack nothing; null: all. */
   readonly keep: number | null
   /** 0: as fast as it can. */
@@ -51,7 +48,7 @@ export interface BackupOrder {
 }
 
 export interface BackupResult {
-  /** The snapshot's folder. */
+  /** Where it is, for people: its folder. */
   readonly snapshot: string
   readonly content: DatabaseContent
   readonly missing: readonly MissingBlob[]
@@ -61,33 +58,34 @@ export interface BackupResult {
 }
 
 /**
- * Backs the server up into a folder while it is used: a copy of the database at one moment, its
- * secret files, and every blob that the folder has not yet, each hashed. A run that was cut off is
+ * Backs the server up while it is used: a copy of the database at one moment, its
+ * secret files, and every blob that the target has not yet, each hashed. A run that was cut off is
  * gone on with by the next one. Blobs that cannot be read are named in the result, and all the rest
  * is there. Throws UNAVAILABLE, STORAGE_FULL or CONFLICT, and notes it in the database.
  */
 export async function backUp(deps: BackupDeps, order: BackupOrder): Promise<BackupResult> {
-  refuseOwnFolder(deps.dataDir, order.folder)
-  const { db } = deps
+  const { db, report: told } = deps
+  const { target } = order
+  refuseOwnFolder(deps.dataDir, target.name)
   // Before the copy, so that a restored server is the same one.
-  await using target = await openBackupFolder(order.folder, await identify(db, order.folder))
-  const tally = countInto(deps.report)
-  const of = { kind: 'backup', target: order.folder, counts: tally.counts } as const
+  const owner = await identify(db, target.name)
+  await using taken = await takeForBackup(target, owner, (words) => told.info(words))
+  const tally = countInto(told)
+  const of = { kind: 'backup', target: target.name, counts: tally.counts } as const
   const hold = await BackupHold.begin(db, of)
   try {
-    const signal = AbortSignal.any([deps.report.signal, hold.lost])
+    const signal = AbortSignal.any([told.signal, hold.lost, taken.lost])
     const report = { ...tally.report, signal }
-    const made = await makeSnapshot({ ...deps, report }, { ...order, layout: target.layout })
     // It says itself what it lacks, so that it is worth keeping whatever comes now.
-    const snapshot = await atTarget(order.folder, () => finishSnapshot(made.folder, made.info))
-    const { content, missing } = made.info
+    const { snapshot, info } = await makeSnapshot({ ...deps, report }, order)
+    const { content, missing } = info
     const isWhole = missing.length === 0
     await hold.end({
       state: isWhole ? 'succeeded' : 'incomplete',
       counts: { ...tally.counts(), ...content },
       error: isWhole ? null : `${missing.length} blobs could not be read.`,
     })
-    await forgetOldSnapshots({ report: tally.report, layout: target.layout }, order.keep)
+    await forgetOldSnapshots({ report: tally.report, target }, order.keep)
     return { snapshot, content, missing, ...tally.result() }
   } catch (error) {
     const told = error instanceof Error ? error.message : String(error)
@@ -98,39 +96,35 @@ export async function backUp(deps: BackupDeps, order: BackupOrder): Promise<Back
   }
 }
 
-/** By which the folder knows whose backups it has. */
-async function identify(db: Db, folder: string): Promise<BackupOwner> {
+/** By which the target knows whose backups it has. */
+async function identify(db: Db, target: string): Promise<BackupOwner> {
   const known = await findServerId(db.read)
   return {
     serverId: known ?? (await db.write(claimServerId, { id: randomUUID() })),
-    hasBackedUp: await hasBackedUpTo(db.read, folder),
+    hasBackedUp: await hasBackedUpTo(db.read, target),
   }
 }
 
 interface Made {
-  readonly folder: string
+  /** Where it is, for people. */
+  readonly snapshot: string
   readonly info: SnapshotInfo
 }
 
-/** Everything but the last file, which makes it a snapshot. */
-async function makeSnapshot(
-  deps: BackupDeps,
-  order: BackupOrder & { readonly layout: BackupLayout },
-): Promise<Made> {
+async function makeSnapshot(deps: BackupDeps, order: BackupOrder): Promise<Made> {
   const { db, report, now, version } = deps
-  const { layout } = order
+  const { target } = order
   const startedAt = new Date(now())
-  const folder = await atTarget(layout.root, () => beginSnapshot(layout, startedAt))
+  const draft = await target.beginSnapshot(snapshotName(startedAt))
   report.progress('the database')
-  const database = databaseIn(folder)
+  const { database } = draft
   const content = await db.copyTo(database)
-  const files = await atTarget(layout.root, () => copySecrets(deps.dataDir, filesIn(folder)))
+  const files = await copySecrets(deps.dataDir, draft)
   using copy = new CopiedDatabase(database)
   const pace = new Pace(order.bytesPerSecond)
-  const missing = await copyBlobs({ ...deps, target: targetOf(layout), copy, pace, report })
+  const missing = await copyBlobs({ ...deps, target, copy, pace, report })
   if (report.signal.aborted) throw calledOff(report.signal)
-  report.progress('the folders of the backup')
-  await atTarget(layout.root, () => syncBlobs(layout))
+  report.progress('the snapshot')
   const info: SnapshotInfo = {
     ...{ kind: 'entrepot snapshot', version: 1, program: version },
     migration: copy.lastMigration(),
@@ -139,12 +133,8 @@ async function makeSnapshot(
     database: { sha256: await hashFile(database), sizeBytes: (await stat(database)).size },
     ...{ files, secretKey: deps.hasOwnKey ? 'setting' : 'file', content, missing },
   }
-  return { folder, info }
-}
-
-function targetOf(layout: BackupLayout): CopyTarget {
-  const { root, partial } = layout
-  return { root, partial, place: (digest) => blobPath(layout, digest) }
+  const snapshot = await draft.finish(info, (bytes) => pace.spend(bytes))
+  return { snapshot, info }
 }
 
 function calledOff({ reason }: AbortSignal): unknown {
@@ -155,17 +145,20 @@ function calledOff({ reason }: AbortSignal): unknown {
   )
 }
 
-async function copySecrets(dataDir: string, folder: string): Promise<KeptFile[]> {
+async function copySecrets(dataDir: string, draft: SnapshotDraft): Promise<KeptFile[]> {
   const kept: KeptFile[] = []
   for (const name of secretFiles) {
-    const copied = await copySecretFile(path.join(dataDir, name), path.join(folder, name))
-    if (copied !== undefined) kept.push({ name, ...copied })
+    const bytes = await unlessMissing(readFile(path.join(dataDir, name)))
+    if (bytes === undefined) continue
+    await draft.putFile(name, bytes)
+    kept.push({ name, sha256: hashBytes(bytes) })
   }
   return kept
 }
 
 /** A backup on the disk that it is to outlive, among the files of a store at that. */
 function refuseOwnFolder(dataDir: string, folder: string): void {
+  if (!path.isAbsolute(folder)) return
   const way = path.relative(dataDir, folder)
   if (way.startsWith('..') || path.isAbsolute(way)) return
   throw new RegistryError(

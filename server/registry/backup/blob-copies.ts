@@ -2,10 +2,9 @@ import type { CheckedBlob } from '../../db/blob-checks.ts'
 import { markDamaged } from '../../db/blobs.ts'
 import type { CopiedDatabase } from '../../db/copied-database.ts'
 import type { Db } from '../../db/database.ts'
-import { parseDigest } from '../../domain/digest.ts'
-import { eachBlob, imagesOf } from './each-blob.ts'
+import { eachBlob, imagesOf, type VisitedBlob } from './each-blob.ts'
 import type { MissingBlob } from './snapshots.ts'
-import { type CopyDeps, copyVerified, hasBytes, type Reason } from './verified-copy.ts'
+import { type CopyDeps, copyVerified, type Reason } from './verified-copy.ts'
 
 export interface BlobCopyDeps extends CopyDeps {
   readonly db: Db
@@ -15,23 +14,25 @@ export interface BlobCopyDeps extends CopyDeps {
 /**
  * Copies every blob of a copied database that the backup has not, hashing what it reads. What is
  * missing or hashes otherwise is marked damaged in the server's database and named; the rest is
- * copied all the same. Throws when the backup's folder cannot be written.
+ * copied all the same. Throws when the target cannot be written.
  */
 export async function copyBlobs(deps: BlobCopyDeps): Promise<MissingBlob[]> {
-  const { copy, report } = deps
+  const { copy, target, report } = deps
   const missing: MissingBlob[] = []
-  await eachBlob(copy, report.signal, async (blob) => {
-    const fault = await copyOne(deps, blob)
+  await eachBlob({ copy, target, signal: report.signal }, async (visited) => {
+    const fault = await copyOne(deps, visited)
     if (fault !== undefined) missing.push(fault)
   })
   return missing
 }
 
 /** Why the backup has not got it; undefined: it has. */
-async function copyOne(deps: BlobCopyDeps, blob: CheckedBlob): Promise<MissingBlob | undefined> {
-  const { target, report } = deps
-  const digest = parseDigest(blob.digest)
-  if (await hasBytes(target, digest, blob.sizeBytes)) {
+async function copyOne(
+  deps: BlobCopyDeps,
+  { blob, digest, thereBytes }: VisitedBlob,
+): Promise<MissingBlob | undefined> {
+  const { report } = deps
+  if (thereBytes === blob.sizeBytes) {
     report.count('alreadyThere', 1)
     return undefined
   }

@@ -1,24 +1,21 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { systemCode, unlessMissing } from '../../blobs/file-errors.ts'
 import type { CheckedBlob } from '../../db/blob-checks.ts'
 import type { CopiedDatabase } from '../../db/copied-database.ts'
-import { algorithmOf, type Digest, parseDigest } from '../../domain/digest.ts'
+import type { Digest } from '../../domain/digest.ts'
+import { RegistryError } from '../../domain/errors.ts'
 import type { CleanupReport } from '../cleanup-report.ts'
-import { type BackupLayout, blobPath } from './backup-files.ts'
-import { eachBlob, imagesOf } from './each-blob.ts'
+import { eachBlob, imagesOf, type VisitedBlob } from './each-blob.ts'
+import { isBackup } from './opening.ts'
 import type { RestoredStores } from './restored-stores.ts'
 import type { MissingBlob } from './snapshots.ts'
+import type { BackupTarget } from './target.ts'
+import { pour, type Reason } from './verified-copy.ts'
 
 interface BlobRestoreDeps {
-  readonly layout: BackupLayout
+  readonly target: BackupTarget
   readonly copy: CopiedDatabase
   readonly stores: RestoredStores
   readonly report: CleanupReport
 }
-
-const pieceBytes = 1024 * 1024
 
 interface Restored {
   readonly blobs: number
@@ -28,10 +25,11 @@ interface Restored {
 
 /** Puts every blob of the database where it says that it is; those already there are passed over. */
 export async function restoreBlobs(deps: BlobRestoreDeps): Promise<Restored> {
-  const { copy, report } = deps
+  const { copy, target, report } = deps
   const total = { blobs: 0, bytes: 0, missing: [] as MissingBlob[] }
-  await eachBlob(copy, report.signal, async (blob) => {
-    const reason = await restoreBlob(deps, blob)
+  await eachBlob({ copy, target, signal: report.signal }, async (visited) => {
+    const { blob } = visited
+    const reason = await restoreBlob(deps, visited)
     if (report.signal.aborted) return
     if (reason === undefined) {
       total.blobs += 1
@@ -56,9 +54,11 @@ function nameMissing(
 }
 
 /** Why it could not be restored; undefined: it is there. Throws when the data folder is at fault. */
-async function restoreBlob(deps: BlobRestoreDeps, blob: CheckedBlob): Promise<string | undefined> {
-  const { layout, stores, report } = deps
-  const digest = parseDigest(blob.digest)
+async function restoreBlob(
+  deps: BlobRestoreDeps,
+  { blob, digest, thereBytes }: VisitedBlob,
+): Promise<string | undefined> {
+  const { stores, report } = deps
   const store = stores.get(blob.storeId)
   report.progress(`blob ${digest}`)
   // It got its name after it had been hashed.
@@ -67,18 +67,17 @@ async function restoreBlob(deps: BlobRestoreDeps, blob: CheckedBlob): Promise<st
     report.count('alreadyThere', 1)
     return undefined
   }
-  const { file } = blobPath(layout, digest)
-  const found = await unlessMissing(stat(file))
-  if (found === undefined) return 'it is not in the backup'
-  if (found.size !== blob.sizeBytes) {
-    return `the backup has ${found.size} bytes of it instead of ${blob.sizeBytes}`
+  if (thereBytes === undefined) return 'it is not in the backup'
+  if (thereBytes !== blob.sizeBytes) {
+    return `the backup has ${thereBytes} bytes of it instead of ${blob.sizeBytes}`
   }
   await store.abort(blob.location)
   await store.startUpload(blob.location)
-  const reason = await fill(deps, { file, digest, blob })
+  const reason = await fill(deps, blob, digest)
   if (reason !== undefined || report.signal.aborted) {
     await store.abort(blob.location)
-    return reason
+    if (reason?.isDamage === false) await requireTarget(deps)
+    return reason?.text.replace(/^its bytes/, "the backup's bytes")
   }
   await store.finish(blob.location)
   report.count('copied', 1)
@@ -87,28 +86,30 @@ async function restoreBlob(deps: BlobRestoreDeps, blob: CheckedBlob): Promise<st
 }
 
 async function fill(
-  { stores, report }: BlobRestoreDeps,
-  of: { readonly file: string; readonly digest: Digest; readonly blob: CheckedBlob },
-): Promise<string | undefined> {
-  const { file, digest, blob } = of
-  const algorithm = algorithmOf(digest)
-  const hash = createHash(algorithm)
-  const writer = await stores.get(blob.storeId).openUpload(blob.location, 0)
+  { stores, target, report }: BlobRestoreDeps,
+  { storeId, location, sizeBytes }: CheckedBlob,
+  digest: Digest,
+): Promise<Reason | undefined> {
+  const writer = await stores.get(storeId).openUpload(location, 0)
   if (writer === undefined) throw new Error('the bytes that were just begun are gone')
   try {
-    for await (const piece of createReadStream(file, { highWaterMark: pieceBytes })) {
-      hash.update(piece as Buffer)
-      await writer.write(piece as Buffer)
-      if (report.signal.aborted) return undefined
-    }
-    await writer.syncBytes()
-  } catch (error) {
-    // The store's own errors are refusals: this one is the backup's.
-    if (systemCode(error) === undefined) throw error
-    return `it could not be read: ${(error as Error).message}`
+    const reason = await pour({
+      ...{ digest, signal: report.signal },
+      pieces: sizeBytes > 0 ? target.readBlob(digest, sizeBytes) : [],
+      write: (piece) => writer.write(piece),
+    })
+    if (reason === undefined) await writer.syncBytes()
+    return reason
   } finally {
     await writer[Symbol.asyncDispose]()
   }
-  const found = `${algorithm}:${hash.digest('hex')}`
-  return found === digest ? undefined : `the backup's bytes are others, with the digest ${found}`
+}
+
+/** While the backup cannot be reached, no blob is taken for lost: the restore can be gone on with. */
+async function requireTarget({ target }: BlobRestoreDeps): Promise<void> {
+  if (await isBackup(target)) return
+  throw new RegistryError(
+    'UNAVAILABLE',
+    `The backup ${target.name} is gone: ${target.whyEmpty} The same command goes on with the restore.`,
+  )
 }

@@ -4,13 +4,14 @@ import { unlessMissing } from '../../blobs/file-errors.ts'
 import { syncFolder } from '../../blobs/folder.ts'
 import { CopiedDatabase, settleRestored } from '../../db/copied-database.ts'
 import { countContent, type DatabaseContent } from '../../db/database-copy.ts'
-import { lockFolder, type ProcessLock } from '../../db/process-lock.ts'
+import { lockFolder } from '../../db/process-lock.ts'
 import { copySqlite } from '../../db/sqlite-copy.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import type { CleanupReport } from '../cleanup-report.ts'
-import { type BackupLayout, layoutOf, listNames } from './backup-files.ts'
-import { isBackup } from './backup-folder.ts'
+import { type CleanupReport, withSignal } from '../cleanup-report.ts'
+import { listNames } from './backup-files.ts'
 import { restoreBlobs } from './blob-restoring.ts'
+import { writeSecret } from './folder-target.ts'
+import { isBackup } from './opening.ts'
 import { refuseForeignFiles, refuseNewer } from './restorable.ts'
 import { openRestoredStores } from './restored-stores.ts'
 import {
@@ -20,18 +21,13 @@ import {
   type Restoring,
   readRestoring,
 } from './restoring.ts'
-import {
-  copySecretFile,
-  filesIn,
-  hashFile,
-  listSnapshots,
-  type MissingBlob,
-  type Snapshot,
-} from './snapshots.ts'
+import { hashBytes, hashFile, listSnapshots, type MissingBlob, type Snapshot } from './snapshots.ts'
+import { type BackupTarget, databaseName, markerFile, type TargetHold } from './target.ts'
+import { workplaceName } from './workplace.ts'
 
 export interface RestoreOrder {
-  /** The folder of backups, absolute. */
-  readonly from: string
+  /** Where the backups are; the caller closes it. */
+  readonly from: BackupTarget
   /** The name of a snapshot; null: the last one. */
   readonly snapshot: string | null
   /** The data folder: empty, or one whose restoring was cut off. */
@@ -57,10 +53,10 @@ export interface RestoreResult {
  * something else, UNAVAILABLE for a backup that cannot be read; blobs that it lacks are named.
  */
 export async function restore(order: RestoreOrder): Promise<RestoreResult> {
-  const layout = layoutOf(order.from)
-  await requireBackup(layout)
-  await using _ = await holdSnapshots(order.from)
-  const snapshot = await pickSnapshot(layout, order.snapshot)
+  const { from, report } = order
+  await requireBackup(from)
+  await using held = await holdSnapshots(order)
+  const snapshot = await pickSnapshot(from, order.snapshot)
   refuseNewer(snapshot)
   refuseForeignFiles(snapshot)
   await mkdir(order.dataDir, { recursive: true, mode: 0o700 })
@@ -74,36 +70,37 @@ export async function restore(order: RestoreOrder): Promise<RestoreResult> {
     )
   }
   const restoring: Restoring = {
-    ...{ ...before, from: order.from, snapshot: snapshot.name },
+    ...{ ...before, from: from.name, snapshot: snapshot.name },
     databaseFile: order.databaseFile,
   }
   await noteRestoring(order.dataDir, restoring)
-  return await fillFolder(order, { layout, snapshot, restoring })
+  const signal = AbortSignal.any([report.signal, held.lost])
+  return await fillFolder({ ...order, report: withSignal(report, signal) }, { snapshot, restoring })
 }
 
 interface Filling {
-  readonly layout: BackupLayout
   readonly snapshot: Snapshot
   readonly restoring: Restoring
 }
 
 async function fillFolder(
   order: RestoreOrder,
-  { layout, snapshot, restoring }: Filling,
+  { snapshot, restoring }: Filling,
 ): Promise<RestoreResult> {
-  const { dataDir, report } = order
-  await checkDatabase(snapshot)
+  const { dataDir, from: target, report } = order
+  report.progress('the database of the snapshot')
+  const database = await fetchDatabase(target, snapshot)
   await restoreFiles(order, snapshot)
-  using copy = new CopiedDatabase(snapshot.database)
+  using copy = new CopiedDatabase(database)
   const faults = copy.findFaults()
-  if (faults.length > 0) throw damagedDatabase(snapshot, faults[0] ?? '')
+  if (faults.length > 0) throw damagedDatabase(snapshot, database, faults[0] ?? '')
   await using stores = await openRestoredStores(dataDir, copy.listStores())
-  const { missing, ...restored } = await restoreBlobs({ layout, copy, stores, report })
-  if (report.signal.aborted) throw calledOff()
+  const { missing, ...restored } = await restoreBlobs({ target, copy, stores, report })
+  if (report.signal.aborted) throw calledOff(report.signal)
   report.progress('the database')
   const draft = `${order.databaseFile}.restoring`
   await removeDatabase(draft)
-  copySqlite(snapshot.database, draft)
+  copySqlite(database, draft)
   settleRestored(draft, { stores: stores.places, missing })
   const content = countContent(draft)
   // Last: a server that finds the database finds all the rest.
@@ -144,42 +141,43 @@ async function refuseOtherDatabase(file: string, before: Restoring | undefined):
   )
 }
 
-function calledOff(): RegistryError {
+function calledOff({ reason }: AbortSignal): unknown {
+  if (reason instanceof RegistryError) return reason
   return new RegistryError(
     'UNAVAILABLE',
     'The restore was called off: the same command goes on with it.',
   )
 }
 
-async function requireBackup(layout: BackupLayout): Promise<void> {
-  if (await isBackup(layout)) return
+async function requireBackup(target: BackupTarget): Promise<void> {
+  if (await isBackup(target)) return
   throw new RegistryError(
     'NOT_FOUND',
-    `${layout.root} is no backup of Entrepot: it has no entrepot-backup.json.`,
+    `${target.name} is no backup of Entrepot: it has no ${markerFile}.`,
   )
 }
 
-/** Keeps backups from forgetting what is read. Null: nobody can lock a folder that cannot be written. */
-async function holdSnapshots(root: string): Promise<ProcessLock | null> {
-  const lock = await lockFolder(root, 'backup').catch(() => null)
-  if (lock !== undefined) return lock
+/** Keeps backups from forgetting what is read. */
+async function holdSnapshots({ from, report }: RestoreOrder): Promise<TargetHold> {
+  const hold = await from.hold({ isReader: true, tell: (words) => report.info(words) })
+  if (hold !== undefined) return hold
   throw new RegistryError(
     'UNAVAILABLE',
-    `A backup writes to ${root}, or another restore reads it: wait until it has ended.`,
+    `A backup writes to ${from.name}, or another restore reads it: wait until it has ended.`,
   )
 }
 
 /** Throws NOT_FOUND naming what there is. */
-async function pickSnapshot(layout: BackupLayout, name: string | null): Promise<Snapshot> {
-  const all = await listSnapshots(layout)
+async function pickSnapshot(target: BackupTarget, name: string | null): Promise<Snapshot> {
+  const all = await listSnapshots(target)
   const found = name === null ? all[0] : all.find((each) => each.name === name)
   if (found !== undefined) return found
   const names = all.map((each) => each.name).join(', ')
   throw new RegistryError(
     'NOT_FOUND',
     names === ''
-      ? `${layout.root} has no finished snapshot: its backups were cut off, or failed.`
-      : `${layout.root} has no snapshot "${name}", but ${names}.`,
+      ? `${target.name} has no finished snapshot: its backups were cut off, or failed.`
+      : `${target.name} has no snapshot "${name}", but ${names}.`,
   )
 }
 
@@ -190,7 +188,7 @@ async function requireEmpty(
 ): Promise<Restoring | undefined> {
   const { dataDir, databaseFile } = order
   const names = (await listNames(dataDir)).filter(
-    (name) => name !== 'serve.lock' && name !== 'lost+found',
+    (name) => !['serve.lock', 'lost+found', workplaceName].includes(name),
   )
   const before = await readRestoring(dataDir)
   if (before !== undefined) {
@@ -212,29 +210,34 @@ function otherRestore(dataDir: string, before: Restoring): RegistryError {
   )
 }
 
-async function checkDatabase(snapshot: Snapshot): Promise<void> {
-  const found = await unlessMissing(hashFile(snapshot.database))
-  if (found === snapshot.info.database.sha256) return
-  throw damagedDatabase(snapshot, found === undefined ? 'it is missing' : 'its bytes have changed')
+/** Its database as a file of this machine, with the bytes that it had. */
+async function fetchDatabase(target: BackupTarget, snapshot: Snapshot): Promise<string> {
+  const file = await target.fetchDatabase(snapshot.name)
+  if (file === undefined) {
+    const place = `${target.name}/snapshots/${snapshot.name}/${databaseName}`
+    throw damagedDatabase(snapshot, place, 'it is missing')
+  }
+  if ((await hashFile(file)) === snapshot.info.database.sha256) return file
+  throw damagedDatabase(snapshot, file, 'its bytes have changed')
 }
 
-function damagedDatabase({ name, database }: Snapshot, reason: string): RegistryError {
+function damagedDatabase({ name }: Snapshot, place: string, reason: string): RegistryError {
   return new RegistryError(
     'UNAVAILABLE',
-    `The database of the snapshot ${name} is damaged (${database}: ${reason}). Restore another snapshot (--snapshot).`,
+    `The database of the snapshot ${name} is damaged (${place}: ${reason}). Restore another snapshot (--snapshot).`,
   )
 }
 
-async function restoreFiles({ dataDir }: RestoreOrder, snapshot: Snapshot): Promise<void> {
+async function restoreFiles({ dataDir, from }: RestoreOrder, snapshot: Snapshot): Promise<void> {
   for (const { name, sha256 } of snapshot.info.files) {
-    const copied = await copySecretFile(
-      path.join(filesIn(snapshot.folder), name),
-      path.join(dataDir, name),
-    )
-    if (copied?.sha256 === sha256) continue
+    const bytes = await from.read(`snapshots/${snapshot.name}/files/${name}`)
+    if (bytes !== undefined && hashBytes(bytes) === sha256) {
+      await writeSecret(path.join(dataDir, name), bytes)
+      continue
+    }
     throw new RegistryError(
       'UNAVAILABLE',
-      `The file ${name} of the snapshot ${snapshot.name} is ${copied === undefined ? 'missing' : 'not as it was backed up'}: restore another snapshot (--snapshot).`,
+      `The file ${name} of the snapshot ${snapshot.name} is ${bytes === undefined ? 'missing' : 'not as it was backed up'}: restore another snapshot (--snapshot).`,
     )
   }
 }

@@ -1,13 +1,9 @@
-import { rename, rm, stat } from 'node:fs/promises'
-import path from 'node:path'
-import { syncFolder } from '../../blobs/folder.ts'
-import { CopiedDatabase } from '../../db/copied-database.ts'
 import type { CleanupReport } from '../cleanup-report.ts'
-import { atTarget, type BackupLayout, listNames } from './backup-files.ts'
 import { listSnapshots, type Snapshot } from './snapshots.ts'
+import type { BackupTarget } from './target.ts'
 
 export interface RetentionDeps {
-  readonly layout: BackupLayout
+  readonly target: BackupTarget
   readonly report: CleanupReport
 }
 
@@ -18,12 +14,19 @@ export interface RetentionDeps {
  */
 export async function forgetOldSnapshots(deps: RetentionDeps, keep: number | null): Promise<void> {
   if (keep === null) return
-  const { layout } = deps
-  await atTarget(layout.root, async () => {
-    const all = await listSnapshots(layout)
-    const kept = pickKept(all, keep)
-    for (const old of all.filter((each) => !kept.includes(each))) await removeSnapshot(deps, old)
-    await removeUnneeded(deps, kept)
+  const { target, report } = deps
+  const all = await listSnapshots(target)
+  const kept = pickKept(all, keep)
+  for (const { name } of all.filter((each) => !kept.includes(each))) {
+    await target.removeSnapshot(name)
+    report.info(`Removed the snapshot ${name}`)
+    report.count('snapshotsRemoved', 1)
+  }
+  report.progress('blobs that no snapshot needs')
+  const names = kept.map(({ name }) => name)
+  await target.removeBlobs(names, (sizeBytes) => {
+    report.count('blobsRemoved', 1)
+    report.count('bytesRemoved', sizeBytes)
   })
 }
 
@@ -32,50 +35,4 @@ function pickKept(all: readonly Snapshot[], keep: number): readonly Snapshot[] {
   const whole = all.filter(({ info }) => info.missing.length === 0)
   const oldest = whole[keep - 1]
   return oldest === undefined ? all : all.slice(0, all.indexOf(oldest) + 1)
-}
-
-async function removeSnapshot(
-  { layout, report }: RetentionDeps,
-  { name, folder }: Snapshot,
-): Promise<void> {
-  const leaving = `${folder}.partial`
-  await rename(folder, leaving)
-  await syncFolder(layout.snapshots)
-  await rm(leaving, { recursive: true, force: true })
-  report.info(`Removed the snapshot ${name}`)
-  report.count('snapshotsRemoved', 1)
-}
-
-/** Shard by shard, so that no list of all blobs is ever in memory. */
-async function removeUnneeded(deps: RetentionDeps, kept: readonly Snapshot[]): Promise<void> {
-  const { layout, report } = deps
-  report.progress('blobs that no snapshot needs')
-  const copies = kept.map(({ database }) => new CopiedDatabase(database))
-  try {
-    for (const algorithm of await listNames(layout.blobs)) {
-      for (const shard of await listNames(path.join(layout.blobs, algorithm))) {
-        const from = `${algorithm}:${shard}`
-        const needed = copies.flatMap((copy) => copy.listDigests(from, `${from}g`))
-        await removeFrom(deps, path.join(algorithm, shard), new Set(needed))
-      }
-    }
-  } finally {
-    for (const copy of copies) copy[Symbol.dispose]()
-  }
-}
-
-async function removeFrom(
-  { layout, report }: RetentionDeps,
-  shard: string,
-  needed: ReadonlySet<string>,
-): Promise<void> {
-  const folder = path.join(layout.blobs, shard)
-  for (const hex of await listNames(folder)) {
-    if (needed.has(`${path.dirname(shard)}:${hex}`)) continue
-    const file = path.join(folder, hex)
-    const { size } = await stat(file)
-    await rm(file)
-    report.count('blobsRemoved', 1)
-    report.count('bytesRemoved', size)
-  }
 }

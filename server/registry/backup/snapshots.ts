@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
-import path from 'node:path'
-import { unlessMissing } from '../../blobs/file-errors.ts'
-import { syncFolder } from '../../blobs/folder.ts'
 import type { DatabaseContent } from '../../db/database-copy.ts'
 import { RegistryError } from '../../domain/errors.ts'
-import { type BackupLayout, listNames, parseJson, writeWhole } from './backup-files.ts'
+import { parseJson } from './backup-files.ts'
+import { type BackupTarget, infoFile } from './target.ts'
 
 /** A file of the data folder that a snapshot has beside the database. */
 export interface KeptFile {
@@ -46,81 +43,39 @@ export interface SnapshotInfo {
 
 export interface Snapshot {
   readonly name: string
-  readonly folder: string
-  readonly database: string
   readonly info: SnapshotInfo
 }
 
-const partial = '.partial'
-const infoFile = 'backup.json'
-
-export function databaseIn(folder: string): string {
-  return path.join(folder, 'entrepot.db')
-}
-
-export function filesIn(folder: string): string {
-  return path.join(folder, 'files')
-}
-
-/** A folder for a snapshot that is being made; those of runs that were cut off go. */
-export async function beginSnapshot(layout: BackupLayout, at: Date): Promise<string> {
-  for (const name of await listNames(layout.snapshots)) {
-    if (name.endsWith(partial)) {
-      await rm(path.join(layout.snapshots, name), { recursive: true, force: true })
-    }
-  }
-  const name = at.toISOString().replaceAll(':', '-')
-  const folder = path.join(layout.snapshots, `${name}${partial}`)
-  await mkdir(filesIn(folder), { recursive: true, mode: 0o700 })
-  return folder
-}
-
-/** The snapshot is whole and durable; its folder. */
-export async function finishSnapshot(folder: string, info: SnapshotInfo): Promise<string> {
-  await writeWhole(path.join(folder, infoFile), `${JSON.stringify(info, null, 2)}\n`)
-  await syncFolder(filesIn(folder))
-  await syncFolder(folder)
-  const whole = folder.slice(0, -partial.length)
-  await rename(folder, whole)
-  await syncFolder(path.dirname(whole))
-  return whole
+/** By when it was begun. Order of names is order of time. */
+export function snapshotName(startedAt: Date): string {
+  return startedAt.toISOString().replaceAll(':', '-')
 }
 
 /** Snapshots that were finished, the newest first. Throws UNAVAILABLE for one of a newer version. */
-export async function listSnapshots(layout: BackupLayout): Promise<Snapshot[]> {
-  const names = (await listNames(layout.snapshots)).filter((name) => !name.endsWith(partial))
+export async function listSnapshots(target: BackupTarget): Promise<Snapshot[]> {
+  const names = (await target.list('snapshots')).filter((name) => !name.endsWith('.partial'))
   const found: Snapshot[] = []
   for (const name of names.reverse()) {
-    const folder = path.join(layout.snapshots, name)
-    const info = await readInfo(path.join(folder, infoFile))
-    if (info !== undefined) found.push({ name, folder, database: databaseIn(folder), info })
+    const info = await readInfo(target, `snapshots/${name}/${infoFile}`)
+    if (info !== undefined) found.push({ name, info })
   }
   return found
 }
 
-async function readInfo(file: string): Promise<SnapshotInfo | undefined> {
-  const text = await unlessMissing(readFile(file, 'utf8'))
-  if (text === undefined) return undefined
-  const info = parseJson(text) as SnapshotInfo | undefined
+async function readInfo(target: BackupTarget, file: string): Promise<SnapshotInfo | undefined> {
+  const bytes = await target.read(file)
+  if (bytes === undefined) return undefined
+  const info = parseJson(bytes.toString('utf8')) as SnapshotInfo | undefined
   if (info?.kind === 'entrepot snapshot' && info.version === 1) return info
   throw new RegistryError(
     'UNAVAILABLE',
-    `${file} is damaged, or of a newer version of Entrepot: use that version.`,
+    `${target.name}/${file} is damaged, or of a newer version of Entrepot: use that version.`,
   )
 }
 
-/** Copies a secret file, durably, for its owner alone; undefined when there is none. */
-export async function copySecretFile(
-  from: string,
-  to: string,
-): Promise<Omit<KeptFile, 'name'> | undefined> {
-  const bytes = await unlessMissing(readFile(from))
-  if (bytes === undefined) return undefined
-  await rm(to, { force: true })
-  await using handle = await open(to, 'wx', 0o600)
-  await handle.writeFile(bytes)
-  await handle.sync()
-  return { sha256: createHash('sha256').update(bytes).digest('hex') }
+/** SHA-256, hexadecimal. */
+export function hashBytes(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
 }
 
 export async function hashFile(file: string): Promise<string> {

@@ -1,26 +1,17 @@
-import { stat } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
 import type { BlobReader, BlobStore } from '../../blobs/blob-store.ts'
-import { systemCode, unlessMissing } from '../../blobs/file-errors.ts'
-import type { Digest } from '../../domain/digest.ts'
+import { systemCode } from '../../blobs/file-errors.ts'
+import { algorithmOf, type Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { CleanupReport } from '../cleanup-report.ts'
-import { atTarget, BlobDraft } from './backup-files.ts'
 import type { Pace } from './pace.ts'
+import type { CopyTarget } from './target.ts'
 
 /** Why bytes could not be copied. */
 export interface Reason {
   readonly text: string
   /** Its bytes are to blame, not the way to them. */
   readonly isDamage: boolean
-}
-
-/** Where verified bytes go. */
-export interface CopyTarget {
-  /** For messages. */
-  readonly root: string
-  /** A folder for bytes that are being copied; on the same disk. */
-  readonly partial: string
-  place(digest: Digest): { readonly folder: string; readonly file: string }
 }
 
 export interface CopyDeps {
@@ -46,23 +37,27 @@ export async function copyVerified(
   blob: StoredBytes,
   digest: Digest,
 ): Promise<Reason | undefined> {
-  const { stores, target } = deps
+  const { stores, target, pace, report } = deps
   const opened = await openBytes(stores, blob)
   if ('text' in opened) return opened
   await using reader = opened
-  const draft = await atTarget(target.root, () => BlobDraft.begin(target, digest))
+  const { sizeBytes } = reader
+  const draft = await target.begin(digest, sizeBytes)
   let kept = false
   try {
-    const reason = await fillDraft(deps, reader, draft)
+    const reason = await pour({
+      ...{ digest, signal: report.signal },
+      pieces: sizeBytes > 0 ? reader.read(0, sizeBytes - 1) : [],
+      async write(piece) {
+        await draft.write(piece)
+        await pace.spend(piece.byteLength)
+      },
+    })
     if (reason !== undefined) return reason
-    const found = draft.digest()
-    if (found !== digest) {
-      return { text: `its bytes are others, with the digest ${found}`, isDamage: true }
-    }
-    await atTarget(target.root, () => draft.keep(target.place(digest)))
+    await draft.keep()
     kept = true
-    deps.report.count('copied', 1)
-    deps.report.count('bytesCopied', draft.sizeBytes)
+    report.count('copied', 1)
+    report.count('bytesCopied', sizeBytes)
     return undefined
   } finally {
     if (!kept) await draft.drop()
@@ -85,25 +80,46 @@ async function openBytes(
   }
 }
 
-/** Undefined: all of it came. What goes wrong in the backup's folder is thrown. */
-async function fillDraft(
-  { target, pace, report }: CopyDeps,
-  reader: BlobReader,
-  draft: BlobDraft,
-): Promise<Reason | undefined> {
-  const pieces = reader.read(0, reader.sizeBytes - 1)[Symbol.asyncIterator]()
+export interface Pouring {
+  readonly digest: Digest
+  readonly pieces: AsyncIterable<Uint8Array> | readonly Uint8Array[]
+  readonly signal: AbortSignal
+  write(piece: Uint8Array): Promise<void>
+}
+
+/**
+ * Writes pieces somewhere and hashes them. Undefined: all came, and they have the digest. What goes
+ * wrong in writing is thrown.
+ */
+export async function pour({
+  digest,
+  pieces: source,
+  signal,
+  write,
+}: Pouring): Promise<Reason | undefined> {
+  const algorithm = algorithmOf(digest)
+  const hash = createHash(algorithm)
+  const pieces = iterate(source)
   try {
-    while (reader.sizeBytes > 0 && !report.signal.aborted) {
+    while (!signal.aborted) {
       const next = await pieces.next().catch(unreadable)
       if ('text' in next) return next
-      if (next.done === true) return undefined
-      await atTarget(target.root, () => draft.write(next.value))
-      await pace.spend(next.value.byteLength)
+      if (next.done === true) {
+        const found = `${algorithm}:${hash.digest('hex')}`
+        if (found === digest) return undefined
+        return { text: `its bytes are others, with the digest ${found}`, isDamage: true }
+      }
+      hash.update(next.value)
+      await write(next.value)
     }
-    return report.signal.aborted ? { text: 'called off', isDamage: false } : undefined
+    return { text: 'called off', isDamage: false }
   } finally {
-    await pieces.return?.()
+    await pieces.return(undefined)
   }
+}
+
+async function* iterate(pieces: Pouring['pieces']) {
+  yield* pieces
 }
 
 /** What the store said; a mistake of ours is thrown. */
@@ -115,10 +131,9 @@ function unreadable(error: unknown): Reason {
 
 /** Whether the bytes are there; they were hashed before they got their name. */
 export async function hasBytes(
-  { root, place }: CopyTarget,
+  target: CopyTarget,
   digest: Digest,
   sizeBytes: number,
 ): Promise<boolean> {
-  const found = await atTarget(root, () => unlessMissing(stat(place(digest).file)))
-  return found?.isFile() === true && found.size === sizeBytes
+  return (await target.findSizes([digest])).get(digest) === sizeBytes
 }

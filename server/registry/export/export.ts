@@ -7,7 +7,7 @@ import { listTags } from '../../db/tags.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import type { Reference, RepositoryName } from '../../domain/reference.ts'
 import { BackupHold } from '../backup/hold.ts'
-import type { CleanupReport } from '../cleanup-report.ts'
+import { type CleanupReport, withSignal } from '../cleanup-report.ts'
 import { getFeed } from '../feeds.ts'
 import { openLayoutFolder } from './layout-folder.ts'
 import { ManifestExport, type MissingContent } from './manifest-export.ts'
@@ -136,14 +136,4 @@ function unknown({ feed, repository }: ExportOrder, reference: string): Registry
     'MANIFEST_UNKNOWN',
     `The repository ${feed}/${repository} has no ${reference}.`,
   )
-}
-
-function withSignal(report: CleanupReport, signal: AbortSignal): CleanupReport {
-  return {
-    signal,
-    info: (message) => report.info(message),
-    fault: (message, error) => report.fault(message, error),
-    count: (what, by) => report.count(what, by),
-    progress: (words) => report.progress(words),
-  }
 }

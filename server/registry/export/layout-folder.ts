@@ -5,7 +5,8 @@ import { makeFolder, makeFolderTree, syncFolder } from '../../blobs/folder.ts'
 import { algorithmOf, type Digest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { atTarget, listNames, writeWhole } from '../backup/backup-files.ts'
-import type { CopyTarget } from '../backup/verified-copy.ts'
+import { type BlobPlace, openFolderBlobs } from '../backup/folder-blobs.ts'
+import type { CopyTarget } from '../backup/target.ts'
 
 /** An entry of `index.json` (OCI image-spec, image-layout.md). */
 export interface LayoutEntry {
@@ -41,13 +42,13 @@ export function openLayoutFolder(root: string, source: string): Promise<LayoutFo
     for (const folder of [blobs, partial]) await makeFolder(folder)
     await writeWhole(markerOf(root), `${source}\n`)
     return {
-      target: { root, partial, place: (digest) => placeIn(blobs, digest) },
+      target: openFolderBlobs({ root, partial, place: (digest) => placeIn(blobs, digest) }),
       finish: (entries) => atTarget(root, () => finish(root, entries, source)),
     }
   })
 }
 
-function placeIn(blobs: string, digest: Digest): { folder: string; file: string } {
+function placeIn(blobs: string, digest: Digest): BlobPlace {
   const algorithm = algorithmOf(digest)
   const folder = path.join(blobs, algorithm)
   return { folder, file: path.join(folder, digest.slice(algorithm.length + 1)) }

@@ -9,9 +9,9 @@ import {
 } from '../../db/manifests.ts'
 import { type Digest, parseDigest } from '../../domain/digest.ts'
 import { type Descriptor, type Manifest, parseManifest } from '../../domain/manifest.ts'
-import { atTarget, BlobDraft } from '../backup/backup-files.ts'
 import { Pace } from '../backup/pace.ts'
-import { type CopyTarget, copyVerified, hasBytes } from '../backup/verified-copy.ts'
+import type { CopyTarget } from '../backup/target.ts'
+import { copyVerified, hasBytes, pour } from '../backup/verified-copy.ts'
 import type { CleanupReport } from '../cleanup-report.ts'
 import type { LayoutEntry } from './layout-folder.ts'
 
@@ -150,18 +150,18 @@ export class ManifestExport {
   }
 
   async #writeContent(digest: Digest, content: Uint8Array): Promise<boolean> {
-    const { target } = this.#deps
-    return atTarget(target.root, async () => {
-      const draft = await BlobDraft.begin(target, digest)
-      await draft.write(content)
-      if (draft.digest() === digest) {
-        await draft.keep(target.place(digest))
-        return true
-      }
-      await draft.drop()
-      this.#miss(digest, 'its bytes in the database are others', digest)
-      return false
-    })
+    const { target, report } = this.#deps
+    const draft = await target.begin(digest, content.byteLength)
+    const write = (piece: Uint8Array) => draft.write(piece)
+    const fault = await pour({ digest, pieces: [content], signal: report.signal, write })
+    if (fault === undefined) {
+      await draft.keep()
+      return true
+    }
+    await draft.drop()
+    report.signal.throwIfAborted()
+    this.#miss(digest, 'its bytes in the database are others', digest)
+    return false
   }
 
   async #addBlob(of: Descriptor, neededBy: string, isOptional = false): Promise<void> {

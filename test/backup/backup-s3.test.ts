@@ -1,0 +1,3 @@
+import { describeBackupsOn } from './on-cloud.ts'
+
+describeBackupsOn('RGW')
