@@ -17,7 +17,7 @@ export default defineConfig({
     pool: 'threads',
     isolate: false,
     // Most tests wait for programs and clocks: more files at once than there are processors.
-    maxWorkers: availableParallelism() + 2,
+    maxWorkers: availableParallelism() + 3,
     sequence: { sequencer: LongFilesFirst },
     // These end what hangs. A busy machine is slow, which is no fault of a test.
     testTimeout: 120_000,

@@ -12,7 +12,11 @@ export interface OpenedStore {
 }
 
 /** What every store must do. `open` gives an empty one to each test. */
-export function blobStoreSuite(name: string, open: () => Promise<OpenedStore>): void {
+export function blobStoreSuite(
+  name: string,
+  open: () => Promise<OpenedStore>,
+  { modelSteps = 300 } = {},
+): void {
   const opened: BlobStore[] = []
 
   async function openStore(): Promise<BlobStore> {
@@ -51,7 +55,7 @@ export function blobStoreSuite(name: string, open: () => Promise<OpenedStore>): 
     listing(openStore)
     refusing(openStore)
     concurrency(openStore)
-    randomised(openTwice)
+    randomised(openTwice, modelSteps)
   })
 }
 
@@ -623,10 +627,10 @@ function concurrency(openStore: OpenStore): void {
   })
 }
 
-function randomised(openTwice: OpenTwice): void {
+function randomised(openTwice: OpenTwice, stepCount: number): void {
   const seed = Number(process.env.ENTREPOT_TEST_SEED ?? randomInt(1_000_000))
 
-  test(`agrees with a model over 300 random steps (ENTREPOT_TEST_SEED=${seed})`, async () => {
+  test(`agrees with a model over ${stepCount} random steps (ENTREPOT_TEST_SEED=${seed})`, async () => {
     const { store: first, later } = await openTwice()
     let store = first
     const random = randomFrom(seed)
@@ -712,7 +716,7 @@ function randomised(openTwice: OpenTwice): void {
     }
 
     const steps = [start, start, write, write, write, finish, finish, readRange, readRange, drop]
-    for (let step = 0; step < 300; step++) {
+    for (let step = 0; step < stepCount; step++) {
       const act = steps[Math.floor(random() * steps.length)] ?? start
       await act(pick())
       if (step % 20 === 0) {

@@ -22,7 +22,7 @@ describe.each(clouds)('stores on $name', ({ name, missing, start }) => {
     })
     afterAll(() => cloud?.[Symbol.asyncDispose]())
 
-    blobStoreSuite(`a store on ${name}`, async () => {
+    const openStore = async () => {
       const place = await cloud.newPlace()
       const db = await databases.open()
       const { id: storeId } = await db.write(ensureStore, { type: 's3', settings: randomUUID() })
@@ -33,6 +33,8 @@ describe.each(clouds)('stores on $name', ({ name, missing, start }) => {
           ledger: openPartLedger(db, storeId),
         })
       return { store: open(), reopen: async () => open() }
-    })
+    }
+    // A step takes a hundred times as long as on disk.
+    blobStoreSuite(`a store on ${name}`, openStore, { modelSteps: 100 })
   })
 })

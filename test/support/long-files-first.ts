@@ -7,7 +7,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const seconds: Readonly<Record<string, number>> = {
   'test/stores/cloud-stores.test.ts': 185,
   'test/backup/backup-s3.test.ts': 90,
-  'test/backup/backup-swift.test.ts': 150,
   'test/backup/backup-kills-s3.test.ts': 70,
   'test/backup/backup-kills.test.ts': 50,
   'test/hostile/hostile.test.ts': 135,

@@ -1,3 +1,0 @@
-import { describeBackupsOn } from './on-cloud.ts'
-
-describeBackupsOn('Swift')
