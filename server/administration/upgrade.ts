@@ -4,6 +4,7 @@ import type { Config } from '../config.ts'
 import { openDatabase, previewUpgrade, sqliteFileOf } from '../db/database.ts'
 import { lockFolder, type ProcessLock } from '../db/process-lock.ts'
 import { RegistryError } from '../domain/errors.ts'
+import { refuseHalfRestored } from '../registry/backup/restoring.ts'
 
 type Place = Pick<Config, 'dataDir' | 'databaseUrl'>
 
@@ -35,6 +36,7 @@ export async function upgradeNow({ dataDir, databaseUrl: url }: Place): Promise<
     warn: () => {},
   }
   await using _lock = sqliteFileOf(url) === undefined ? null : await lockData(dataDir)
+  await refuseHalfRestored(dataDir)
   await using _db = await openDatabase({ url, version: readVersion(), log })
   return told
 }

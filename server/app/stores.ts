@@ -3,7 +3,7 @@ import path from 'node:path'
 import { BlobCache } from '../blobs/blob-cache.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
 import { openCachedStore } from '../blobs/cached-store.ts'
-import { createCloud, openCloud } from '../blobs/cloud.ts'
+import { createCloud, openCloud, verifyCloud } from '../blobs/cloud.ts'
 import { openFileStore } from '../blobs/file-store.ts'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/database.ts'
@@ -33,7 +33,7 @@ export interface StoresFoundation extends Measuring {
 
 export async function openAllStores(foundation: StoresFoundation): Promise<Stores> {
   const { config, db, secrets } = foundation
-  await defineDefaultStore({ db, secrets, createCloud }, config.defaultStore)
+  await defineDefaultStore({ db, secrets, createCloud, verifyCloud }, config.defaultStore)
   return openStores({
     ...{ db, dataDir: config.dataDir, secrets, defaultStore: config.defaultStore },
     openDisk: (folder, expectedId) =>

@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bucket } from './bucket.ts'
 import { findSizeSoon } from './cloud-marker.ts'
+import { readRange } from './cloud-range.ts'
 import type { StagedPart, StagedState } from './part-ledger.ts'
 import { isCloudFault } from './retries.ts'
 import { sumOf } from './staged-state.ts'
@@ -39,6 +41,20 @@ export async function findWhole(
   if (found === undefined || found === sizeBytes) return found
   await sleep(lookAgainMs)
   return findSizeSoon(bucket, key)
+}
+
+/** Whether the object at the key has these bytes. */
+export async function isFinishedAs(
+  bucket: Bucket,
+  key: string,
+  { sizeBytes, digest }: { readonly sizeBytes: number; readonly digest: string },
+): Promise<boolean> {
+  if ((await bucket.findSize(key)) !== sizeBytes) return false
+  const [algorithm = ''] = digest.split(':')
+  const hash = createHash(algorithm)
+  const all = { start: 0, end: sizeBytes - 1 }
+  if (sizeBytes > 0) for await (const piece of readRange(bucket, key, all)) hash.update(piece)
+  return `${algorithm}:${hash.digest('hex')}` === digest
 }
 
 export async function removeTails(bucket: Bucket, prefix: string): Promise<void> {

@@ -43,16 +43,21 @@ export async function createCloudMarker(
 ): Promise<string> {
   const found = await findMarker(bucket, key)
   const id = await claim(found)
-  if (id === null) {
-    throw new RegistryError(
-      'CONFLICT',
-      `${bucket.name} holds the blobs of another Entrepot: its clean-up would remove what is pushed here. Give this one a prefix of its own; to take an old store over, restore its database first.`,
-    )
-  }
+  if (id === null) throw takenError(bucket)
   if (id === found) return id
   const marker = { kind: 'entrepot blob store', version: 1, id }
   await bucket.put(key, Buffer.from(`${JSON.stringify(marker)}\n`))
-  return id
+  // Another server may have come at the same moment: the last one has it.
+  const last = await findMarker(bucket, key)
+  if (last === undefined || last === id) return id
+  throw takenError(bucket)
+}
+
+function takenError({ name }: Bucket): RegistryError {
+  return new RegistryError(
+    'CONFLICT',
+    `${name} holds the blobs of another Entrepot: its clean-up would remove what is pushed here. Give this one a prefix of its own; to take an old store over, restore its database first.`,
+  )
 }
 
 /** Services may not show at once what was written. */

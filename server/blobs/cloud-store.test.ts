@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { openMemoryS3 } from '../../test/support/memory-s3.ts'
 import type { BlobStore } from './blob-store.ts'
@@ -66,3 +66,27 @@ test('who was overtaken by another process does not finish the upload under its 
   expect(await later.finish(location)).toEqual({ sizeBytes: content.length })
   expect((await contentOf(later, location)).equals(content)).toBe(true)
 })
+
+test('what was finished once is finished as nothing else, though no row ever said as what', async () => {
+  await using store = await openStore(openMemoryS3())
+  for (const sizeBytes of [1000, 7 * mebibyte]) {
+    const location = randomUUID()
+    const content = randomBytes(sizeBytes)
+    await store.startUpload(location)
+    await finishAs(store, location, content)
+    // Its row was never written: the client sends other bytes of that length, then the same again.
+    const others = randomBytes(sizeBytes)
+    await expect(finishAs(store, location, others)).rejects.toMatchObject({
+      code: 'BLOB_UPLOAD_INVALID',
+    })
+    await finishAs(store, location, content)
+    expect((await contentOf(store, location)).equals(content)).toBe(true)
+  }
+})
+
+async function finishAs(store: BlobStore, location: string, content: Buffer): Promise<void> {
+  await using writer = await store.openUpload(location, 0)
+  await writer?.write(content)
+  await writer?.syncBytes(`sha256:${createHash('sha256').update(content).digest('hex')}`)
+  expect(await store.finish(location)).toEqual({ sizeBytes: content.length })
+}

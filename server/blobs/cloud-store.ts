@@ -184,7 +184,8 @@ class CloudStore implements BlobStore {
       return undefined
     }
     if (sizeBytes < leastBytes) return undefined
-    await this.#ledger.start(location, { ...emptyState, sizeBytes, sealedBytes: sizeBytes })
+    const finished = { sizeBytes, sealedBytes: sizeBytes, finishedAs: null }
+    await this.#ledger.start(location, { ...emptyState, ...finished })
     return this.#ledger.find(location)
   }
 

@@ -1,5 +1,5 @@
 import type { UploadWriter } from './blob-store.ts'
-import { type Assembled, completeOnce } from './cloud-completion.ts'
+import { type Assembled, completeOnce, isFinishedAs } from './cloud-completion.ts'
 import type { CloudParts } from './cloud-parts.ts'
 import { readRange } from './cloud-range.ts'
 import { GrowingBuffer } from './growing-buffer.ts'
@@ -117,6 +117,7 @@ export class CloudUploadWriter implements UploadWriter {
   async syncBytes(digest?: string): Promise<number> {
     this.#requireOpen()
     if (this.#assembled !== undefined) return this.#offsetBytes
+    if (await this.#wasFinishedAs(digest)) return this.#offsetBytes
     this.#state = finishAs(this.#state, digest)
     if (await this.#isReadable()) {
       this.#assembled = { state: this.#state, isWhole: true }
@@ -146,6 +147,16 @@ export class CloudUploadWriter implements UploadWriter {
     await this.#loading?.catch(() => undefined)
     await this.#flights.end()
     this.#buffer.take().dropped()
+  }
+
+  /** An earlier request finished these very bytes, and no row says so: they stay as they are. */
+  async #wasFinishedAs(digest: string | undefined): Promise<boolean> {
+    if (digest === undefined || this.#state.finishedAs !== null) return false
+    const sizeBytes = this.#offsetBytes
+    if (!(await isFinishedAs(this.#cloud.bucket, this.#key, { sizeBytes, digest }))) return false
+    const state = { ...this.#state, sizeBytes, sealedBytes: sizeBytes, finishedAs: digest }
+    this.#assembled = { state, isWhole: true }
+    return true
   }
 
   /** Nothing came, and the object at the key is all that is staged, and no more. */
@@ -208,7 +219,6 @@ export class CloudUploadWriter implements UploadWriter {
   }
 
   #land(landed: readonly StagedState['parts'][number][]): void {
-    if (landed.length === 0) return
     this.#state = { ...this.#state, parts: [...this.#state.parts, ...landed] }
   }
 
@@ -242,7 +252,7 @@ export class CloudUploadWriter implements UploadWriter {
 
   /** Its digest was checked: one object, under the key of the blob. */
   async #putWhole(): Promise<void> {
-    // Who is overtaken from now on may still send these bytes, but the ledger says which they are.
+    // Who is overtaken from now on may still send them: the ledger says which they are.
     await this.#record(this.#state)
     await this.#cloud.bucket.put(this.#key, this.#buffer.view())
     const sizeBytes = this.#offsetBytes

@@ -28,8 +28,11 @@ export interface StagedState {
   readonly isSettled: boolean
   /** Whether one ever did not. */
   readonly isMessy: boolean
-  /** The digest of the bytes that somebody began to finish; absent: nobody did. */
-  readonly finishedAs?: string
+  /**
+   * The digest of the bytes that somebody began to finish; absent: nobody did; null: they were
+   * finished, and what the object at the key hashes to says as what.
+   */
+  readonly finishedAs?: string | null
 }
 
 export interface Staging extends StagedState {

@@ -42,9 +42,10 @@ export function finishAs(state: StagedState, digest: string | undefined): Staged
   const { finishedAs } = state
   if (digest === undefined || digest === finishedAs) return state
   if (finishedAs === undefined) return { ...state, finishedAs: digest }
+  const as = finishedAs ?? 'something else'
   throw new RegistryError(
     'BLOB_UPLOAD_INVALID',
-    `Another request began to finish this upload as ${finishedAs}, and these bytes are ${digest}. Start a new upload.`,
+    `Another request began to finish this upload as ${as}, and these bytes are ${digest}. Start a new upload.`,
   )
 }
 

@@ -45,7 +45,8 @@ export function secretsOf(config: Config): string[] {
 /** What is shorter opens nothing, and stands in other words. */
 function secretsOfCollector({ url, headers }: Config['traces']): string[] {
   const address = url === null ? null : URL.parse(url)
-  const texts = [address?.password ?? '', ...(address?.searchParams.values() ?? [])]
+  const path = address?.pathname.split('/').filter((part) => part.length >= 16) ?? []
+  const texts = [address?.password ?? '', ...path, ...(address?.searchParams.values() ?? [])]
   return [...texts, ...Object.values(headers)].filter(({ length }) => length >= 6)
 }
 
@@ -54,7 +55,7 @@ function showTraces({ url, headers, ...rest }: Config['traces']) {
   const address = url === null ? null : URL.parse(url)
   return {
     ...rest,
-    url: address === null ? null : `${address.origin}${address.pathname}`,
+    url: address === null ? null : address.origin,
     headers: Object.fromEntries(Object.keys(headers).map((name) => [name, hidden])),
   }
 }

@@ -142,3 +142,9 @@ export async function setFeedStore(
   const detail = { storeId, type }
   await insertEvent(trx, { kind: 'feed.storage', by: name, address, feedId, detail })
 }
+
+/** Whether anything is known to be in it. */
+export async function hasBlobs(db: Queries, storeId: number): Promise<boolean> {
+  const query = db.selectFrom('blobs').select('digest').where('store_id', '=', storeId).limit(1)
+  return (await query.executeTakeFirst()) !== undefined
+}

@@ -104,9 +104,10 @@ export class RequestSpans {
   }
 }
 
-/** Not the query: keys and passwords may stand there. */
+/** Neither the query nor what stands before the path: keys and passwords may be there. */
 function pathOf({ url = '/' }: IncomingMessage): string {
-  return url.split('?', 1)[0] ?? '/'
+  const path = url.split('?', 1)[0] ?? '/'
+  return path.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '') || '/'
 }
 
 /** What the management API's parameters name. */

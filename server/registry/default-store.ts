@@ -4,8 +4,7 @@ import type { CloudPlace } from '../blobs/cloud.ts'
 import type { ClaimMarker } from '../blobs/cloud-marker.ts'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/database.ts'
-import { listFeedRecords } from '../db/feeds.ts'
-import { ensureStore, listStores, type StoreRecord, saveStore } from '../db/stores.ts'
+import { ensureStore, hasBlobs, listStores, type StoreRecord, saveStore } from '../db/stores.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { cloudPlaceOf, getStoreKind, parseProperties, type StoreParts } from './store-properties.ts'
 import { partsOf, settingsOf, storeChangeOf } from './store-rows.ts'
@@ -48,6 +47,7 @@ export async function defineDefaultStore(
     readonly db: Db
     readonly secrets: Secrets
     readonly createCloud: (place: CloudPlace, claim: ClaimMarker) => Promise<string>
+    readonly verifyCloud: (place: CloudPlace, id: string) => Promise<void>
   },
   configured: DefaultStore,
 ): Promise<void> {
@@ -56,16 +56,26 @@ export async function defineDefaultStore(
   const parts = parseDefaultStore(configured)
   const change = storeChangeOf(parts, secrets)
   const known = await findRecord(db, parts)
-  // Once something may be in it, a marker that is missing is no reason to make another one.
-  if (known?.marker != null && (await isUsed(db, known))) {
-    if (!isDeepStrictEqual(partsOf(known, secrets), parts)) await db.write(saveStore, change)
+  // Once something is in it, a marker that is missing is no reason to make another one.
+  if (known?.marker != null && (await hasBlobs(db.read, known.id))) {
+    if (isDeepStrictEqual(partsOf(known, secrets), parts)) return
+    // Every process takes what is saved: it has to work.
+    await deps.verifyCloud(cloudPlaceOf(parts), known.marker)
+    await db.write(saveStore, change)
     return
   }
   await createCloud(cloudPlaceOf(parts), async (found) => {
-    if (found !== undefined && found !== (await findRecord(db, parts))?.marker) return null
+    if (found !== undefined && found !== (await findRecord(db, parts))?.marker) throw unknownStore()
     // The first one that says so decides.
     return (await db.write(saveStore, { ...change, marker: found ?? randomUUID() })).marker
   })
+}
+
+function unknownStore(): RegistryError {
+  return new RegistryError(
+    'CONFLICT',
+    'default-store names a place that holds the blobs of another Entrepot, or of this one before its database was restored: clean-up would remove what is pushed there. Give it a prefix of its own (TargetPath), or take the setting out; after a restore the images are in the data folder.',
+  )
 }
 
 function parseDefaultStore(configured: NonNullable<DefaultStore>): StoreParts {
@@ -83,8 +93,4 @@ async function findRecord(db: Db, parts: StoreParts): Promise<StoreRecord | unde
   const settings = settingsOf(parts)
   const all = await listStores(db.read)
   return all.find((each) => each.type === parts.type && each.settings === settings)
-}
-
-async function isUsed(db: Db, { id }: StoreRecord): Promise<boolean> {
-  return (await listFeedRecords(db.read)).some((feed) => feed.store_id === id)
 }

@@ -189,6 +189,11 @@ export class UploadSession implements AsyncDisposable {
     if (!(await db.write(keepUploadAlive, lease))) throw await this.#lostError()
   }
 
+  /** Makes the bytes durable, to be read. No row says so. Returns how many. */
+  sync(): Promise<number> {
+    return this.#noticeFull(this.#writer.sync())
+  }
+
   /** Makes the bytes durable, to be finished next, without a row that says so. Returns how many. */
   syncBytes(): Promise<number> {
     return this.#noticeFull(this.#writer.syncBytes(this.digest))

@@ -249,7 +249,7 @@ export class Uploads implements AsyncDisposable {
     const isMisplaced = session.digest !== digest && rest?.digestAppended === digest
     if (session.digest !== digest) await session.rollBack()
     if (session.digest !== digest && !isMisplaced) throw digestError(session, digest)
-    await session.syncBytes()
+    await (isMisplaced ? session.sync() : session.syncBytes())
     await session.keepAlive()
     return { sizeBytes: session.offsetBytes, isMisplaced }
   }

@@ -101,7 +101,8 @@ export class OtlpExporter implements SpanExporter {
     for (let pauseMs = firstPauseMs; ; pauseMs *= 1.5) {
       const { status, reason, retryAfterMs, body: answer } = await this.#post(body, deadline)
       if (status >= 200 && status < 300) return answer
-      const waitMs = retryAfterMs ?? pauseMs * (0.8 + 0.4 * Math.random())
+      const ownMs = pauseMs * (0.8 + 0.4 * Math.random())
+      const waitMs = Math.max(ownMs, retryAfterMs ?? 0)
       const isLate = performance.now() + waitMs >= deadline
       if (isLate || this.#hurry.signal.aborted || !passing.has(status)) throw new Error(reason)
       await sleep(waitMs, undefined, { signal: this.#hurry.signal, ref: false }).catch(() => {})
