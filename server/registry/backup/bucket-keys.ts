@@ -2,6 +2,7 @@ import type { Bucket } from '../../blobs/bucket.ts'
 import { readRange } from '../../blobs/cloud-range.ts'
 import { type Digest, parseDigest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
+import { isSnapshotName } from './snapshots.ts'
 import { databaseName, infoFile } from './target.ts'
 
 /** Part of a bucket that has backups. */
@@ -46,6 +47,14 @@ export function digestOf(prefix: string, key: string): Digest | undefined {
   } catch {
     return undefined
   }
+}
+
+/** The snapshot that a key is of, by its name; undefined: nothing of ours. */
+export function snapshotOf(prefix: string, key: string): string | undefined {
+  const { snapshots } = keysOf(prefix)
+  if (!key.startsWith(snapshots)) return undefined
+  const [name = '', ...rest] = key.slice(snapshots.length).split('/')
+  return rest.length > 0 && isSnapshotName(name) ? name : undefined
 }
 
 /** A small object. Undefined: there is none. */

@@ -3,6 +3,7 @@ import { type ObjectParts, ObjectWriter } from '../../blobs/object-writer.ts'
 import { CopiedDatabase } from '../../db/copied-database.ts'
 import { algorithms } from '../../domain/digest.ts'
 import { atBucket, type BackupBucket, keysOf, listSegments, objectsAtOnce } from './bucket-keys.ts'
+import { isSnapshotName } from './snapshots.ts'
 import type { SnapshotDraft } from './target.ts'
 
 const pieceBytes = 1024 * 1024
@@ -87,10 +88,10 @@ export async function removeBucketSnapshot(
   await removeBelow({ bucket, prefix: keys.snapshot(name) })
 }
 
-/** Snapshots that were not finished, or are half removed. */
+/** Snapshots that were not finished, or are half removed; nothing that has a name of another kind. */
 export async function removeUnfinished({ bucket, prefix }: BackupBucket): Promise<void> {
   const keys = keysOf(prefix)
-  for (const name of await listSegments(bucket, keys.snapshots)) {
+  for (const name of (await listSegments(bucket, keys.snapshots)).filter(isSnapshotName)) {
     if ((await bucket.findSize(keys.info(name))) !== undefined) continue
     await removeBelow({ bucket, prefix: keys.snapshot(name) })
   }

@@ -14,6 +14,7 @@ import {
   listSegments,
   objectsAtOnce,
   readObject,
+  snapshotOf,
 } from './bucket-keys.ts'
 import { type BucketLock, type LockTimes, takeBucketLock } from './bucket-lock.ts'
 import { beginBucketSnapshot, removeBucketSnapshot, removeUnfinished } from './bucket-snapshots.ts'
@@ -145,8 +146,8 @@ class BucketTarget implements BackupTarget {
       for (;;) {
         const page = await bucket.listIncomplete({ prefix: below, after, count: objectsAtOnce })
         for (const key of page) {
-          const isOurs = below !== this.#keys.blobs || digestOf(prefix, key) !== undefined
-          if (isOurs) await bucket.abortParts(key)
+          if ((digestOf(prefix, key) ?? snapshotOf(prefix, key)) === undefined) continue
+          await bucket.abortParts(key)
         }
         after = page.at(-1) ?? null
         if (page.length < objectsAtOnce) break
