@@ -93,6 +93,13 @@ describe.each(rgw)('a bucket of backups on $name', (kind) => {
       expect(await snapshotsIn(places, 'taken')).toEqual([])
       await places.write('taken', 'blobs/sha256/'.concat('0'.repeat(64)), 'needed')
       await expect(silent.removeBlobs([], () => {})).rejects.toThrow(/has taken over s3:/)
+      // Nor does one that was stopped before it began.
+      const begun = 'snapshots/2026-01-02T03-04-05.678Z/entrepot.db'
+      await places.write('taken', begun, 'begun')
+      await expect(silent.prepare()).rejects.toThrow(/has taken over s3:/)
+      await expect(silent.write('marker', '')).rejects.toThrow(/has taken over s3:/)
+      expect(await places.list('taken')).toContain(begun)
+      expect(await places.list('taken')).not.toContain('marker')
       await lost?.[Symbol.asyncDispose]()
       // Letting go of what one has not takes nothing from who has it.
       expect(await places.list('taken')).toContain('backup.lock')

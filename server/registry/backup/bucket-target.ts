@@ -61,7 +61,10 @@ class BucketTarget implements BackupTarget {
 
   write(name: string, text: string): Promise<void> {
     const { bucket, prefix } = this.#place
-    return this.#at(() => bucket.put(`${prefix}${name}`, Buffer.from(text)))
+    return this.#at(async () => {
+      await this.#requireHeld()
+      await bucket.put(`${prefix}${name}`, Buffer.from(text))
+    })
   }
 
   list(folder: string): Promise<string[]> {
@@ -88,7 +91,7 @@ class BucketTarget implements BackupTarget {
   async prepare(): Promise<void> {
     await this.#at(async () => {
       await this.#abortIncomplete()
-      await removeUnfinished(this.#place)
+      await removeUnfinished({ ...this.#place, requireHeld: () => this.#requireHeld() })
     })
   }
 
@@ -114,10 +117,8 @@ class BucketTarget implements BackupTarget {
   }
 
   removeSnapshot(name: string): Promise<void> {
-    return this.#at(async () => {
-      await this.#requireHeld()
-      await removeBucketSnapshot(this.#place, name)
-    })
+    const requireHeld = () => this.#requireHeld()
+    return this.#at(() => removeBucketSnapshot({ ...this.#place, requireHeld }, name))
   }
 
   readBlob(digest: Digest, sizeBytes: number): AsyncIterable<Uint8Array> {
@@ -147,6 +148,7 @@ class BucketTarget implements BackupTarget {
         const page = await bucket.listIncomplete({ prefix: below, after, count: objectsAtOnce })
         for (const key of page) {
           if ((digestOf(prefix, key) ?? snapshotOf(prefix, key)) === undefined) continue
+          await this.#requireHeld()
           await bucket.abortParts(key)
         }
         after = page.at(-1) ?? null
