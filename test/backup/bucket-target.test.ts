@@ -121,7 +121,7 @@ describe.each(rgw)('a bucket of backups on $name', (kind) => {
     })
 
     test('knows and removes blobs in more pages than one', async () => {
-      await using target = await open('many', 'one')
+      await using target = await open('many', 'one', { leaseMs: 60_000 })
       const hold = await target.hold({ isReader: false, tell })
       const digests = Array.from({ length: 2300 }, (_, at) =>
         parseDigest(digestOf(Buffer.from(`${at}`))),
