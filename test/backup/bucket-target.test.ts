@@ -184,6 +184,7 @@ describe.each(rgw)('a bucket of backups on $name', (kind) => {
       await places.write('shared', 'blobs/mine', 'of others')
       await expect(run()).rejects.toThrow(/is not empty.*it has blobs\/mine/)
       await places.remove('shared', ['blobs/mine'])
+      for (const folder of ['', 'snapshots/']) await places.write('shared', folder, '')
       await run()
       await places.write('shared', file, 'of others')
       await run()
@@ -218,8 +219,9 @@ describe.each(rgw)('a bucket of backups on $name', (kind) => {
       })
       proxy.setFault({ kind: 'status', status: 403 }, /^(PUT|POST|DELETE) /)
       const s3 = { ...places.s3, endpoint: proxy.url }
-      const { missing } = await restoreFrom(places.target('read'), below('reader'), { s3 })
-      expect(missing).toEqual([])
+      const told = await restoreFrom(places.target('read'), below('reader'), { s3 })
+      expect(told.missing).toEqual([])
+      expect(told.infos.join()).toMatch(/lock of s3:.* may not be written.*nothing keeps a backup/)
       const config = { ...server.config, backup: { ...server.config.backup, s3 } }
       await expect(backUpTo(config, places.target('read'))).rejects.toThrow(
         /The service of s3:.*\/read refuses the credentials, or they lack a right/,

@@ -74,7 +74,10 @@ export async function listSegments(bucket: Bucket, folder: string): Promise<stri
   let after: string | null = null
   for (;;) {
     const page = await bucket.list({ prefix: folder, after, count: objectsAtOnce })
-    for (const { key } of page) names.add(key.slice(folder.length).split('/')[0] ?? '')
+    for (const { key } of page) {
+      // A console puts an object of the folder's own name there.
+      if (key !== folder) names.add(key.slice(folder.length).split('/')[0] ?? '')
+    }
     const last = page.at(-1)?.key
     if (last === undefined || page.length < objectsAtOnce) return [...names].sort()
     const [segment = ''] = last.slice(folder.length).split('/')

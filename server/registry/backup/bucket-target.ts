@@ -79,8 +79,11 @@ class BucketTarget implements BackupTarget {
     const taking = { holder: this.#workplace.id, tell }
     const lock = await this.#at(() =>
       takeBucketLock(place, taking, lockTimes).catch((error: unknown) => {
-        if (isReader && isCloudFault(error, 403)) return null
-        throw error
+        if (!isReader || !isCloudFault(error, 403)) throw error
+        tell(
+          `The lock of ${name} may not be written with these credentials: nothing keeps a backup from removing what is read meanwhile.`,
+        )
+        return null
       }),
     )
     if (lock === undefined) return undefined
