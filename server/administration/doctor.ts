@@ -1,6 +1,5 @@
-import { stat, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import os from 'node:os'
-import path from 'node:path'
 import { trialsOf } from '../blobs/trial-store.ts'
 import { ownUrlOf } from '../config/own-url.ts'
 import { secretsOf, showSettings } from '../config/shown-settings.ts'
@@ -14,7 +13,7 @@ import type { Patient, PatientData } from '../doctor/patient.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import { redactText } from '../log/redact.ts'
 import { openSettings } from '../registry/settings.ts'
-import { openForReading, openPlace, openSecrets } from './place.ts'
+import { openForReading, openPlace, openSecretsForReading } from './place.ts'
 
 export interface DoctorOrder {
   /** Null: all of them. */
@@ -149,14 +148,13 @@ const whereItIs =
 
 /** Or why not. A look upgrades no tables, and makes no secret key. */
 async function openData(config: Config): Promise<PatientData | Finding> {
-  const { dataDir, diskReserveBytes, secretKey } = config
+  const { diskReserveBytes } = config
   try {
     const pending = await listPending(config)
     if (pending.length > 0) return needsUpgrade(pending)
     const db = await openPlace(config)
     try {
-      const isKeyed = secretKey !== null || (await exists(path.join(dataDir, 'secret.key')))
-      const secrets = isKeyed ? await openSecrets(config) : unreadable
+      const secrets = await openSecretsForReading(config)
       const stores = await openForReading(config, db, secrets)
       return { db, stores, secrets, openTrial: trialsOf(diskReserveBytes) }
     } catch (error) {
@@ -166,15 +164,6 @@ async function openData(config: Config): Promise<PatientData | Finding> {
   } catch (error) {
     return failure('database', reasonOf(error), remedyOf(error, config))
   }
-}
-
-const unreadable: PatientData['secrets'] = {
-  encrypt: () => {
-    throw new Error('There is no secret key.')
-  },
-  decrypt: () => {
-    throw new Error('There is no secret key to decrypt them with.')
-  },
 }
 
 async function listPending({ databaseUrl: url }: Config): Promise<readonly string[]> {
@@ -188,8 +177,4 @@ function needsUpgrade(pending: readonly string[]): Finding {
     `It is of an older version: the migrations ${pending.join(', ')} would run at the next start.`,
     'Look with the version that serves it; or start this one, or run entrepot migrate (docs/upgrades.md).',
   )
-}
-
-async function exists(file: string): Promise<boolean> {
-  return (await stat(file).catch(() => undefined)) !== undefined
 }

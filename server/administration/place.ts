@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import path from 'node:path'
 import { openEncryption } from '../auth/encrypted.ts'
 import { openSecretKey } from '../auth/secret-key.ts'
 import { openCloud } from '../blobs/cloud.ts'
@@ -39,7 +40,7 @@ export async function openPlace({
 export async function openForReading(place: Place, db: Db, secrets?: Secrets): Promise<Stores> {
   return openStores({
     ...{ db, dataDir: place.dataDir, defaultStore: place.defaultStore },
-    secrets: secrets ?? (await openSecrets(place)),
+    secrets: secrets ?? (await openSecretsForReading(place)),
     async openDisk(root, expectedId) {
       const expected = expectedId !== null && { expectedId }
       const store = await openFileStore({ root, reserveBytes: 0, ...expected })
@@ -50,7 +51,30 @@ export async function openForReading(place: Place, db: Db, secrets?: Secrets): P
   })
 }
 
-/** What reads stored credentials. */
+/** What reads stored credentials, if they can be read: no key is made. */
+export async function openSecretsForReading(place: Place): Promise<Secrets> {
+  if (await hasSecretKey(place)) return await openSecrets(place)
+  const refuse = () => {
+    throw new RegistryError('INTERNAL', noSecretKey(place))
+  }
+  return { encrypt: refuse, decrypt: refuse }
+}
+
+/** A key that is made here is none that anything was encrypted with. Throws UNAVAILABLE. */
+export async function requireSecretKey(place: Place): Promise<void> {
+  if (!(await hasSecretKey(place))) throw new RegistryError('UNAVAILABLE', noSecretKey(place))
+}
+
+async function hasSecretKey({ dataDir, secretKey }: Place): Promise<boolean> {
+  if (secretKey !== null) return true
+  return (await unlessMissing(stat(path.join(dataDir, 'secret.key')))) !== undefined
+}
+
+function noSecretKey({ dataDir }: Place): string {
+  return `There is no secret.key in ${dataDir}, and none is configured: stored credentials cannot be read. Put it there from the backup, or set ENTREPOT_SECRET_KEY as before.`
+}
+
+/** What reads stored credentials. The first start makes the key. */
 export async function openSecrets({ dataDir, secretKey }: Place): Promise<Secrets> {
   const key = await openSecretKey({ dataDir, configured: secretKey })
   return openEncryption(key.deriveKey('stored-credentials'))

@@ -3,7 +3,7 @@ import { lockFolder } from '../db/process-lock.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { listFeeds } from '../registry/feeds.ts'
 import { type GivenStore, moveStoreTo } from '../registry/store-placing.ts'
-import { openForReading, openPlace, openSecrets, type Place } from './place.ts'
+import { openForReading, openPlace, openSecrets, type Place, requireSecretKey } from './place.ts'
 
 export interface StoreSummary {
   readonly id: number
@@ -36,5 +36,6 @@ export async function placeStoreNow(config: Place, id: number, given: GivenStore
     )
   })
   await using db = await openPlace(config)
+  await requireSecretKey(config)
   await moveStoreTo({ db, secrets: await openSecrets(config) }, id, given)
 }

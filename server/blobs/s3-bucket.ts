@@ -98,10 +98,12 @@ class S3Bucket implements Bucket {
         ...(token !== undefined && { ContinuationToken: token }),
       })
       const page = await withRetries(() => this.#client.send(command))
-      for (const { Key, Size } of page.Contents ?? []) {
-        if (Key !== undefined) found.push({ key: Key, sizeBytes: Size ?? 0 })
+      for (const { Key, Size = 0 } of page.Contents ?? []) {
+        if (Key !== undefined) found.push({ key: Key, sizeBytes: Size })
       }
       token = page.IsTruncated ? page.NextContinuationToken : undefined
+      // What is not in the list counts as not there.
+      if (page.IsTruncated && token === undefined) throw broken('a list that breaks off')
     } while (token !== undefined && found.length < count)
     return found
   }

@@ -14,8 +14,8 @@ export interface GivenStore {
 
 /**
  * Says where a store in the cloud is now: its bytes were copied there, marker and all. Nothing is
- * copied, and the former place is not touched any more. Secrets that are left out stay. Throws
- * NOT_FOUND, INVALID_FIELDS, CONFLICT, and UNAVAILABLE unless the store's own marker is at the new place.
+ * copied, and the former place is not touched any more. Options and secrets that are left out stay,
+ * and those that are null go, unless it is of another kind. Throws NOT_FOUND, INVALID_FIELDS, CONFLICT, and UNAVAILABLE unless the store's own marker is at the new place.
  */
 export async function moveStoreTo(
   deps: { readonly db: Db; readonly secrets: Secrets },
@@ -34,8 +34,9 @@ export async function moveStoreTo(
       `The store ${storeId} cannot be said to be elsewhere: only one in a bucket or container that was used can. Bring folders back to where they were.`,
     )
   }
-  const before = kind.id === record.type ? secretsOf(record, secrets) : {}
-  const parts = parseProperties(kind, given.properties, before)
+  const isSameKind = kind.id === record.type
+  const properties = isSameKind ? withOptionsOf(record, given.properties) : given.properties
+  const parts = parseProperties(kind, properties, isSameKind ? secretsOf(record, secrets) : {})
   const { type, place, options } = parts
   await verifyCloud(cloudPlaceOf(parts), record.marker)
   const settings = JSON.stringify(place)
@@ -46,6 +47,16 @@ export async function moveStoreTo(
       ? secrets.encrypt(JSON.stringify(parts.secrets), storeOwner(type, settings))
       : null,
   })
+}
+
+/** Whatever the case of the names is. */
+function withOptionsOf(record: StoreRecord, given: GivenStore['properties']) {
+  const names = new Set(Object.keys(given).map((name) => name.toLowerCase()))
+  const options = Object.entries(JSON.parse(record.options) as Properties)
+  return {
+    ...Object.fromEntries(options.filter(([name]) => !names.has(name.toLowerCase()))),
+    ...given,
+  }
 }
 
 /** None where another secret key encrypted them: then they have to be given. */

@@ -10,6 +10,7 @@ import { send } from '../support/wire.ts'
 export interface Told {
   readonly signal: AbortSignal
   readonly faults: string[]
+  readonly infos: string[]
   readonly counts: Map<string, number>
   info(message: string): void
   fault(message: string, error: unknown): void
@@ -19,9 +20,11 @@ export interface Told {
 
 export function listen(signal: AbortSignal = new AbortController().signal): Told {
   const faults: string[] = []
+  const infos: string[] = []
   const counts = new Map<string, number>()
   return {
-    ...{ signal, faults, counts, info: () => {}, progress: () => {} },
+    ...{ signal, faults, infos, counts, progress: () => {} },
+    info: (message) => void infos.push(message),
     fault: (message, error) => void faults.push(`${message}: ${(error as Error).message}`),
     count: (what, by) => void counts.set(what, (counts.get(what) ?? 0) + by),
   }
@@ -49,7 +52,8 @@ export async function restoreFrom(
     { dataDir, databaseUrl, backup: { s3 } },
     { from, snapshot, report },
   )
-  return { ...result, faults: report.faults, counts: report.counts }
+  const { faults, infos, counts } = report
+  return { ...result, faults, infos, counts }
 }
 
 /** A server on a data folder that is there. */

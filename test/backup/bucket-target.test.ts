@@ -2,10 +2,8 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { backUpNow, restoreNow } from '../../server/administration/backup.ts'
-import { openDatabase } from '../../server/db/database.ts'
 import { parseDigest } from '../../server/domain/digest.ts'
 import { openBackupTarget } from '../../server/registry/backup/open-target.ts'
-import type { SnapshotInfo } from '../../server/registry/backup/snapshots.ts'
 import { logOf, runJob } from '../cleanup/cleaner.ts'
 import { openWorld } from '../cleanup/world.ts'
 import { buildServer } from '../support/build.ts'
@@ -17,6 +15,7 @@ import { pushImage } from '../support/push.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
 import { backUpTo, listen, pull, restoreFrom, serve, tableOf } from './backups.ts'
+import { copyDatabase, eightAtOnce, linesOf, someInfo } from './bucket-content.ts'
 import { type BucketPlaces, bucketPlaces, snapshotsIn } from './places.ts'
 
 // Only what never ends runs into it.
@@ -94,6 +93,13 @@ describe.each(rgw)('a bucket of backups on $name', (kind) => {
       expect(await snapshotsIn(places, 'taken')).toEqual([])
       await places.write('taken', 'blobs/sha256/'.concat('0'.repeat(64)), 'needed')
       await expect(silent.removeBlobs([], () => {})).rejects.toThrow(/has taken over s3:/)
+      // Nor does one that was stopped before it began.
+      const begun = 'snapshots/2026-01-02T03-04-05.678Z/entrepot.db'
+      await places.write('taken', begun, 'begun')
+      await expect(silent.prepare()).rejects.toThrow(/has taken over s3:/)
+      await expect(silent.write('marker', '')).rejects.toThrow(/has taken over s3:/)
+      expect(await places.list('taken')).toContain(begun)
+      expect(await places.list('taken')).not.toContain('marker')
       await lost?.[Symbol.asyncDispose]()
       // Letting go of what one has not takes nothing from who has it.
       expect(await places.list('taken')).toContain('backup.lock')
@@ -115,7 +121,7 @@ describe.each(rgw)('a bucket of backups on $name', (kind) => {
     })
 
     test('knows and removes blobs in more pages than one', async () => {
-      await using target = await open('many', 'one')
+      await using target = await open('many', 'one', { leaseMs: 60_000 })
       const hold = await target.hold({ isReader: false, tell })
       const digests = Array.from({ length: 2300 }, (_, at) =>
         parseDigest(digestOf(Buffer.from(`${at}`))),
@@ -156,15 +162,34 @@ describe.each(rgw)('a bucket of backups on $name', (kind) => {
     test('loses what was cut off, and nothing of others', async () => {
       const { bucket } = places
       const prefix = 'of servers/cut/'
-      const ours = [`blobs/sha256/${'a'.repeat(64)}`, 'snapshots/half/entrepot.db']
-      for (const file of [...ours, 'blobs/some-upload']) await bucket.beginParts(`${prefix}${file}`)
-      await places.write('cut', 'snapshots/half/entrepot.db', 'half')
+      const half = 'snapshots/2026-01-02T03-04-05.678Z/entrepot.db'
+      const ours = [`blobs/sha256/${'a'.repeat(64)}`, half]
+      const others = ['blobs/some-upload', 'snapshots/prod/blobs/some-upload']
+      for (const file of [...ours, ...others]) await bucket.beginParts(`${prefix}${file}`)
+      await places.write('cut', half, 'half')
       await backUpTo(server.config, places.target('cut'))
       const open = await bucket.listIncomplete({ prefix, after: null, count: 100 })
-      expect(open).toEqual([`${prefix}blobs/some-upload`])
-      await bucket.abortParts(`${prefix}blobs/some-upload`)
-      expect(await places.list('cut')).not.toContain('snapshots/half/entrepot.db')
+      expect(open).toEqual(others.map((file) => `${prefix}${file}`))
+      for (const file of others) await bucket.abortParts(`${prefix}${file}`)
+      expect(await places.list('cut')).not.toContain(half)
       expect(await snapshotsIn(places, 'cut')).toHaveLength(1)
+    })
+
+    test('is refused where others keep things, and leaves those alone that come later', async () => {
+      const file = 'snapshots/prod/blobs/x'
+      await places.write('shared', file, 'of others')
+      const run = () => backUpTo(server.config, places.target('shared'), 1)
+      await expect(run()).rejects.toThrow(/is not empty.*it has snapshots\/prod/)
+      await places.remove('shared', [file])
+      await places.write('shared', 'blobs/mine', 'of others')
+      await expect(run()).rejects.toThrow(/is not empty.*it has blobs\/mine/)
+      await places.remove('shared', ['blobs/mine'])
+      for (const folder of ['', 'snapshots/']) await places.write('shared', folder, '')
+      await run()
+      await places.write('shared', file, 'of others')
+      await run()
+      expect(await places.list('shared')).toContain(file)
+      expect(await snapshotsIn(places, 'shared')).toHaveLength(1)
     })
 
     test('shows a blob when all of it is kept, and has nothing of one that is dropped', async () => {
@@ -194,8 +219,9 @@ describe.each(rgw)('a bucket of backups on $name', (kind) => {
       })
       proxy.setFault({ kind: 'status', status: 403 }, /^(PUT|POST|DELETE) /)
       const s3 = { ...places.s3, endpoint: proxy.url }
-      const { missing } = await restoreFrom(places.target('read'), below('reader'), { s3 })
-      expect(missing).toEqual([])
+      const told = await restoreFrom(places.target('read'), below('reader'), { s3 })
+      expect(told.missing).toEqual([])
+      expect(told.infos.join()).toMatch(/lock of s3:.* may not be written.*nothing keeps a backup/)
       const config = { ...server.config, backup: { ...server.config.backup, s3 } }
       await expect(backUpTo(config, places.target('read'))).rejects.toThrow(
         /The service of s3:.*\/read refuses the credentials, or they lack a right/,
@@ -272,30 +298,3 @@ describe.each(rgw)('a bucket of backups on $name', (kind) => {
     })
   })
 })
-
-/** Of a snapshot that comes to nothing. */
-const someInfo: SnapshotInfo = {
-  ...{ kind: 'entrepot snapshot', version: 1, program: '0', migration: '', files: [] },
-  ...{ startedAt: '', endedAt: '', secretKey: 'file', missing: [] },
-  database: { sha256: '', sizeBytes: 1 },
-  content: { feeds: 1, images: 1, tags: 1, blobs: 3, bytes: 1 },
-}
-
-async function copyDatabase({ config }: TestServer, file: string): Promise<void> {
-  await using db = await openDatabase({ url: config.databaseUrl })
-  await db.copyTo(file)
-}
-
-/** As a snapshot has them beside it. */
-function linesOf(digests: readonly string[]): string {
-  return digests.map((digest) => `${digest}\n`).join('')
-}
-
-async function eightAtOnce<T>(items: readonly T[], work: (item: T) => Promise<void>) {
-  const left = [...items]
-  await Promise.all(
-    Array.from({ length: 8 }, async () => {
-      for (let next = left.pop(); next !== undefined; next = left.pop()) await work(next)
-    }),
-  )
-}

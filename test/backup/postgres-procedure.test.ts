@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { copyFileSync, cpSync, mkdirSync } from 'node:fs'
+import { constants, copyFileSync, cpSync, mkdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { buffer } from 'node:stream/consumers'
@@ -121,7 +121,6 @@ async function restoreAndCompare(of: Setting & { readonly kept: readonly string[
   const restore = ['--exit-on-error', '--no-owner', '-d', databaseUrl]
   await runSuccessfully('pg_restore', [...restore, below('backup/entrepot.dump')])
   await copyPrefix(bucket, 'backup/', 'restored/')
-  copyFileSync(below('backup/secret.key'), below('new/secret.key'))
   cpSync(below('backup/store'), below('new/store'), { recursive: true })
   const entrepot = commandOf(below('new'), databaseUrl)
   const stores: { id: number; place: string; registries: string[] }[] = JSON.parse(
@@ -129,10 +128,15 @@ async function restoreAndCompare(of: Setting & { readonly kept: readonly string[
   )
   const store = stores.find(({ registries }) => registries.includes('main'))
   expect(store?.place).toMatch(/^s3 .*\/entrepot\/$/)
-  const { SecretAccessKey: _, ...rest } = place.properties
-  const there = { id: 's3', properties: { ...rest, TargetPath: 'restored' } }
+  // Options come with the database, the secret with its key.
+  const { BucketName, CustomServiceUrl } = place.properties
+  const there = { id: 's3', properties: { BucketName, CustomServiceUrl, TargetPath: 'restored' } }
   const wrong = { ...there, properties: { ...there.properties, TargetPath: 'nothing' } }
   const id = String(store?.id)
+  await expect(entrepot(['store', 'place', id], JSON.stringify(there))).rejects.toThrow(
+    /There is no secret\.key in /,
+  )
+  copyFileSync(below('backup/secret.key'), below('new/secret.key'), constants.COPYFILE_EXCL)
   await expect(entrepot(['store', 'place', id], JSON.stringify(wrong))).rejects.toThrow(
     /is not there: its marker nothing\/entrepot-store\.json is missing/,
   )
@@ -144,7 +148,6 @@ async function restoreAndCompare(of: Setting & { readonly kept: readonly string[
   await expect(
     entrepot(['store', 'place', String(standard?.id)], JSON.stringify(there)),
   ).rejects.toThrow('cannot be said to be elsewhere')
-  // The secret of the store came with the database and its key.
   await entrepot(['store', 'place', id], JSON.stringify(there))
 
   const env = { ENTREPOT_DATABASE_URL: databaseUrl }

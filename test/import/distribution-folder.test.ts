@@ -225,7 +225,7 @@ test('what could be written by others, or is to be, is copied; the reason is tol
   const told: string[] = []
   const data = await makeDataFolder(dataDir(), ['other', 'third'])
   const report = () => ({
-    ...{ signal: new AbortController().signal, faults: [], counts: new Map() },
+    ...{ signal: new AbortController().signal, faults: [], infos: [], counts: new Map() },
     ...{ info: (text: string) => void told.push(text), fault() {}, count() {}, progress() {} },
   })
   const isRoot = process.getuid?.() === 0

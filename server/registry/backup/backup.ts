@@ -77,7 +77,7 @@ export async function backUp(deps: BackupDeps, order: BackupOrder): Promise<Back
     const signal = AbortSignal.any([told.signal, hold.lost, taken.lost])
     const report = { ...tally.report, signal }
     // It says itself what it lacks, so that it is worth keeping whatever comes now.
-    const { snapshot, info } = await makeSnapshot({ ...deps, report }, order)
+    const { name, snapshot, info } = await makeSnapshot({ ...deps, report }, order)
     const { content, missing } = info
     const isWhole = missing.length === 0
     await hold.end({
@@ -85,7 +85,7 @@ export async function backUp(deps: BackupDeps, order: BackupOrder): Promise<Back
       counts: { ...tally.counts(), ...content },
       error: isWhole ? null : `${missing.length} blobs could not be read.`,
     })
-    await forgetOldSnapshots({ report: tally.report, target }, order.keep)
+    await forgetOldSnapshots({ report: tally.report, target }, { keep: order.keep, made: name })
     return { snapshot, content, missing, ...tally.result() }
   } catch (error) {
     const told = error instanceof Error ? error.message : String(error)
@@ -106,6 +106,7 @@ async function identify(db: Db, target: string): Promise<BackupOwner> {
 }
 
 interface Made {
+  readonly name: string
   /** Where it is, for people. */
   readonly snapshot: string
   readonly info: SnapshotInfo
@@ -115,7 +116,8 @@ async function makeSnapshot(deps: BackupDeps, order: BackupOrder): Promise<Made>
   const { db, report, now, version } = deps
   const { target } = order
   const startedAt = new Date(now())
-  const draft = await target.beginSnapshot(snapshotName(startedAt))
+  const name = snapshotName(startedAt)
+  const draft = await target.beginSnapshot(name)
   report.progress('the database')
   const { database } = draft
   const content = await db.copyTo(database)
@@ -134,7 +136,7 @@ async function makeSnapshot(deps: BackupDeps, order: BackupOrder): Promise<Made>
     ...{ files, secretKey: deps.hasOwnKey ? 'setting' : 'file', content, missing },
   }
   const snapshot = await draft.finish(info, (bytes) => pace.spend(bytes))
-  return { snapshot, info }
+  return { name, snapshot, info }
 }
 
 function calledOff({ reason }: AbortSignal): unknown {

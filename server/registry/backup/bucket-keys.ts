@@ -2,6 +2,7 @@ import type { Bucket } from '../../blobs/bucket.ts'
 import { readRange } from '../../blobs/cloud-range.ts'
 import { type Digest, parseDigest } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
+import { isSnapshotName } from './snapshots.ts'
 import { databaseName, infoFile } from './target.ts'
 
 /** Part of a bucket that has backups. */
@@ -48,6 +49,14 @@ export function digestOf(prefix: string, key: string): Digest | undefined {
   }
 }
 
+/** The snapshot that a key is of, by its name; undefined: nothing of ours. */
+export function snapshotOf(prefix: string, key: string): string | undefined {
+  const { snapshots } = keysOf(prefix)
+  if (!key.startsWith(snapshots)) return undefined
+  const [name = '', ...rest] = key.slice(snapshots.length).split('/')
+  return rest.length > 0 && isSnapshotName(name) ? name : undefined
+}
+
 /** A small object. Undefined: there is none. */
 export async function readObject(bucket: Bucket, key: string): Promise<Buffer | undefined> {
   const sizeBytes = await bucket.findSize(key)
@@ -65,7 +74,10 @@ export async function listSegments(bucket: Bucket, folder: string): Promise<stri
   let after: string | null = null
   for (;;) {
     const page = await bucket.list({ prefix: folder, after, count: objectsAtOnce })
-    for (const { key } of page) names.add(key.slice(folder.length).split('/')[0] ?? '')
+    for (const { key } of page) {
+      // A console puts an object of the folder's own name there.
+      if (key !== folder) names.add(key.slice(folder.length).split('/')[0] ?? '')
+    }
     const last = page.at(-1)?.key
     if (last === undefined || page.length < objectsAtOnce) return [...names].sort()
     const [segment = ''] = last.slice(folder.length).split('/')

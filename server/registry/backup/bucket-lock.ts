@@ -14,7 +14,11 @@ export interface LockTimes {
   readonly lookMs: number
 }
 
-export const usualLockTimes: LockTimes = { leaseMs: 60_000, beatMs: 10_000, lookMs: 1000 }
+/** A request that is tried again may take 165 seconds (retries.ts): no holder is lost by one. */
+export const usualLockTimes: LockTimes = { leaseMs: 240_000, beatMs: 10_000, lookMs: 1000 }
+
+/** What of the lease a holder leaves to others: it gives up before they take over. */
+const marginOfLease = 0.1
 
 export interface LockPlace {
   readonly bucket: Bucket
@@ -47,11 +51,11 @@ export async function takeBucketLock(
     )
     if (!(await isAbandoned(place, seen, times))) return undefined
   }
-  const lock = new BucketLock(place, holder)
+  const lock = new BucketLock(place, { holder, leaseMs: times.leaseMs })
   await lock.put()
   // Two who found it free at once: the one that wrote last has it.
   await sleep(times.lookMs)
-  if (!(await lock.isOurs())) return undefined
+  if (lock.lost.aborted || !(await lock.isOurs())) return undefined
   lock.keepAlive(times.beatMs)
   return lock
 }
@@ -83,26 +87,38 @@ async function readLock({ bucket, key }: LockPlace): Promise<LockContent | undef
 export class BucketLock implements AsyncDisposable {
   readonly #place: LockPlace
   readonly #holder: string
+  readonly #longestSilenceMs: number
   readonly #run = randomUUID()
   readonly #losing = new AbortController()
   readonly #over = new AbortController()
   #beat = 0
+  /** When the last put was begun that came through. */
+  #confirmed: Moment | undefined
   #beating: Promise<void> | undefined
 
-  constructor(place: LockPlace, holder: string) {
+  constructor(
+    place: LockPlace,
+    { holder, leaseMs }: { readonly holder: string; readonly leaseMs: number },
+  ) {
     this.#place = place
     this.#holder = holder
+    this.#longestSilenceMs = leaseMs * (1 - marginOfLease)
   }
 
   get lost(): AbortSignal {
     return this.#losing.signal
   }
 
+  /** One that comes late may be in the place of a successor's: then it is held no more. */
   async put(): Promise<void> {
+    const start = momentNow()
     this.#beat += 1
     const content = { kind: 'entrepot backup lock', holder: this.#holder, run: this.#run }
     const text = `${JSON.stringify({ ...content, beat: this.#beat })}\n`
     await this.#place.bucket.put(this.#place.key, Buffer.from(text))
+    this.#confirmed ??= start
+    this.#loseWhenSilent()
+    this.#confirmed = start
   }
 
   async isOurs(): Promise<boolean> {
@@ -113,9 +129,13 @@ export class BucketLock implements AsyncDisposable {
     this.#beating = this.#beatUntilOver(beatMs)
   }
 
-  /** Throws UNAVAILABLE once somebody else has it, or while that cannot be found out. */
+  /** Throws UNAVAILABLE once somebody else has it, or may have it, or while that cannot be found out. */
   async requireHeld(): Promise<void> {
-    if (!this.lost.aborted && !(await this.isOurs())) this.#losing.abort(lostLock(this.#place))
+    try {
+      if (!this.lost.aborted && !(await this.isOurs())) this.#losing.abort(lostLock(this.#place))
+    } finally {
+      this.#loseWhenSilent()
+    }
     if (this.lost.aborted) throw this.lost.reason
   }
 
@@ -125,6 +145,11 @@ export class BucketLock implements AsyncDisposable {
     const isOurs = await this.isOurs().catch(() => false)
     // One that stays is nobody's after the lease, and this holder's at once.
     if (isOurs) await this.#place.bucket.delete([this.#place.key]).catch(() => undefined)
+  }
+
+  #loseWhenSilent(): void {
+    if (this.#confirmed === undefined || msSince(this.#confirmed) < this.#longestSilenceMs) return
+    this.#losing.abort(silentLock(this.#place))
   }
 
   async #beatUntilOver(beatMs: number): Promise<void> {
@@ -140,6 +165,27 @@ export class BucketLock implements AsyncDisposable {
       }
     }
   }
+}
+
+/** By two clocks: one stands still while the machine sleeps, the other one can be set. */
+interface Moment {
+  readonly steadyMs: number
+  readonly wallMs: number
+}
+
+function momentNow(): Moment {
+  return { steadyMs: performance.now(), wallMs: Date.now() }
+}
+
+function msSince({ steadyMs, wallMs }: Moment): number {
+  return Math.max(performance.now() - steadyMs, Date.now() - wallMs)
+}
+
+function silentLock({ name }: LockPlace): RegistryError {
+  return new RegistryError(
+    'UNAVAILABLE',
+    `Nothing was heard of this run at ${name} for so long that another backup or restore may have taken over. Run it again: what it has copied is not copied again.`,
+  )
 }
 
 function lostLock({ name }: LockPlace): RegistryError {

@@ -3,6 +3,7 @@ import { type ObjectParts, ObjectWriter } from '../../blobs/object-writer.ts'
 import { CopiedDatabase } from '../../db/copied-database.ts'
 import { algorithms } from '../../domain/digest.ts'
 import { atBucket, type BackupBucket, keysOf, listSegments, objectsAtOnce } from './bucket-keys.ts'
+import { isSnapshotName } from './snapshots.ts'
 import type { SnapshotDraft } from './target.ts'
 
 const pieceBytes = 1024 * 1024
@@ -77,29 +78,34 @@ function* digestLines(database: string): Generator<Uint8Array> {
   }
 }
 
-/** From now on there is no such snapshot; then its objects go. */
-export async function removeBucketSnapshot(
-  { bucket, prefix }: BackupBucket,
-  name: string,
-): Promise<void> {
-  const keys = keysOf(prefix)
-  await bucket.delete([keys.info(name)])
-  await removeBelow({ bucket, prefix: keys.snapshot(name) })
+export interface SnapshotRemoving extends BackupBucket {
+  /** Throws when somebody else has the bucket now. */
+  readonly requireHeld: () => Promise<void>
 }
 
-/** Snapshots that were not finished, or are half removed. */
-export async function removeUnfinished({ bucket, prefix }: BackupBucket): Promise<void> {
+/** From now on there is no such snapshot; then its objects go. */
+export async function removeBucketSnapshot(of: SnapshotRemoving, name: string): Promise<void> {
+  const keys = keysOf(of.prefix)
+  await of.requireHeld()
+  await of.bucket.delete([keys.info(name)])
+  await removeBelow(of, keys.snapshot(name))
+}
+
+/** Snapshots that were not finished, or are half removed; nothing that has a name of another kind. */
+export async function removeUnfinished(of: SnapshotRemoving): Promise<void> {
+  const { bucket, prefix } = of
   const keys = keysOf(prefix)
-  for (const name of await listSegments(bucket, keys.snapshots)) {
+  for (const name of (await listSegments(bucket, keys.snapshots)).filter(isSnapshotName)) {
     if ((await bucket.findSize(keys.info(name))) !== undefined) continue
-    await removeBelow({ bucket, prefix: keys.snapshot(name) })
+    await removeBelow(of, keys.snapshot(name))
   }
 }
 
-async function removeBelow({ bucket, prefix }: Pick<BackupBucket, 'bucket' | 'prefix'>) {
+async function removeBelow({ bucket, requireHeld }: SnapshotRemoving, prefix: string) {
   for (;;) {
     const page = await bucket.list({ prefix, after: null, count: objectsAtOnce })
     if (page.length === 0) return
+    await requireHeld()
     await bucket.delete(page.map(({ key }) => key))
     if (page.length < objectsAtOnce) return
   }

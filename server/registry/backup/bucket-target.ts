@@ -14,6 +14,7 @@ import {
   listSegments,
   objectsAtOnce,
   readObject,
+  snapshotOf,
 } from './bucket-keys.ts'
 import { type BucketLock, type LockTimes, takeBucketLock } from './bucket-lock.ts'
 import { beginBucketSnapshot, removeBucketSnapshot, removeUnfinished } from './bucket-snapshots.ts'
@@ -60,7 +61,10 @@ class BucketTarget implements BackupTarget {
 
   write(name: string, text: string): Promise<void> {
     const { bucket, prefix } = this.#place
-    return this.#at(() => bucket.put(`${prefix}${name}`, Buffer.from(text)))
+    return this.#at(async () => {
+      await this.#requireHeld()
+      await bucket.put(`${prefix}${name}`, Buffer.from(text))
+    })
   }
 
   list(folder: string): Promise<string[]> {
@@ -75,8 +79,11 @@ class BucketTarget implements BackupTarget {
     const taking = { holder: this.#workplace.id, tell }
     const lock = await this.#at(() =>
       takeBucketLock(place, taking, lockTimes).catch((error: unknown) => {
-        if (isReader && isCloudFault(error, 403)) return null
-        throw error
+        if (!isReader || !isCloudFault(error, 403)) throw error
+        tell(
+          `The lock of ${name} may not be written with these credentials: nothing keeps a backup from removing what is read meanwhile.`,
+        )
+        return null
       }),
     )
     if (lock === undefined) return undefined
@@ -87,7 +94,7 @@ class BucketTarget implements BackupTarget {
   async prepare(): Promise<void> {
     await this.#at(async () => {
       await this.#abortIncomplete()
-      await removeUnfinished(this.#place)
+      await removeUnfinished({ ...this.#place, requireHeld: () => this.#requireHeld() })
     })
   }
 
@@ -113,10 +120,8 @@ class BucketTarget implements BackupTarget {
   }
 
   removeSnapshot(name: string): Promise<void> {
-    return this.#at(async () => {
-      await this.#requireHeld()
-      await removeBucketSnapshot(this.#place, name)
-    })
+    const requireHeld = () => this.#requireHeld()
+    return this.#at(() => removeBucketSnapshot({ ...this.#place, requireHeld }, name))
   }
 
   readBlob(digest: Digest, sizeBytes: number): AsyncIterable<Uint8Array> {
@@ -145,8 +150,9 @@ class BucketTarget implements BackupTarget {
       for (;;) {
         const page = await bucket.listIncomplete({ prefix: below, after, count: objectsAtOnce })
         for (const key of page) {
-          const isOurs = below !== this.#keys.blobs || digestOf(prefix, key) !== undefined
-          if (isOurs) await bucket.abortParts(key)
+          if ((digestOf(prefix, key) ?? snapshotOf(prefix, key)) === undefined) continue
+          await this.#requireHeld()
+          await bucket.abortParts(key)
         }
         after = page.at(-1) ?? null
         if (page.length < objectsAtOnce) break

@@ -1,5 +1,7 @@
+import { algorithms } from '../../domain/digest.ts'
 import { RegistryError } from '../../domain/errors.ts'
 import { parseJson } from './backup-files.ts'
+import { isSnapshotName } from './snapshots.ts'
 import { type BackupTarget, markerFile, type TargetHold, type TargetUse } from './target.ts'
 
 /** The server that backs up. */
@@ -92,9 +94,24 @@ async function requireEmpty(target: BackupTarget): Promise<void> {
   const names = (await target.list('')).filter(
     (name) => !ours.has(name) && !name.startsWith(markerFile),
   )
-  if (names.length === 0) return
+  const foreign =
+    names[0] ??
+    (await findForeign(target, 'blobs', (name) => algorithms.some((each) => each === name))) ??
+    (await findForeign(target, 'snapshots', (name) =>
+      isSnapshotName(name.replace(/\.partial$/, '')),
+    ))
+  if (foreign === undefined) return
   throw new RegistryError(
     'CONFLICT',
-    `${target.name} is not empty and no backup of Entrepot (it has ${names[0]}): give the backup a place of its own.`,
+    `${target.name} is not empty and no backup of Entrepot (it has ${foreign}): give the backup a place of its own.`,
   )
+}
+
+async function findForeign(
+  target: BackupTarget,
+  folder: string,
+  isOurs: (name: string) => boolean,
+): Promise<string | undefined> {
+  const name = (await target.list(folder)).find((each) => !isOurs(each))
+  return name === undefined ? undefined : `${folder}/${name}`
 }

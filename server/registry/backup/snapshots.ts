@@ -51,6 +51,11 @@ export function snapshotName(startedAt: Date): string {
   return startedAt.toISOString().replaceAll(':', '-')
 }
 
+/** Whether a name is one that `snapshotName` gives: others may keep things beside snapshots. */
+export function isSnapshotName(name: string): boolean {
+  return /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}Z$/.test(name)
+}
+
 /** Snapshots that were finished, the newest first. Throws UNAVAILABLE for one of a newer version. */
 export async function listSnapshots(target: BackupTarget): Promise<Snapshot[]> {
   const names = (await target.list('snapshots')).filter((name) => !name.endsWith('.partial'))

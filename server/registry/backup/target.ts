@@ -38,7 +38,7 @@ export interface BackupTarget extends CopyTarget, AsyncDisposable {
 
   /** A small file. Undefined: there is none. */
   read(name: string): Promise<Buffer | undefined>
-  /** Writes a small file whole or not at all; it is durable when this resolves. */
+  /** Writes a small file whole or not at all; it is durable when this resolves. While it is held. */
   write(name: string, text: string): Promise<void>
   /** Names in a folder of it, sorted; '' is the place itself. None where there is no such folder. */
   list(folder: string): Promise<string[]>
