@@ -19,6 +19,13 @@ export function readHolding(pid: number): Holding {
   }
 }
 
+/** What nobody holds any more is no growth: how much of it lies about depends on the machine's pace. */
+export const collectsWhenTold: readonly string[] = [
+  '--expose-gc',
+  '--import',
+  'data:text/javascript,process.on("SIGUSR2", () => gc())',
+]
+
 /** Somebody who just pulls, while all that goes on. */
 export interface Bystander extends AsyncDisposable {
   readonly pullMs: readonly number[]
@@ -29,14 +36,20 @@ export interface Bystander extends AsyncDisposable {
 const pauseMs = 50
 const watchEveryMs = 1000
 
-/** Pulls an image and a larger layer again and again, and looks at the process every second. */
+/**
+ * Pulls an image and a larger layer again and again, and looks every second at the process, which
+ * collects its garbage then.
+ */
 export function standBy(world: World, pid: number): Bystander {
   const pullMs: number[] = []
   const faults: string[] = []
   const holdings: Holding[] = []
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
   let stopped = false
-  const timer = setInterval(() => holdings.push(readHolding(pid)), watchEveryMs)
+  const timer = setInterval(() => {
+    holdings.push(readHolding(pid))
+    process.kill(pid, 'SIGUSR2')
+  }, watchEveryMs)
   const pulling = (async () => {
     while (!stopped) {
       const start = performance.now()

@@ -34,7 +34,6 @@ describe.each(clouds)('stores on $name', ({ name, missing, start }) => {
         })
       return { store: open(), reopen: async () => open() }
     }
-    // A step takes a hundred times as long as on disk.
-    blobStoreSuite(`a store on ${name}`, openStore, { modelSteps: 100 })
+    blobStoreSuite(`a store on ${name}`, openStore)
   })
 })
