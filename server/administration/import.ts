@@ -2,7 +2,7 @@ import { openCloud } from '../blobs/cloud.ts'
 import { openFileStore } from '../blobs/file-store.ts'
 import type { Config } from '../config.ts'
 import { type Db, sqliteFileOf } from '../db/database.ts'
-import { lockFolder, type ProcessLock } from '../db/process-lock.ts'
+import { lockFolder } from '../db/process-lock.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { parseFeedName } from '../domain/reference.ts'
 import { Pace } from '../registry/backup/pace.ts'
@@ -25,7 +25,7 @@ import { openPartLedger } from '../registry/part-ledger.ts'
 import { openSettings } from '../registry/settings.ts'
 import { openStores, type Stores } from '../registry/stores.ts'
 import { Uploads } from '../registry/uploads.ts'
-import { openPlace, openSecrets } from './place.ts'
+import { lockData, openPlace, openSecrets } from './place.ts'
 
 type Place = Pick<
   Config,
@@ -92,7 +92,10 @@ async function openTarget(
     return each
   }
   const db = use(await openPlace(config))
-  if (sqliteFileOf(config.databaseUrl) !== undefined) use(await lockData(config.dataDir))
+  // While it is imported into, nobody else may serve it; and the other way round.
+  if (sqliteFileOf(config.databaseUrl) !== undefined) {
+    use(await lockData(config.dataDir, instead))
+  }
   const stores = use(await openForWriting(config, db))
   const settings = await openSettings(db)
   const uploads = use(new Uploads({ db, stores, settings }))
@@ -112,13 +115,6 @@ function requireNoPath({ href, pathname, origin }: URL): void {
 }
 
 const instead = 'give the address of the server that runs (--url https://…), or stop it first.'
-
-/** While it is imported into, nobody else may serve a data folder; and the other way round. */
-async function lockData(dataDir: string): Promise<ProcessLock> {
-  const lock = await lockFolder(dataDir, 'serve')
-  if (lock) return lock
-  throw new RegistryError('UNAVAILABLE', `A server has the data folder ${dataDir}: ${instead}`)
-}
 
 async function openForWriting(config: Place, db: Db): Promise<Stores> {
   const { dataDir, diskReserveBytes: reserveBytes } = config

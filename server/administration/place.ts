@@ -8,6 +8,7 @@ import { openFileStore } from '../blobs/file-store.ts'
 import { readVersion } from '../config/version.ts'
 import type { Config } from '../config.ts'
 import { type Db, openDatabase, sqliteFileOf } from '../db/database.ts'
+import { lockFolder, type ProcessLock } from '../db/process-lock.ts'
 import { RegistryError } from '../domain/errors.ts'
 import { refuseHalfRestored } from '../registry/backup/restoring.ts'
 import { openPartLedger } from '../registry/part-ledger.ts'
@@ -78,4 +79,11 @@ function noSecretKey({ dataDir }: Place): string {
 export async function openSecrets({ dataDir, secretKey }: Place): Promise<Secrets> {
   const key = await openSecretKey({ dataDir, configured: secretKey })
   return openEncryption(key.deriveKey('stored-credentials'))
+}
+
+/** Keeps servers from the data folder. Throws UNAVAILABLE while one has it, with what to do instead. */
+export async function lockData(dataDir: string, instead: string): Promise<ProcessLock> {
+  const lock = await lockFolder(dataDir, 'serve')
+  if (lock !== undefined) return lock
+  throw new RegistryError('UNAVAILABLE', `A server has the data folder ${dataDir}: ${instead}`)
 }

@@ -1,9 +1,14 @@
 import { mkdir } from 'node:fs/promises'
-import { lockFolder } from '../db/process-lock.ts'
-import { RegistryError } from '../domain/errors.ts'
 import { listFeeds } from '../registry/feeds.ts'
 import { type GivenStore, moveStoreTo } from '../registry/store-placing.ts'
-import { openForReading, openPlace, openSecrets, type Place, requireSecretKey } from './place.ts'
+import {
+  lockData,
+  openForReading,
+  openPlace,
+  openSecrets,
+  type Place,
+  requireSecretKey,
+} from './place.ts'
 
 export interface StoreSummary {
   readonly id: number
@@ -28,13 +33,7 @@ export async function listStoresNow(config: Place): Promise<StoreSummary[]> {
 /** As `moveStoreTo`, while no server has the data folder. */
 export async function placeStoreNow(config: Place, id: number, given: GivenStore): Promise<void> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
-  await using _lock = await lockFolder(config.dataDir, 'serve').then((lock) => {
-    if (lock !== undefined) return lock
-    throw new RegistryError(
-      'UNAVAILABLE',
-      `A server has the data folder ${config.dataDir}: stop it first.`,
-    )
-  })
+  await using _lock = await lockData(config.dataDir, 'stop it first.')
   await using db = await openPlace(config)
   await requireSecretKey(config)
   await moveStoreTo({ db, secrets: await openSecrets(config) }, id, given)

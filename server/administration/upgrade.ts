@@ -2,9 +2,8 @@ import { mkdir } from 'node:fs/promises'
 import { readVersion } from '../config/version.ts'
 import type { Config } from '../config.ts'
 import { openDatabase, previewUpgrade, sqliteFileOf } from '../db/database.ts'
-import { lockFolder, type ProcessLock } from '../db/process-lock.ts'
-import { RegistryError } from '../domain/errors.ts'
 import { refuseHalfRestored } from '../registry/backup/restoring.ts'
+import { lockData } from './place.ts'
 
 type Place = Pick<Config, 'dataDir' | 'databaseUrl'>
 
@@ -35,18 +34,13 @@ export async function upgradeNow({ dataDir, databaseUrl: url }: Place): Promise<
     },
     warn: () => {},
   }
-  await using _lock = sqliteFileOf(url) === undefined ? null : await lockData(dataDir)
+  await using _lock = sqliteFileOf(url) === undefined ? null : await lockForUpgrade(dataDir)
   await refuseHalfRestored(dataDir)
   await using _db = await openDatabase({ url, version: readVersion(), log })
   return told
 }
 
-async function lockData(dataDir: string): Promise<ProcessLock> {
+async function lockForUpgrade(dataDir: string): Promise<AsyncDisposable> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const lock = await lockFolder(dataDir, 'serve')
-  if (lock !== undefined) return lock
-  throw new RegistryError(
-    'UNAVAILABLE',
-    `A server has the data folder ${dataDir}: stop it, then upgrade.`,
-  )
+  return lockData(dataDir, 'stop it, then upgrade.')
 }

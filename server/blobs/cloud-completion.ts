@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { algorithmOf, formatDigest, parseDigest } from '../domain/digest.ts'
 import type { Bucket } from './bucket.ts'
 import { findSizeSoon } from './cloud-marker.ts'
 import { readRange } from './cloud-range.ts'
@@ -50,11 +51,11 @@ export async function isFinishedAs(
   { sizeBytes, digest }: { readonly sizeBytes: number; readonly digest: string },
 ): Promise<boolean> {
   if ((await bucket.findSize(key)) !== sizeBytes) return false
-  const [algorithm = ''] = digest.split(':')
+  const algorithm = algorithmOf(parseDigest(digest))
   const hash = createHash(algorithm)
   const all = { start: 0, end: sizeBytes - 1 }
   if (sizeBytes > 0) for await (const piece of readRange(bucket, key, all)) hash.update(piece)
-  return `${algorithm}:${hash.digest('hex')}` === digest
+  return formatDigest(algorithm, hash.digest('hex')) === digest
 }
 
 export async function removeTails(bucket: Bucket, prefix: string): Promise<void> {

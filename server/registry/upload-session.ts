@@ -195,8 +195,8 @@ export class UploadSession implements AsyncDisposable {
   }
 
   /** Makes the bytes durable, to be finished next, without a row that says so. Returns how many. */
-  syncBytes(): Promise<number> {
-    return this.#noticeFull(this.#writer.syncBytes(this.digest))
+  syncBytes(digest: Digest): Promise<number> {
+    return this.#noticeFull(this.#writer.syncBytes(digest))
   }
 
   async #noticeFull(synced: Promise<number>): Promise<number> {

@@ -246,10 +246,11 @@ export class Uploads implements AsyncDisposable {
       chunk: rest ? { body: rest, range: null } : chunk,
       signal,
     })
-    const isMisplaced = session.digest !== digest && rest?.digestAppended === digest
-    if (session.digest !== digest) await session.rollBack()
-    if (session.digest !== digest && !isMisplaced) throw digestError(session, digest)
-    await (isMisplaced ? session.sync() : session.syncBytes())
+    const found = session.digest
+    const isMisplaced = found !== digest && rest?.digestAppended === digest
+    if (found !== digest) await session.rollBack()
+    if (found !== digest && !isMisplaced) throw digestError(session, digest)
+    await (isMisplaced ? session.sync() : session.syncBytes(found))
     await session.keepAlive()
     return { sizeBytes: session.offsetBytes, isMisplaced }
   }

@@ -1,8 +1,8 @@
-import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { Bucket } from '../../server/blobs/bucket.ts'
 import { type LockTimes, takeBucketLock } from '../../server/registry/backup/bucket-lock.ts'
+import { openMemoryS3 } from '../support/memory-s3.ts'
 
 afterEach(() => void vi.restoreAllMocks())
 
@@ -10,13 +10,12 @@ const tell = () => {}
 const times: LockTimes = { leaseMs: 500, beatMs: 600_000, lookMs: 20 }
 
 test('a beat that comes after another one took over does not take the lock back', async () => {
-  const { place, objects, late } = makePlace()
+  const { place, bucket, late } = makePlace()
   const slow = await takeBucketLock(place, { holder: 'slow', tell }, { ...times, beatMs: 50 })
   const letThrough = late()
-  const { bucket } = makePlace(objects).place
   const nextTimes = { ...times, leaseMs: 60_000 }
   await sleep(600)
-  objects.clear()
+  await bucket.delete([place.key])
   const next = await takeBucketLock({ ...place, bucket }, { holder: 'next', tell }, nextTimes)
   expect(next).toBeDefined()
   letThrough()
@@ -45,21 +44,14 @@ test('a machine that slept is told so by the clock on the wall', async () => {
   await lock?.[Symbol.asyncDispose]()
 })
 
-/** A lock in memory, whose puts can be held up on their way. */
-function makePlace(objects = new Map<string, Buffer>()) {
+/** A bucket whose puts can be held up on their way. */
+function makePlace(bucket = openMemoryS3()) {
   let gate = Promise.resolve()
-  const bucket: Pick<Bucket, 'put' | 'findSize' | 'get' | 'delete'> = {
+  const slow: Bucket = {
+    ...bucket,
     async put(key, bytes) {
       await gate
-      objects.set(key, Buffer.from(bytes))
-    },
-    findSize: async (key) => objects.get(key)?.length,
-    async get(key, { start, end }) {
-      const bytes = objects.get(key)
-      return bytes && Readable.from([bytes.subarray(start, end + 1)])
-    },
-    async delete(keys) {
-      for (const key of keys) objects.delete(key)
+      await bucket.put(key, bytes)
     },
   }
   const late = () => {
@@ -69,5 +61,5 @@ function makePlace(objects = new Map<string, Buffer>()) {
     })
     return () => letThrough()
   }
-  return { place: { bucket: bucket as Bucket, key: 'lock', name: 'a bucket' }, objects, late }
+  return { place: { bucket: slow, key: 'lock', name: 'a bucket' }, bucket, late }
 }

@@ -4,9 +4,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { openDatabase } from '../../server/db/database.ts'
-import { makeLayers } from '../cleanup/blobs.ts'
-import { cleanUntil } from '../cleanup/cleaner.ts'
-import { Client } from '../cleanup/client.ts'
+import { beginLoad } from '../cleanup/load.ts'
 import { demand, manage, openWorld, type World } from '../cleanup/world.ts'
 import { createFeed, setFeed } from '../support/admin.ts'
 import { buildServer } from '../support/build.ts'
@@ -55,15 +53,7 @@ async function killAndRestore(open: () => Promise<BackupPlaces>): Promise<void> 
   const authorization = basicAuthorization('Admin', adminPassword)
   const world = openWorld({ url: server.url, authorization, graceMs: 1000, repositories })
   await manage(world, 'POST', '/api/settings/set?name=Cleanup.GraceSeconds&value=1')
-  const layers = makeLayers(seed, 24)
-  const clients = Array.from({ length: 3 }, (_, number) => {
-    return new Client({ world, random: seededRandom(seed + number), number, layers })
-  })
-  const stop = new AbortController()
-  const load = Promise.all([
-    ...clients.map((client) => client.actUntil(stop.signal)),
-    cleanUntil(world, feeds, stop.signal),
-  ])
+  const { clients, stop, load } = beginLoad(world, { seed, clients: 3, feeds })
 
   // Long enough for clean-up to take what it may.
   await pushBallast(world)

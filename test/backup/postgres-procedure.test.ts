@@ -7,9 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, inject, test } from 'vitest'
 import type { Bucket } from '../../server/blobs/bucket.ts'
 import { openDatabase } from '../../server/db/database.ts'
-import { makeLayers } from '../cleanup/blobs.ts'
-import { cleanUntil, logOf, runJob } from '../cleanup/cleaner.ts'
-import { Client } from '../cleanup/client.ts'
+import { logOf, runJob } from '../cleanup/cleaner.ts'
+import { beginLoad } from '../cleanup/load.ts'
 import { demand, manage, openWorld, type World } from '../cleanup/world.ts'
 import { askApi } from '../support/api-call.ts'
 import { buildServer } from '../support/build.ts'
@@ -20,7 +19,6 @@ import { listViolations } from '../support/database-invariants.ts'
 import { createDatabase } from '../support/postgres.ts'
 import { adminPassword, startProcess } from '../support/process.ts'
 import { pushImage } from '../support/push.ts'
-import { seededRandom } from '../support/random.ts'
 import { basicAuthorization } from '../support/registry-client.ts'
 import { needs } from '../support/require.ts'
 import { makeTemporaryFolder } from '../support/temporary-folder.ts'
@@ -73,15 +71,7 @@ async function useAndBackUp({ below, bucket, place }: Setting): Promise<string[]
   const entrepot = commandOf(below('data'), databaseUrl)
   await entrepot(['feed', 'set', 'main', '--tag-deletion', 'on'])
   await manage(world, 'POST', '/api/settings/set?name=Cleanup.GraceSeconds&value=1')
-  const layers = makeLayers(seed, 24)
-  const clients = Array.from({ length: 3 }, (_, number) => {
-    return new Client({ world, random: seededRandom(seed + number), number, layers })
-  })
-  const stop = new AbortController()
-  const load = Promise.all([
-    ...clients.map((client) => client.actUntil(stop.signal)),
-    cleanUntil(world, ['main'], stop.signal),
-  ])
+  const { clients, stop, load } = beginLoad(world, { seed, clients: 3, feeds: ['main'] })
   const doomed = await pushDoomed(world)
   await until(() => (world.counts.get('cleaned blobs') ?? 0) > 0 && keptOf(clients).length > 4)
   const before = keptOf(clients)

@@ -2,12 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { listViolations } from '../support/database-invariants.ts'
 import { describeDatabases } from '../support/databases.ts'
-import { seededRandom } from '../support/random.ts'
 import { startServer } from '../support/server.ts'
-import { makeLayers } from './blobs.ts'
-import { cleanUntil } from './cleaner.ts'
-import { Client } from './client.ts'
 import { checkLeftovers } from './leftovers.ts'
+import { beginLoad } from './load.ts'
 import { demand, openWorld, type World } from './world.ts'
 
 const seed = Number(process.env.ENTREPOT_TEST_SEED ?? Math.floor(Math.random() * 2 ** 32))
@@ -30,16 +27,8 @@ describeDatabases(`clean-up without a pause (ENTREPOT_TEST_SEED=${seed})`, (data
     const world = openWorld({ url, authorization, graceMs: 1000 * graceSeconds, repositories })
     const set = `/api/settings/set?name=Cleanup.GraceSeconds&value=${graceSeconds}`
     await demand(world, { method: 'POST', path: set }, [200])
-    const layers = makeLayers(seed, 24)
-    const clients = Array.from({ length: clientCount }, (_, number) => {
-      return new Client({ world, random: seededRandom(seed + number), number, layers })
-    })
-    const stop = new AbortController()
-    await Promise.all([
-      ...clients.map((client) => client.actUntil(stop.signal)),
-      cleanUntil(world, feeds, stop.signal),
-      stopWhenEnough(world, stop),
-    ])
+    const { clients, stop, load } = beginLoad(world, { seed, clients: clientCount, feeds })
+    await Promise.all([load, stopWhenEnough(world, stop)])
     expect(world.faults).toEqual([])
     const db = await databases.open({ url: config.databaseUrl })
     expect(await listViolations(db.read)).toEqual([])
