@@ -3,7 +3,7 @@ import type { Db } from '../db/database.ts'
 import { findStore, placeStore, type StoreRecord } from '../db/stores.ts'
 import { isRefusal, RegistryError } from '../domain/errors.ts'
 import { cloudPlaceOf, getStoreKind, type Properties, parseProperties } from './store-properties.ts'
-import { partsOf, storeOwner } from './store-rows.ts'
+import { partsOf, storeChangeOf } from './store-rows.ts'
 import type { Secrets } from './stores.ts'
 
 /** As the API takes a store. */
@@ -15,7 +15,8 @@ export interface GivenStore {
 /**
  * Says where a store in the cloud is now: its bytes were copied there, marker and all. Nothing is
  * copied, and the former place is not touched any more. Options and secrets that are left out stay,
- * and those that are null go, unless it is of another kind. Throws NOT_FOUND, INVALID_FIELDS, CONFLICT, and UNAVAILABLE unless the store's own marker is at the new place.
+ * and those that are null go, unless it is of another kind. Throws NOT_FOUND, INVALID_FIELDS,
+ * CONFLICT, and UNAVAILABLE unless the store's own marker is at the new place.
  */
 export async function moveStoreTo(
   deps: { readonly db: Db; readonly secrets: Secrets },
@@ -37,16 +38,8 @@ export async function moveStoreTo(
   const isSameKind = kind.id === record.type
   const properties = isSameKind ? withOptionsOf(record, given.properties) : given.properties
   const parts = parseProperties(kind, properties, isSameKind ? secretsOf(record, secrets) : {})
-  const { type, place, options } = parts
   await verifyCloud(cloudPlaceOf(parts), record.marker)
-  const settings = JSON.stringify(place)
-  const hasSecrets = Object.keys(parts.secrets).length > 0
-  await db.write(placeStore, {
-    ...{ id: storeId, type, settings, options: JSON.stringify(options) },
-    secret: hasSecrets
-      ? secrets.encrypt(JSON.stringify(parts.secrets), storeOwner(type, settings))
-      : null,
-  })
+  await db.write(placeStore, { ...storeChangeOf(parts, secrets), id: storeId })
 }
 
 /** Whatever the case of the names is. */
